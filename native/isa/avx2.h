@@ -1,0 +1,215 @@
+/* x86 AVX2 + FMA: exact u8 x s8 by widening to 16 bits and vpmaddwd (vpmaddubsw would saturate). */
+#ifndef BS_ISA_AVX2_H
+#define BS_ISA_AVX2_H
+#include "scalar.h"
+#include <immintrin.h>
+#define BS_TILES_AVX2 "dot_wide dot_narrow f32_fma dw_madd dwf_fma"
+
+/* ---- whole rows ---- */
+BS_WORD float avx2_least(__m256 v) {
+    __m128 a = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    a = _mm_min_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_min_ss(a, _mm_shuffle_ps(a, a, 1)));
+}
+BS_WORD void avx2_range(const float *x, int64_t n, float *low, float *high) {
+    /* four chains hide the latency of min and max */
+    __m256 lo[4], hi[4];
+    for (int j = 0; j < 4; j++) lo[j] = _mm256_set1_ps(*low), hi[j] = _mm256_set1_ps(*high);
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (int j = 0; j < 4; j++) {
+            __m256 v = _mm256_loadu_ps(x + i + 8 * j);
+            lo[j] = _mm256_min_ps(lo[j], v), hi[j] = _mm256_max_ps(hi[j], v);
+        }
+    __m256 l = _mm256_min_ps(_mm256_min_ps(lo[0], lo[1]), _mm256_min_ps(lo[2], lo[3]));
+    __m256 h = _mm256_max_ps(_mm256_max_ps(hi[0], hi[1]), _mm256_max_ps(hi[2], hi[3]));
+    *low = avx2_least(l), *high = -avx2_least(_mm256_sub_ps(_mm256_setzero_ps(), h));
+    scalar_range(x + i, n - i, low, high);
+}
+BS_WORD void avx2_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(x + i))));
+    scalar_stage_s16(to + i, x + i, n - i);
+}
+/* 16 codes as s16, clamped to 0..255 by the unsigned pack that follows or by min/max here */
+BS_WORD __m256i avx2_codes(const float *x, __m256 inverse, __m256i zero) {
+    __m256i a = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse)), zero);
+    __m256i b = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), inverse)), zero);
+    return _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8);
+}
+BS_WORD void avx2_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
+    __m256 inverse = _mm256_set1_ps(g.inverse);
+    __m256i zero = _mm256_set1_epi32(g.zero), top = _mm256_set1_epi16(255);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i q = _mm256_max_epi16(avx2_codes(x + i, inverse, zero), _mm256_setzero_si256());
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_min_epi16(q, top));
+    }
+    scalar_quant_s16(to + i, x + i, n - i, g);
+}
+BS_WORD void avx2_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    __m256 inverse = _mm256_set1_ps(g.inverse);
+    __m256i zero = _mm256_set1_epi32(g.zero);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i q = avx2_codes(x + i, inverse, zero);
+        _mm_storeu_si128((__m128i *)(to + i),
+                         _mm_packus_epi16(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1)));
+    }
+    scalar_quant_u8(to + i, x + i, n - i, g);
+}
+
+/* ---- accumulators: 8 x s32 and 8 x f32 ---- */
+BS_WORD __m256i avx2_mask(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+BS_WORD __m256i s32x8_zero(void) { return _mm256_setzero_si256(); }
+BS_WORD __m256i s32x8_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i s32x8_load_n(const int32_t *p, int n) { return _mm256_maskload_epi32(p, avx2_mask(n)); }
+BS_WORD void s32x8_store(int32_t *p, __m256i v) { _mm256_storeu_si256((__m256i *)p, v); }
+BS_WORD void s32x8_store_n(int32_t *p, __m256i v, int n) { _mm256_maskstore_epi32(p, avx2_mask(n), v); }
+BS_WORD __m256 s32x8_dequant(__m256i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
+                             int relu) {
+    c = _mm256_sub_epi32(c, _mm256_mullo_epi32(_mm256_set1_epi32(g.zero), s32x8_load(sum)));
+    __m256 s = _mm256_mul_ps(_mm256_set1_ps(g.scale), _mm256_loadu_ps(scale));
+    __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_loadu_ps(bias));
+    return relu ? _mm256_max_ps(y, _mm256_setzero_ps()) : y;
+}
+BS_WORD void s32x8_finish(float *p, __m256i c, struct bs_grid g, const float *scale, const int32_t *sum,
+                          const float *bias, int relu) {
+    _mm256_storeu_ps(p, s32x8_dequant(c, g, scale, sum, bias, relu));
+}
+BS_WORD void s32x8_finish_n(float *p, __m256i c, struct bs_grid g, const float *scale, const int32_t *sum,
+                            const float *bias, int relu, int n) {
+    _mm256_maskstore_ps(p, avx2_mask(n), s32x8_dequant(c, g, scale, sum, bias, relu));
+}
+BS_WORD __m256 f32x8_zero(void) { return _mm256_setzero_ps(); }
+BS_WORD __m256 f32x8_load(const float *p) { return _mm256_loadu_ps(p); }
+BS_WORD __m256 f32x8_load_n(const float *p, int n) { return _mm256_maskload_ps(p, avx2_mask(n)); }
+BS_WORD void f32x8_store(float *p, __m256 v) { _mm256_storeu_ps(p, v); }
+BS_WORD void f32x8_store_n(float *p, __m256 v, int n) { _mm256_maskstore_ps(p, avx2_mask(n), v); }
+BS_WORD __m256 f32x8_biased(__m256 c, const float *bias, int relu) {
+    c = _mm256_add_ps(c, _mm256_loadu_ps(bias));
+    return relu ? _mm256_max_ps(c, _mm256_setzero_ps()) : c;
+}
+BS_WORD void f32x8_finish(float *p, __m256 c, const float *bias, int relu) {
+    _mm256_storeu_ps(p, f32x8_biased(c, bias, relu));
+}
+BS_WORD void f32x8_finish_n(float *p, __m256 c, const float *bias, int relu, int n) {
+    _mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu));
+}
+#define avx2_opaque(x) __asm__ volatile("" : "+x"(x))
+
+/* ---- tile dot_wide: weights packed as s16, 8 outputs x 2 products a step ---- */
+enum { dot_wide_N = 8, dot_wide_K = 2, dot_wide_ELEM = 2, dot_wide_RHS = 2, dot_wide_REGS = 16 };
+typedef int16_t dot_wide_elem;
+typedef __m256i dot_wide_lhs, dot_wide_rhs, dot_wide_acc;
+#define dot_wide_range avx2_range
+#define dot_wide_stage avx2_stage_s16
+#define dot_wide_quant avx2_quant_s16
+#define dot_wide_opaque avx2_opaque
+#define dot_wide_zero s32x8_zero
+#define dot_wide_load s32x8_load
+#define dot_wide_load_n s32x8_load_n
+#define dot_wide_store s32x8_store
+#define dot_wide_store_n s32x8_store_n
+#define dot_wide_finish s32x8_finish
+#define dot_wide_finish_n s32x8_finish_n
+BS_WORD __m256i dot_wide_raw(const uint8_t *p) {
+    int16_t pair;
+    memcpy(&pair, p, 2);
+    return _mm256_cvtepu8_epi16(_mm_set1_epi16(pair));
+}
+BS_WORD __m256i dot_wide_raw_tail(const uint8_t *p, int n) { return _mm256_set1_epi32(n ? *p : 0); }
+BS_WORD __m256i dot_wide_lhs_load(const int16_t *p) {
+    int32_t pair;
+    memcpy(&pair, p, 4);
+    return _mm256_set1_epi32(pair);
+}
+BS_WORD __m256i dot_wide_rhs_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i dot_wide_dot(__m256i c, __m256i a, __m256i b) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
+
+/* ---- tile dot_narrow: the same with weights packed as s8, widened as they are loaded: half the bytes ---- */
+enum { dot_narrow_N = 8, dot_narrow_K = 2, dot_narrow_ELEM = 2, dot_narrow_RHS = 1, dot_narrow_REGS = 16 };
+typedef int16_t dot_narrow_elem;
+typedef __m256i dot_narrow_lhs, dot_narrow_rhs, dot_narrow_acc;
+#define dot_narrow_range avx2_range
+#define dot_narrow_stage avx2_stage_s16
+#define dot_narrow_quant avx2_quant_s16
+#define dot_narrow_opaque avx2_opaque
+#define dot_narrow_zero s32x8_zero
+#define dot_narrow_load s32x8_load
+#define dot_narrow_load_n s32x8_load_n
+#define dot_narrow_store s32x8_store
+#define dot_narrow_store_n s32x8_store_n
+#define dot_narrow_finish s32x8_finish
+#define dot_narrow_finish_n s32x8_finish_n
+#define dot_narrow_raw dot_wide_raw
+#define dot_narrow_raw_tail dot_wide_raw_tail
+#define dot_narrow_lhs_load dot_wide_lhs_load
+BS_WORD __m256i dot_narrow_rhs_load(const int8_t *p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
+}
+#define dot_narrow_dot dot_wide_dot
+
+/* ---- tile f32_fma ---- */
+enum { f32_fma_N = 8, f32_fma_K = 1, f32_fma_ELEM = 4, f32_fma_RHS = 4, f32_fma_REGS = 16 };
+typedef float f32_fma_elem;
+typedef __m256 f32_fma_lhs, f32_fma_rhs, f32_fma_acc;
+#define f32_fma_stage scalar_stage_f32
+#define f32_fma_opaque avx2_opaque
+#define f32_fma_zero f32x8_zero
+#define f32_fma_load f32x8_load
+#define f32_fma_load_n f32x8_load_n
+#define f32_fma_store f32x8_store
+#define f32_fma_store_n f32x8_store_n
+#define f32_fma_finish f32x8_finish
+#define f32_fma_finish_n f32x8_finish_n
+BS_WORD __m256 f32_fma_raw(const float *p) { return _mm256_broadcast_ss(p); }
+#define f32_fma_lhs_load f32_fma_raw
+#define f32_fma_rhs_load f32x8_load
+BS_WORD __m256 f32_fma_dot(__m256 c, __m256 a, __m256 b) { return _mm256_fmadd_ps(a, b, c); }
+
+/* ---- tile dw_madd: 8 channels in 32-bit lanes; vpmaddwd multiplies the low halves exactly, the high halves are zero ---- */
+enum { dw_madd_N = 8, dw_madd_ELEM = 1, dw_madd_RHS = 1, dw_madd_REGS = 16 };
+typedef uint8_t dw_madd_elem;
+typedef __m256i dw_madd_lhs, dw_madd_rhs, dw_madd_acc;
+#define dw_madd_range avx2_range
+#define dw_madd_stage scalar_stage_u8
+#define dw_madd_quant avx2_quant_u8
+#define dw_madd_zero s32x8_zero
+#define dw_madd_load s32x8_load
+#define dw_madd_store s32x8_store
+#define dw_madd_store_n s32x8_store_n
+#define dw_madd_finish s32x8_finish
+#define dw_madd_finish_n s32x8_finish_n
+BS_WORD __m256i dw_madd_lhs_load(const uint8_t *p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+}
+BS_WORD __m256i dw_madd_lhs_load_n(const uint8_t *p, int n) {
+    uint8_t lanes[8] = {0};
+    memcpy(lanes, p, (size_t)n);
+    return dw_madd_lhs_load(lanes);
+}
+BS_WORD __m256i dw_madd_rhs_load(const int8_t *p) {
+    return _mm256_and_si256(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)), _mm256_set1_epi32(0xFFFF));
+}
+#define dw_madd_dot dot_wide_dot
+
+/* ---- tile dwf_fma ---- */
+enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };
+typedef float dwf_fma_elem;
+typedef __m256 dwf_fma_lhs, dwf_fma_rhs, dwf_fma_acc;
+#define dwf_fma_stage scalar_stage_f32
+#define dwf_fma_zero f32x8_zero
+#define dwf_fma_load f32x8_load
+#define dwf_fma_store f32x8_store
+#define dwf_fma_store_n f32x8_store_n
+#define dwf_fma_finish f32x8_finish
+#define dwf_fma_finish_n f32x8_finish_n
+#define dwf_fma_lhs_load f32x8_load
+#define dwf_fma_lhs_load_n f32x8_load_n
+#define dwf_fma_rhs_load f32x8_load
+#define dwf_fma_dot f32_fma_dot
+#endif

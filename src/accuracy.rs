@@ -1,0 +1,283 @@
+//! How wrong a layer or a network is under a scheme. It belongs to layer and scheme alone: every right kernel gives the
+//! same numbers, so it is computed here by the law and measured on no device.
+
+use anyhow::{Result, ensure};
+
+use crate::candidate::Contract;
+use crate::data::{LayerData, Trained};
+use crate::layer::{Layer, Network, Shape};
+use crate::op;
+use crate::record::Accuracy;
+use crate::scheme::grid::Grid;
+use crate::scheme::{Scheme, Weights};
+
+/// Multiply-accumulates that measuring one layer may take: about half a second of [`op::forward_f64`].
+const MOST_MACS: u64 = 500_000_000;
+
+/// How far an output is from the truth, over all its elements. None where a figure is not a finite number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metrics {
+    /// Signal to quantization noise: -10 log10(sum (y - got)^2 / sum y^2). None where there is no error, as the ratio is
+    /// infinite, and where the truth is all zeros.
+    pub sqnr_db: Option<f64>,
+    /// None where either side is all zeros.
+    pub cosine: Option<f64>,
+    pub mse: Option<f64>,
+    pub max_error: Option<f64>,
+}
+
+/// # Panics
+/// When the lengths differ.
+pub fn metrics(truth: &[f64], got: &[f32]) -> Metrics {
+    assert_eq!(truth.len(), got.len());
+    let (mut signal, mut output, mut product, mut noise, mut max) = (0.0, 0.0, 0.0, 0.0, 0.0f64);
+    for (y, got) in truth.iter().zip(got) {
+        let got = f64::from(*got);
+        let error = y - got;
+        signal += y * y;
+        output += got * got;
+        product += y * got;
+        noise += error * error;
+        max = if error.is_nan() { error } else { max.max(error.abs()) }; // f64::max would lose it
+    }
+    let finite = |v: f64| v.is_finite().then_some(v);
+    let mse = finite(noise / truth.len() as f64);
+    Metrics {
+        sqnr_db: finite(-10.0 * (noise / signal).log10()),
+        cosine: finite(product / (signal.sqrt() * output.sqrt())).map(|c| c.clamp(-1.0, 1.0)),
+        mse,
+        max_error: mse.and(finite(max)),
+    }
+}
+
+/// One layer's error under a scheme, against the same layer in f64 on unquantized numbers.
+///
+/// With two samples or more, the first half calibrates and the second is measured: by every scheme and contract alike, so
+/// that their figures compare. A single sample is both. Under the int8 contract the activations' grid is static, from
+/// the least to the greatest calibration value; under f32io it is each row's or image's own. A layer too large to
+/// measure in half a second is measured on fewer samples, then on its first output rows.
+///
+/// The f32 scheme's output is the truth rounded once to f32: a kernel that sums in f32 is at least as wrong.
+/// # Errors
+/// Data of another shape, or a contract that the scheme does not have.
+pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: Contract) -> Result<Accuracy> {
+    check(scheme, contract)?;
+    let (shape, relu, bias) = (layer.shape, layer.relu, &data.bias);
+    let right = data.weights.len() == shape.weights_len()
+        && data.bias.len() == shape.n()
+        && !data.samples.is_empty()
+        && data.samples.iter().all(|x| x.len() == shape.lhs_len());
+    ensure!(right, "layer {}: the data are not of its shape", layer.key());
+
+    let (calibration, measured) = match data.samples.len() {
+        1 => (&data.samples[..], &data.samples[..]),
+        n => data.samples.split_at(n / 2),
+    };
+    let (shape, count) = portion(shape, measured.len(), MOST_MACS);
+    let measured = &measured[..count];
+
+    let weights = scheme.quantize(&data.weights, shape.k());
+    let fixed = (contract == Contract::Int8).then(|| grid(calibration));
+    let (mut truth, mut got) = (vec![], vec![]);
+    for x in measured {
+        truth.extend(op::forward_f64(&shape, relu, x, &data.weights, bias));
+        got.extend(op::forward(&shape, relu, x, &weights, bias, fixed));
+    }
+    let Metrics { sqnr_db, cosine, mse, max_error } = metrics(&truth, &got);
+    Ok(Accuracy {
+        network: layer.network.clone(),
+        layer: layer.key(),
+        scheme: scheme.name().into(),
+        contract,
+        data: if data.real { "real" } else { "synthetic" }.into(),
+        samples: measured.len(),
+        sqnr_db,
+        cosine,
+        mse,
+        max_error,
+        top1: None,
+        weight_bits: bits(scheme, &weights, data.weights.len()) / data.weights.len() as f64,
+    })
+}
+
+/// What a network scores on its test split when every layer runs under the scheme, in the very arithmetic of its kernels.
+/// Between layers numbers are f32: under the int8 contract each layer's accumulators are scaled, biased and clamped in
+/// f32, then put on the next layer's static grid, which comes from the float network on the whole calibration split.
+/// # Errors
+/// A contract that the scheme does not have.
+/// # Panics
+/// When the network is not the one that was loaded.
+pub fn of_network(network: &Network, trained: &Trained, scheme: &dyn Scheme, contract: Contract) -> Result<Accuracy> {
+    check(scheme, contract)?;
+    assert_eq!(network.layers.len(), trained.layers.len());
+    let mut stages = Vec::with_capacity(network.layers.len());
+    for (i, (layer, p)) in network.layers.iter().zip(&trained.layers).enumerate() {
+        let weights = scheme.quantize(&p.weights, layer.shape.k());
+        let fixed = (contract == Contract::Int8).then(|| grid(&trained.layer_data(network, i, usize::MAX).samples));
+        stages.push((layer, weights, &p.bias, fixed));
+    }
+    let class = |image: &Vec<f32>| {
+        let logits = stages.iter().fold(image.clone(), |x, (layer, weights, bias, fixed)| {
+            op::forward(&layer.shape, layer.relu, &x, weights, bias, *fixed)
+        });
+        (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])) // of equal ones the first
+    };
+    let test = &trained.test;
+    let correct = test.x.iter().zip(&test.y).filter(|(x, y)| class(x) == Some(usize::from(**y))).count();
+    let total: usize = trained.layers.iter().map(|p| p.weights.len()).sum();
+    let stored: f64 = stages.iter().zip(&trained.layers).map(|((_, w, ..), p)| bits(scheme, w, p.weights.len())).sum();
+    Ok(Accuracy {
+        network: network.name.clone(),
+        layer: String::new(),
+        scheme: scheme.name().into(),
+        contract,
+        data: "real".into(),
+        samples: test.x.len(),
+        sqnr_db: None,
+        cosine: None,
+        mse: None,
+        max_error: None,
+        top1: Some(correct),
+        weight_bits: stored / total as f64,
+    })
+}
+
+/// The samples, and the first rows of their outputs, that `most` multiply-accumulates suffice for; at least one of each.
+/// The input stays whole, and so does an image's grid.
+fn portion(shape: Shape, samples: usize, most: u64) -> (Shape, usize) {
+    let line = shape.macs() / shape.oh as u64;
+    let rows = shape.oh.min((most / line).max(1) as usize);
+    (Shape { oh: rows, ..shape }, samples.min((most / shape.macs()).max(1) as usize))
+}
+
+fn check(scheme: &dyn Scheme, contract: Contract) -> Result<()> {
+    let has = scheme.contracts().contains(&contract);
+    ensure!(has, "scheme `{}` has no {} contract", scheme.name(), contract.name());
+    Ok(())
+}
+
+/// The static grid of a tensor: from its least to its greatest value in any sample.
+fn grid(samples: &[Vec<f32>]) -> Grid {
+    let (low, high) = samples.iter().flatten().fold((0f32, 0f32), |(l, h), x| (l.min(*x), h.max(*x)));
+    Grid::of_range(low, high)
+}
+
+/// Bits that `count` weights are stored in: codes, and an f32 for each scale.
+fn bits(scheme: &dyn Scheme, weights: &Weights, count: usize) -> f64 {
+    let scales = match weights {
+        Weights::Float(_) => 0,
+        Weights::Int { scales, .. } => scales.len(),
+    };
+    scheme.weight_bits() * count as f64 + 32.0 * scales as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::Op;
+    use crate::scheme::f32::F32;
+    use crate::scheme::w8a8::W8A8;
+
+    #[test]
+    fn metrics_by_hand() {
+        // errors 1, 0, -2; sum of squares of the truth 25, of the output 4 + 16 + 4 = 24; product 6 + 16 + 0 = 22
+        let m = metrics(&[3.0, 4.0, 0.0], &[2.0, 4.0, 2.0]);
+        assert!((m.sqnr_db.unwrap() - 6.989_700_043_360_188).abs() < 1e-12); // 10 log10(25 / 5)
+        assert!((m.cosine.unwrap() - 22.0 / (5.0 * 24f64.sqrt())).abs() < 1e-12);
+        assert_eq!((m.mse, m.max_error), (Some(5.0 / 3.0), Some(2.0)));
+    }
+
+    #[test]
+    fn figures_that_are_no_numbers_are_none() {
+        let exact = metrics(&[1.0, -2.0], &[1.0, -2.0]);
+        assert_eq!((exact.sqnr_db, exact.mse, exact.max_error), (None, Some(0.0), Some(0.0)));
+        assert!((exact.cosine.unwrap() - 1.0).abs() < 1e-15);
+        let zeros = metrics(&[0.0, 0.0], &[0.0, 0.0]);
+        assert_eq!(zeros, Metrics { sqnr_db: None, cosine: None, mse: Some(0.0), max_error: Some(0.0) });
+        let noise = metrics(&[0.0, 0.0], &[3.0, 0.0]);
+        assert_eq!(noise, Metrics { sqnr_db: None, cosine: None, mse: Some(4.5), max_error: Some(3.0) });
+        let none = Metrics { sqnr_db: None, cosine: None, mse: None, max_error: None };
+        for got in [[f32::NAN, 1.0], [1.0, f32::NAN], [f32::INFINITY, 1.0]] {
+            assert_eq!(metrics(&[1.0, 1.0], &got), none, "{got:?}");
+        }
+        assert_eq!(metrics(&[], &[]).sqnr_db, None);
+    }
+
+    fn layer(shape: Shape) -> (Layer, LayerData) {
+        let layer = Layer::of_shape("x", shape);
+        let data = LayerData::of(&layer).unwrap();
+        (layer, data)
+    }
+
+    #[test]
+    fn a_layer_that_the_grid_holds_exactly_has_no_error() {
+        let (layer, mut data) = layer(Shape::gemm(1, 2, 2).unwrap());
+        data.weights = vec![127.0, -3.0, 127.0, 50.0];
+        data.samples = vec![vec![0.0, 255.0]];
+        for contract in Contract::ALL {
+            let row = of_layer(&layer, &data, &W8A8, contract).unwrap();
+            assert_eq!((row.mse, row.max_error, row.sqnr_db), (Some(0.0), Some(0.0), None));
+            assert_eq!((row.layer.as_str(), row.data.as_str(), row.top1), ("user/x", "synthetic", None));
+            assert_eq!(row.weight_bits, 8.0 + 32.0 / 2.0);
+        }
+    }
+
+    #[test]
+    fn the_first_half_calibrates_and_the_second_is_measured() {
+        let (layer, mut data) = layer(Shape::gemm(1, 1, 2).unwrap());
+        data.weights = vec![1.0, 1.0];
+        data.samples = vec![vec![0.0, 1.0], vec![0.0, 4.0], vec![2.0, 4.0]];
+        let fixed = of_layer(&layer, &data, &W8A8, Contract::Int8).unwrap();
+        assert_eq!(fixed.samples, 2);
+        assert!((fixed.max_error.unwrap() - 4.0).abs() < 1e-5, "6 is cut off at 1 + 1");
+        let dynamic = of_layer(&layer, &data, &W8A8, Contract::F32io).unwrap();
+        assert!(dynamic.max_error.unwrap() < 0.02 && dynamic.samples == 2);
+    }
+
+    #[test]
+    fn large_layers_are_measured_in_part() {
+        let gemm = Shape::gemm(128, 11008, 4096).unwrap();
+        assert_eq!(portion(gemm, 9, MOST_MACS), (Shape { oh: 11, ..gemm }, 1));
+        let conv = Shape::conv(Op::Conv2d, [6, 5, 3], 4, [3, 3], 1, [1; 4]).unwrap(); // 540 for each output row
+        assert_eq!(portion(conv, 9, 10 * conv.macs()), (conv, 9));
+        assert_eq!(portion(conv, 9, 3 * conv.macs()), (conv, 3));
+        assert_eq!(portion(conv, 9, 1100), (Shape { oh: 2, ..conv }, 1));
+        assert_eq!(portion(conv, 9, 1), (Shape { oh: 1, ..conv }, 1));
+        let (_, data) = layer(conv);
+        for scheme in [&F32 as &dyn Scheme, &W8A8] {
+            let weights = scheme.quantize(&data.weights, conv.k());
+            let run = |shape: &Shape| op::forward(shape, true, &data.samples[0], &weights, &data.bias, None);
+            assert_eq!(
+                run(&portion(conv, 1, 1100).0),
+                run(&conv)[..2 * 5 * 4],
+                "the first rows are those of the whole"
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let (layer, mut data) = layer(Shape::gemm(2, 3, 4).unwrap());
+        let error = of_layer(&layer, &data, &F32, Contract::Int8).unwrap_err().to_string();
+        assert_eq!(error, "scheme `f32` has no int8 contract");
+        data.samples[0].pop();
+        let error = of_layer(&layer, &data, &F32, Contract::F32io).unwrap_err().to_string();
+        assert_eq!(error, "layer user/x: the data are not of its shape");
+        data.samples.clear();
+        assert!(of_layer(&layer, &data, &F32, Contract::F32io).is_err());
+    }
+
+    #[test]
+    fn extreme_numbers_never_reach_a_row_as_infinities() {
+        let (layer, mut data) = layer(Shape::gemm(2, 3, 4).unwrap());
+        for scale in [1e-45f32, 1e-38, 1e38, 3e38] {
+            data.weights = (0..12).map(|i| scale * (i as f32 / 12.0 - 0.5)).collect();
+            data.samples = vec![(0..8).map(|i| scale * (0.5 - i as f32 / 8.0)).collect()];
+            for contract in Contract::ALL {
+                let row = of_layer(&layer, &data, &W8A8, contract).unwrap();
+                let figures = [row.sqnr_db, row.cosine, row.mse, row.max_error];
+                assert!(figures.iter().flatten().all(|v| v.is_finite()), "{row:?}");
+            }
+        }
+    }
+}

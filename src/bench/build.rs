@@ -1,0 +1,198 @@
+//! Building batches: many kernels, one program, kept by content. A batch that does not compile is taken apart to find
+//! whom to blame.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::emit::{self, Source, short_hash};
+use crate::native;
+use crate::target::{Compiler, Target};
+
+/// Flags every batch is compiled with. Contraction is off because f32 epilogues are compared bit for bit.
+const FLAGS: &[&str] = &["-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-w"];
+/// Programs kept in the cache before the oldest go.
+const KEPT_BYTES: u64 = 1 << 30;
+
+/// Turns sources into programs for one target.
+pub struct Builder {
+    compiler: Compiler,
+    cache: PathBuf,
+    /// Native sources, unpacked.
+    native: PathBuf,
+    /// Version and flags, as a record's `compiler` column says them: `gcc-12.2.0-<hash of the flags>`.
+    pub id: String,
+}
+
+/// A source that did not compile, by its index, with the compiler's first error.
+pub type Blame = (usize, String);
+
+impl Builder {
+    /// # Errors
+    /// No such compiler, or a cache folder that cannot be written.
+    pub fn new(target: &Target, cache: &Path) -> Result<Self> {
+        let compiler = target.compiler.clone();
+        let version = Command::new(&compiler.cc).arg("--version").output().map_err(|e| {
+            anyhow!("target {}: compiler `{}` cannot be run ({e}); install it or name another in the target's file", target.name, compiler.cc)
+        })?;
+        let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_string();
+        let kind = if version.contains("clang") { "clang" } else { "gcc" };
+        let number = version.split_whitespace().rev().find(|w| w.starts_with(|c: char| c.is_ascii_digit())).unwrap_or("unknown");
+        let facts = format!("{version}|{:?}|{:?}|{FLAGS:?}", compiler.flags, compiler.link);
+        let id = format!("{kind}-{number}-{}", &short_hash(facts.as_bytes())[..6]);
+        let all: String = native::FILES.iter().map(|(_, text)| *text).collect();
+        let native = cache.join(format!("native-{}", short_hash(all.as_bytes())));
+        for (path, text) in native::FILES {
+            write_whole(&native.join(path), text.as_bytes())?;
+        }
+        Ok(Self { compiler, cache: cache.into(), native, id })
+    }
+
+    /// Programs that together hold every source that compiles, each with the indices of its kernels in table order, and
+    /// the sources that do not.
+    pub fn build(&self, sources: &[&Source]) -> Result<(Vec<(PathBuf, Vec<usize>)>, Vec<Blame>)> {
+        let all: Vec<usize> = (0..sources.len()).collect();
+        if let Ok(program) = self.program(sources)? {
+            return Ok((vec![(program, all)], vec![]));
+        }
+        let mut good = Vec::new();
+        let mut blamed = Vec::new();
+        for i in all {
+            match self.object(&emit::batch(&[sources[i]]))? {
+                Ok(_) => good.push(i),
+                Err(message) => blamed.push((i, message)),
+            }
+        }
+        if good.is_empty() {
+            return Ok((vec![], blamed));
+        }
+        let kept: Vec<&Source> = good.iter().map(|i| sources[*i]).collect();
+        match self.program(&kept)? {
+            Ok(program) => Ok((vec![(program, good)], blamed)),
+            Err(message) => bail!("kernels that compile one by one do not link together: {message}"),
+        }
+    }
+
+    /// One program, or the compiler's complaint.
+    fn program(&self, sources: &[&Source]) -> Result<Result<PathBuf, String>> {
+        // two halves keep two cores busy
+        let (first, second) = sources.split_at(sources.len().div_ceil(2));
+        let texts = [emit::batch(first), emit::batch(second), emit::table(sources), self.harness_text()];
+        let path = self.cache.join(format!("batch-{}", short_hash(format!("{}{}", self.id, texts.concat()).as_bytes())));
+        if path.is_file() {
+            return Ok(Ok(path));
+        }
+        let objects: Vec<_> = std::thread::scope(|s| {
+            let running: Vec<_> = texts.iter().map(|t| s.spawn(|| self.object(t))).collect();
+            running.into_iter().map(|r| r.join().unwrap_or_else(|_| Err(anyhow!("a build thread panicked")))).collect()
+        });
+        let mut paths = Vec::new();
+        for object in objects {
+            match object? {
+                Ok(path) => paths.push(path),
+                Err(message) => return Ok(Err(message)),
+            }
+        }
+        let temporary = unique(&path);
+        let mut link = Command::new(&self.compiler.cc);
+        link.args(&paths).args(&self.compiler.link).args(["-pthread", "-lm", "-o"]).arg(&temporary);
+        if let Err(message) = self.run(link)? {
+            return Ok(Err(message));
+        }
+        fs::rename(&temporary, &path).with_context(|| format!("cannot write {}", path.display()))?;
+        paths.iter().zip(&texts).take(3).for_each(|(p, _)| drop(fs::remove_file(p)));
+        Ok(Ok(path))
+    }
+
+    fn harness_text(&self) -> String {
+        "#include \"harness.c\"\n".into()
+    }
+
+    /// Compiles one unit to an object, kept by content.
+    fn object(&self, text: &str) -> Result<Result<PathBuf, String>> {
+        let stem = short_hash(format!("{}{text}{}", self.id, self.native.display()).as_bytes());
+        let object = self.cache.join(format!("unit-{stem}.o"));
+        if object.is_file() {
+            return Ok(Ok(object));
+        }
+        let (unit, temporary) = (self.cache.join(format!("unit-{stem}.c")), unique(&object));
+        write_whole(&unit, text.as_bytes())?;
+        let mut cc = Command::new(&self.compiler.cc);
+        cc.args(FLAGS).args(&self.compiler.flags).arg("-I").arg(&self.native).arg("-c").arg(&unit).arg("-o").arg(&temporary);
+        cc.current_dir(&self.native);
+        let built = self.run(cc)?;
+        let _ = fs::remove_file(&unit);
+        if let Err(message) = built {
+            let _ = fs::remove_file(&temporary);
+            return Ok(Err(message));
+        }
+        fs::rename(&temporary, &object).with_context(|| format!("cannot write {}", object.display()))?;
+        Ok(Ok(object))
+    }
+
+    /// Runs the compiler; a complaint is its first error, on one line.
+    fn run(&self, mut command: Command) -> Result<Result<(), String>> {
+        command.stdin(Stdio::null()).env("LC_ALL", "C");
+        let output = command.output().with_context(|| format!("compiler `{}` cannot be run", self.compiler.cc))?;
+        if output.status.success() {
+            return Ok(Ok(()));
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let first = said.lines().find(|l| l.contains("error") || l.contains("undefined")).or(said.lines().next());
+        Ok(Err(first.map_or_else(|| format!("the compiler ended with {}", output.status), |l| l.trim().to_string())))
+    }
+
+    /// Removes the programs used longest ago until the cache is small again.
+    pub fn trim(&self) {
+        let Ok(entries) = fs::read_dir(&self.cache) else { return };
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter_map(|e| {
+                let meta = e.metadata().ok()?;
+                meta.is_file().then(|| Some((meta.modified().ok()?, meta.len(), e.path())))?
+            })
+            .collect();
+        files.sort();
+        let mut total: u64 = files.iter().map(|f| f.1).sum();
+        for (_, bytes, path) in files {
+            if total <= KEPT_BYTES {
+                break;
+            }
+            let _ = fs::remove_file(path);
+            total -= bytes;
+        }
+    }
+}
+
+fn unique(path: &Path) -> PathBuf {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    path.with_extension(format!("{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Writes a file so that it is there whole or not at all; one that is there already is left alone.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let name = || format!("cannot write {}", path.display());
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(name)?;
+    }
+    let temporary = unique(path);
+    fs::write(&temporary, bytes).with_context(name)?;
+    fs::rename(&temporary, path).with_context(name)
+}
+
+/// Where programs and probes are kept between runs: `$BITSMITH_CACHE`, or `bitsmith` in the user's cache folder.
+pub fn cache_folder() -> Result<PathBuf> {
+    let env = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let folder = env("BITSMITH_CACHE")
+        .or_else(|| env("XDG_CACHE_HOME").map(|p| p.join("bitsmith")))
+        .or_else(|| env("HOME").map(|p| p.join(".cache/bitsmith")))
+        .context("cannot tell where to keep built kernels; set BITSMITH_CACHE to a folder")?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}; set BITSMITH_CACHE to another folder", folder.display()))?;
+    Ok(folder)
+}

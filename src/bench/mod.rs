@@ -1,0 +1,235 @@
+//! Building, checking and timing candidates on a device.
+
+pub mod build;
+pub mod counters;
+pub mod harness;
+pub mod problem;
+pub mod probe;
+pub mod race;
+pub mod replay;
+pub mod runner;
+pub mod session;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::candidate::{Regime, Schedule};
+use crate::emit::Source;
+use crate::host::{Caches, Host};
+use crate::kernel::Task;
+use crate::native::Isa;
+use crate::record::{Outcome, Record};
+use crate::stats::{median, median_interval};
+use crate::target::{Evidence, Target};
+use build::Builder;
+use counters::Counts;
+use harness::Failure;
+use probe::Roofs;
+use problem::Problem;
+use race::{Rules, Series};
+use session::Session;
+
+/// Where candidates get their records from: a device, or what was recorded of one.
+pub trait Evaluate {
+    /// One record per schedule, in order. A candidate's failure is a record.
+    fn evaluate(&mut self, schedules: &[Schedule]) -> Result<Vec<Record>>;
+}
+
+/// A target made ready: its compiler found, its roofs known.
+pub struct Device {
+    pub target: Target,
+    pub isa: Arc<Isa>,
+    pub host: Host,
+    pub builder: Builder,
+    /// None where the target gives no times.
+    pub roofs: Option<Roofs>,
+}
+
+impl Device {
+    /// # Errors
+    /// A target that this machine cannot run, a missing compiler, a probe that fails.
+    pub fn open(target: Target, cache: &Path, threads: usize) -> Result<Self> {
+        target.require()?;
+        let isa = Arc::new(target.isa()?);
+        let builder = Builder::new(&target, cache)?;
+        builder.trim();
+        let mut device = Self { target, isa, host: Host::this(), builder, roofs: None };
+        if device.times() {
+            device.roofs = Some(probe::kept_or_measured(&device, cache, threads)?);
+        }
+        Ok(device)
+    }
+
+    /// Does this target give times?
+    pub fn times(&self) -> bool {
+        self.target.runner.evidence == Evidence::Measured
+    }
+
+    pub fn caches(&self) -> Caches {
+        self.host.caches
+    }
+}
+
+/// Racing of one batch, and of the final.
+pub const BATCH: Rules = Rules { sample_ns: 200_000.0, rounds: 12, least: 3, alpha: 0.02, hopeless: 2.5 };
+/// Bytes that cold buffers rotate through, in last-level caches.
+const COLD_POOL: u64 = 3;
+
+/// One layer x scheme on a device: everything that its candidates share.
+pub struct Bench<'a> {
+    device: &'a Device,
+    problem: Problem,
+    layer: String,
+    regime: Regime,
+    started: Instant,
+    seed: u64,
+    /// The fastest so far, which races along in every batch.
+    incumbent: Option<(Schedule, f64)>,
+}
+
+/// What became of one source.
+struct Trial {
+    outcome: Outcome,
+    message: String,
+    series: Series,
+    counts: Option<Counts>,
+}
+
+impl Trial {
+    fn ended(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self { outcome, message: message.into(), series: Series::default(), counts: None }
+    }
+
+    fn raced(series: Series, counts: Option<Counts>) -> Self {
+        let outcome = if series.eliminated { Outcome::Eliminated } else { Outcome::Measured };
+        Self { outcome, message: String::new(), series, counts }
+    }
+}
+
+impl<'a> Bench<'a> {
+    pub fn new(device: &'a Device, task: Task, layer: &str, regime: Regime, seed: u64, started: Instant) -> Result<Self> {
+        let problem = Problem::new(task, seed)?;
+        Ok(Self { device, problem, layer: layer.into(), regime, started, seed, incumbent: None })
+    }
+
+    pub fn task(&self) -> &Task {
+        &self.problem.task
+    }
+
+    /// Builds, checks and races sources that were emitted for these schedules; one record each.
+    pub fn try_sources(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Record>> {
+        let trials = self.trials(sources, rules)?;
+        sources.iter().zip(trials).map(|((s, source), t)| self.record(s, &source.hash(), t)).collect()
+    }
+
+    /// Interleaved samples, by round, of the best: the final. One series each; empty for one that failed.
+    pub fn duel(&mut self, schedules: &[Schedule], rules: &Rules) -> Result<Vec<(Source, Vec<f64>)>> {
+        let emit = |s: &Schedule| Ok((s.clone(), self.task().emit(s)?));
+        let sources: Vec<(Schedule, Source)> = schedules.iter().map(emit).collect::<Result<_>>()?;
+        let trials = self.trials(&sources, rules)?;
+        Ok(sources.into_iter().zip(trials).map(|((_, source), t)| (source, t.series.samples)).collect())
+    }
+
+    fn trials(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Trial>> {
+        let mut trials: Vec<Option<Trial>> = sources.iter().map(|_| None).collect();
+        let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).collect();
+        let (programs, blamed) = self.device.builder.build(&texts)?;
+        for (i, message) in blamed {
+            trials[i] = Some(Trial::ended(Outcome::BuildFailed, message));
+        }
+        for (program, kernels) in programs {
+            let schedules = kernels.iter().map(|i| &sources[*i].0).collect();
+            let mut session = Session::start(runner::of(&self.device.target), program, &mut self.problem, schedules)?;
+            for (k, wrong) in session.check_all()?.into_iter().enumerate() {
+                trials[kernels[k]] = wrong.map(|(outcome, message)| Trial::ended(outcome, message));
+            }
+            if !self.device.times() {
+                continue;
+            }
+            let pool = COLD_POOL * self.device.caches().last();
+            let right: Vec<usize> = (0..kernels.len()).filter(|k| trials[kernels[*k]].is_none()).collect();
+            for (k, raced) in session.race_all(&right, rules, (self.regime, pool), self.seed)? {
+                trials[kernels[k]] = Some(raced.map_or_else(
+                    |failure| Trial::ended(outcome_of(&failure), failure.to_string()),
+                    |(series, counts)| Trial::raced(series, counts),
+                ));
+            }
+        }
+        Ok(trials.into_iter().map(|t| t.unwrap_or(Trial::ended(Outcome::Checked, ""))).collect())
+    }
+
+    fn record(&self, schedule: &Schedule, source_hash: &str, trial: Trial) -> Result<Record> {
+        let task = self.task();
+        let name = task.name(schedule)?;
+        let samples = &trial.series.samples;
+        let middle = (!samples.is_empty()).then(|| median(samples));
+        let interval = (!samples.is_empty()).then(|| median_interval(samples));
+        let macs = task.shape.macs() as f64;
+        let roof = self.device.roofs.as_ref().map(|r| r.least_ns(task, self.regime, self.device.caches()));
+        let short = |ns: f64| (ns * 100.0).round() / 100.0;
+        Ok(Record {
+            candidate: name.to_string(),
+            layer: self.layer.clone(),
+            op: name.op,
+            m: task.shape.m(),
+            n: task.shape.n(),
+            k: task.shape.k(),
+            scheme: name.scheme,
+            contract: task.contract,
+            target: self.device.target.name.clone(),
+            family: name.family,
+            schedule: schedule.to_string(),
+            regime: self.regime,
+            threads: task.threads,
+            outcome: trial.outcome,
+            evidence: self.device.target.runner.evidence,
+            samples: samples.len(),
+            min_ns: samples.iter().copied().reduce(f64::min).map(short),
+            median_ns: middle.map(short),
+            ci_low_ns: interval.map(|i| short(i.0)),
+            ci_high_ns: interval.map(|i| short(i.1)),
+            gmacs: middle.map(|ns| (macs / ns * 1000.0).round() / 1000.0),
+            roof_share: middle.zip(roof).map(|(ns, roof)| (roof / ns * 1e4).round() / 1e4),
+            source_hash: source_hash.into(),
+            compiler: self.device.builder.id.clone(),
+            host: self.device.host.fingerprint(),
+            message: trial.message.replace('\n', " "),
+            cycles: trial.counts.map(|c| c.cycles),
+            instructions: trial.counts.map(|c| c.instructions),
+            at_s: (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        })
+    }
+}
+
+impl Evaluate for Bench<'_> {
+    fn evaluate(&mut self, schedules: &[Schedule]) -> Result<Vec<Record>> {
+        let mut sources = Vec::with_capacity(schedules.len() + 1);
+        for schedule in schedules {
+            sources.push((schedule.clone(), self.task().emit(schedule)?));
+        }
+        let incumbent = self.incumbent.as_ref().map(|i| i.0.clone()).filter(|i| !schedules.contains(i));
+        if let Some(best) = incumbent {
+            let source = self.task().emit(&best)?;
+            sources.push((best, source));
+        }
+        let mut records = self.try_sources(&sources, &BATCH)?;
+        let fastest = records.iter().enumerate().filter(|(_, r)| r.outcome == Outcome::Measured);
+        let fastest = fastest.filter_map(|(i, r)| Some((i, r.median_ns?))).min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((i, ns)) = fastest {
+            self.incumbent = Some((sources[i].0.clone(), ns));
+        }
+        records.truncate(schedules.len());
+        Ok(records)
+    }
+}
+
+fn outcome_of(failure: &Failure) -> Outcome {
+    match failure {
+        Failure::TimedOut(_) => Outcome::TimedOut,
+        Failure::Crashed(_) => Outcome::Crashed,
+        Failure::Refused(_) => Outcome::WrongAnswer,
+    }
+}

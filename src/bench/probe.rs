@@ -1,0 +1,185 @@
+//! Roofs: what this machine can do at most, measured on itself, so that every kernel can be shown as a share of it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::harness::{Failure, Harness};
+use super::{Device, runner};
+use crate::candidate::Regime;
+use crate::emit::{Source, short_hash};
+use crate::host::Caches;
+use crate::kernel::{Arithmetic, Task, roof};
+
+/// Measured limits of one core (of `threads` cores at once, for reading).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Roofs {
+    pub target: String,
+    pub clock_ghz: f64,
+    pub macs_per_s: Macs,
+    pub read_gb_per_s: Read,
+    pub timer_ns: f64,
+    pub threads: usize,
+    /// Of the machine they were measured on.
+    pub host: String,
+    pub compiler: String,
+}
+
+/// Multiply-accumulates per second of one core.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Macs {
+    pub int8: f64,
+    pub f32: f64,
+}
+
+/// 1e9 bytes per second, read once from start to end from each level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Read {
+    pub l1: f64,
+    pub l2: f64,
+    pub l3: f64,
+    pub memory: f64,
+}
+
+impl Roofs {
+    /// The least time a task can take: the multiplications at the roof, or its operands read once from where they are
+    /// in this regime, whichever is longer. Activations of an `f32io` task are read as f32.
+    pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
+        let shape = &task.shape;
+        let float = task.arithmetic() == Arithmetic::Float;
+        let macs_per_s = if float { self.macs_per_s.f32 } else { self.macs_per_s.int8 };
+        let product_ns = shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
+        let weights = shape.weights_len() * if float { 4 } else { 1 };
+        let activations = shape.lhs_len() * if task.arithmetic() == Arithmetic::Int { 1 } else { 4 };
+        let cold = |bytes: usize| bytes as f64 / self.read_gb_per_s.memory;
+        let read_ns = match regime {
+            Regime::Hot => self.hot_ns((weights + activations) as u64, caches),
+            Regime::WeightsCold => cold(weights) + self.hot_ns(activations as u64, caches),
+            Regime::AllCold => cold(weights + activations),
+        };
+        product_ns.max(read_ns)
+    }
+
+    /// The least time to read so many bytes again and again: of each level as much as fits, from the fastest on.
+    fn hot_ns(&self, bytes: u64, caches: Caches) -> f64 {
+        let r = &self.read_gb_per_s;
+        let (mut left, mut held, mut ns) = (bytes, 0, 0.0);
+        for (size, speed) in [(caches.l1, r.l1), (caches.l2, r.l2), (caches.l3, r.l3), (u64::MAX, r.memory)] {
+            let here = left.min(size.saturating_sub(held));
+            ns += here as f64 / speed;
+            left -= here;
+            held = held.max(size);
+        }
+        ns
+    }
+}
+
+/// Roofs measured earlier on this very machine and compiler, or measured now and kept.
+pub fn kept_or_measured(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
+    let path = cache.join(format!("roofs-{}-{threads}-{}.json", device.target.name, key(device)));
+    let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Roofs>(&bytes).ok());
+    match kept {
+        Some(roofs) => Ok(roofs),
+        None => measure(device, cache, threads),
+    }
+}
+
+fn key(device: &Device) -> String {
+    short_hash(format!("{}{}", device.host.fingerprint(), device.builder.id).as_bytes())
+}
+
+/// Measures the roofs and keeps them.
+pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
+    let plan = Plan::new(device, threads)?;
+    let sources: Vec<&Source> = plan.kernels.iter().map(|k| &k.source).collect();
+    let (programs, blamed) = device.builder.build(&sources)?;
+    ensure!(blamed.is_empty(), "target {}: the roof kernels do not compile: {}", device.target.name, blamed[0].1);
+    let (program, _) = programs.first().context("no roof kernels")?;
+    let command = runner::of(&device.target).command(program, threads)?;
+    let mut harness = Harness::start(command, Duration::from_secs(30))?;
+    let rates = plan.run(&mut harness).map_err(|f| anyhow!("target {}: the probe failed: {f}", device.target.name))?;
+    let best = |kind: &str| rates.iter().filter(|(k, _)| k == kind).map(|(_, r)| *r).fold(0.0, f64::max);
+    let round = |x: f64, digits: f64| (x * digits).round() / digits;
+    let roofs = Roofs {
+        target: device.target.name.clone(),
+        clock_ghz: round(best("clock"), 1e3),
+        macs_per_s: Macs { int8: round(best("dot") * 1e9, 1e-6), f32: round(best("f32") * 1e9, 1e-6) },
+        read_gb_per_s: Read {
+            l1: round(best("l1"), 10.0),
+            l2: round(best("l2"), 10.0),
+            l3: round(best("l3"), 10.0),
+            memory: round(best("memory"), 10.0),
+        },
+        timer_ns: harness.timer_ns().map_err(|f| anyhow!("{f}"))?,
+        threads,
+        host: device.host.fingerprint(),
+        compiler: device.builder.id.clone(),
+    };
+    let path = cache.join(format!("roofs-{}-{threads}-{}.json", device.target.name, key(device)));
+    fs::write(&path, serde_json::to_vec_pretty(&roofs)?).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(roofs)
+}
+
+/// The kernels of a probe, and what one call of each amounts to.
+struct Plan {
+    kernels: Vec<Kernel>,
+    bytes: usize,
+    threads: usize,
+}
+struct Kernel {
+    kind: &'static str,
+    source: Source,
+    /// Multiply-accumulates, bytes or cycles of one call.
+    work: u64,
+    threads: usize,
+}
+
+/// Samples of each kernel; the best one is the roof.
+const SAMPLES: usize = 25;
+
+impl Plan {
+    fn new(device: &Device, threads: usize) -> Result<Self> {
+        let isa = &device.isa;
+        let mut kernels = Vec::new();
+        for kind in ["dot", "f32"] {
+            for tile in isa.tiles_of(kind) {
+                let (source, work) = roof::products(isa, tile, 4000);
+                kernels.push(Kernel { kind, source, work, threads: 1 });
+            }
+        }
+        let (source, work) = roof::chain(isa, 10_000);
+        kernels.push(Kernel { kind: "clock", source, work, threads: 1 });
+        let caches = device.caches();
+        // half of a cache leaves room for what else lives there; a level that is not there reads as the next
+        let levels = [("l1", caches.l1 / 2), ("l2", caches.l2 / 2), ("l3", caches.l3.max(caches.l2) / 2), ("memory", caches.last() * 4)];
+        for (kind, bytes) in levels {
+            let bytes = (bytes as usize / 512 * 512).max(4096);
+            let rounds = ((4 << 20) / bytes).max(1);
+            let source = roof::read(isa, kind, bytes, rounds);
+            kernels.push(Kernel { kind, source, work: (bytes * rounds) as u64 * threads as u64, threads });
+        }
+        let bytes = (caches.last() as usize * 4).max(4096) * threads;
+        Ok(Self { kernels, bytes, threads })
+    }
+
+    /// Best rate of each kernel, in 1e9 per second.
+    fn run(&self, harness: &mut Harness) -> std::result::Result<Vec<(String, f64)>, Failure> {
+        harness.load(0, &[1; 4096])?;
+        harness.alloc(1, self.bytes)?;
+        harness.alloc(2, 4096 * self.threads)?;
+        for (i, k) in self.kernels.iter().enumerate() {
+            harness.bind(i, [0, 1, 0, 2], 0, k.threads)?;
+        }
+        let round: Vec<(usize, u64)> = (0..self.kernels.len()).map(|i| (i, 1)).collect();
+        let mut best = vec![f64::INFINITY; self.kernels.len()];
+        for _ in 0..SAMPLES {
+            for (least, ns) in best.iter_mut().zip(harness.time(&round)?) {
+                *least = least.min(ns);
+            }
+        }
+        Ok(self.kernels.iter().zip(best).map(|(k, ns)| (k.kind.to_string(), k.work as f64 / ns)).collect())
+    }
+}

@@ -1,0 +1,126 @@
+//! Racing: kernels that compete are timed in interleaved rounds, so that what disturbs the machine disturbs them alike,
+//! and a kernel leaves when paired samples show that it cannot be the best.
+
+use crate::stats::{lower_bound, median};
+
+/// How long and how hard to race.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// A sample repeats the call until it takes about this long.
+    pub sample_ns: f64,
+    /// Rounds at most.
+    pub rounds: usize,
+    /// Rounds before anybody can leave.
+    pub least: usize,
+    /// Error probability of all eliminations of the race together; 0 keeps everybody.
+    pub alpha: f64,
+    /// Nobody that is this many times slower than the best at the first look is timed again.
+    pub hopeless: f64,
+}
+
+/// Samples of one kernel: nanoseconds of one call, by round.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    pub samples: Vec<f64>,
+    pub eliminated: bool,
+}
+
+/// Times one round of (kernel, calls); nanoseconds of each group.
+pub type Time<'a, E> = dyn FnMut(&[(usize, u64)]) -> Result<Vec<f64>, E> + 'a;
+
+/// Races `kernels`; the order within a round is drawn anew each time, so that no kernel always follows the same one.
+/// # Errors
+/// Passes on the first error of `time`.
+pub fn race<E>(kernels: &[usize], rules: &Rules, seed: u64, time: &mut Time<E>) -> Result<Vec<Series>, E> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut series = vec![Series::default(); kernels.len()];
+    let calls = first_look(kernels, rules, &mut series, time)?;
+    let alpha = rules.alpha / kernels.len().max(1) as f64;
+    for round in 0..rules.rounds {
+        let mut order: Vec<usize> = (0..kernels.len()).filter(|i| !series[*i].eliminated).collect();
+        rng.shuffle(&mut order);
+        let groups: Vec<_> = order.iter().map(|i| (kernels[*i], calls[*i])).collect();
+        for (i, ns) in order.iter().zip(time(&groups)?) {
+            series[*i].samples.push(ns / calls[*i] as f64);
+        }
+        if round + 1 < rules.least || alpha == 0.0 {
+            continue;
+        }
+        eliminate(&mut series, &order, alpha);
+        if order.len() > 1 && series.iter().filter(|s| !s.eliminated).count() == 1 && round + 1 >= rules.least * 2 {
+            break;
+        }
+    }
+    Ok(series)
+}
+
+/// One warm-up call and one timed call each, to set the number of calls of a sample. The hopeless leave here, with the
+/// timed call as their only sample.
+fn first_look<E>(kernels: &[usize], rules: &Rules, series: &mut [Series], time: &mut Time<E>) -> Result<Vec<u64>, E> {
+    let once: Vec<_> = kernels.iter().map(|k| (*k, 1)).collect();
+    time(&once)?;
+    let first = time(&once)?;
+    let best = first.iter().copied().fold(f64::INFINITY, f64::min);
+    for (s, ns) in series.iter_mut().zip(&first) {
+        // a call of less than a microsecond says more about the clock than about the kernel
+        if rules.alpha > 0.0 && *ns > rules.hopeless * best.max(1000.0) {
+            *s = Series { samples: vec![*ns], eliminated: true };
+        }
+    }
+    Ok(first.iter().map(|ns| (rules.sample_ns / ns.max(1.0)).ceil().clamp(1.0, 1e6) as u64).collect())
+}
+
+/// Those leave whose paired samples against the leader's are, beyond doubt, longer.
+fn eliminate(series: &mut [Series], order: &[usize], alpha: f64) {
+    let medians: Vec<_> = order.iter().map(|i| (*i, median(&series[*i].samples))).collect();
+    let Some((leader, _)) = medians.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)) else { return };
+    let reference = series[leader].samples.clone();
+    for i in order.iter().filter(|i| **i != leader) {
+        let ratios: Vec<f64> = series[*i].samples.iter().zip(&reference).map(|(a, b)| (a / b).ln()).collect();
+        series[*i].eliminated = lower_bound(&ratios, alpha) > 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { sample_ns: 1e5, rounds: 20, least: 3, alpha: 0.01, hopeless: 3.0 };
+
+    /// A machine whose speed drifts by 30 % and jitters by 2 %.
+    fn simulate(true_ns: &[f64], rules: &Rules, seed: u64) -> Vec<Series> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut clock = 0.0f64;
+        let kernels: Vec<usize> = (0..true_ns.len()).collect();
+        let mut time = |groups: &[(usize, u64)]| {
+            let sample = |(k, calls): &(usize, u64)| {
+                clock += 0.02;
+                true_ns[*k] * *calls as f64 * (1.0 + 0.3 * clock.sin().abs()) * (1.0 + 0.02 * rng.f64())
+            };
+            Ok::<_, ()>(groups.iter().map(sample).collect())
+        };
+        race(&kernels, rules, seed, &mut time).unwrap()
+    }
+
+    #[test]
+    fn the_best_survives_and_losers_leave_early() {
+        for seed in 0..50 {
+            let series = simulate(&[1e4, 1.03e4, 1.2e4, 2e4, 1e5], &RULES, seed);
+            assert!(!series[0].eliminated, "seed {seed}");
+            assert!(series[3].eliminated && series[3].samples.len() <= 8, "seed {seed}: {}", series[3].samples.len());
+            assert_eq!(series[4].samples.len(), 1);
+        }
+    }
+
+    #[test]
+    fn equals_are_rarely_dropped() {
+        let dropped = (0..100).filter(|s| simulate(&[1e4, 1e4, 1e4], &RULES, *s).iter().any(|s| s.eliminated)).count();
+        assert!(dropped <= 10, "{dropped} of 100 races dropped an equal");
+    }
+
+    #[test]
+    fn without_alpha_everybody_stays() {
+        let rules = Rules { alpha: 0.0, ..RULES };
+        assert!(simulate(&[1e4, 9e4], &rules, 0).iter().all(|s| s.samples.len() == 20 && !s.eliminated));
+    }
+}

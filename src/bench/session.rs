@@ -1,0 +1,198 @@
+//! One batch on the device: loads operands, checks every kernel, races the right ones. A kernel that takes the program
+//! with it costs only itself.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::counters::{Counters, Counts};
+use super::harness::{Failure, Harness};
+use super::outcome_of;
+use super::problem::Problem;
+use super::race::{Rules, Series, race};
+use super::runner::Runner;
+use crate::candidate::{Regime, Schedule};
+use crate::kernel::Task;
+use crate::record::Outcome;
+
+/// Buffers of the harness: the output, the columns, then activations by set and weights by packing.
+const OUT: usize = 0;
+const COLUMNS: usize = 1;
+const LHS: usize = 2;
+const RHS: usize = 128;
+
+pub struct Session<'a> {
+    runner: Box<dyn Runner>,
+    program: PathBuf,
+    problem: &'a mut Problem,
+    /// By kernel.
+    schedules: Vec<&'a Schedule>,
+    limit: Duration,
+    harness: Harness,
+    /// Weights on the device, by packing.
+    loaded: HashMap<String, usize>,
+}
+
+/// A raced kernel's samples and counters, or why it has none.
+type Raced = std::result::Result<(Series, Option<Counts>), Failure>;
+
+impl<'a> Session<'a> {
+    /// Starts `program` and loads what all its kernels share; `schedules` are those of its kernels, in table order.
+    pub fn start(
+        runner: Box<dyn Runner>,
+        program: PathBuf,
+        problem: &'a mut Problem,
+        schedules: Vec<&'a Schedule>,
+    ) -> Result<Self> {
+        let limit = time_limit(&problem.task);
+        let harness = Harness::start(runner.command(&program, problem.task.threads)?, limit)?;
+        let mut session = Self { runner, program, problem, schedules, limit, harness, loaded: HashMap::new() };
+        session.load_shared()?;
+        Ok(session)
+    }
+
+    fn load_shared(&mut self) -> Result<()> {
+        let mut load = || {
+            self.harness.alloc(OUT, self.problem.task.shape.out_len() * 4)?;
+            self.harness.load(COLUMNS, &self.problem.columns)?;
+            self.problem.inputs.iter().enumerate().try_for_each(|(i, x)| self.harness.load(LHS + i, &x.lhs))
+        };
+        load().map_err(|f: Failure| anyhow::anyhow!("cannot load the layer's operands: {f}"))
+    }
+
+    /// A fresh program after one has died.
+    fn restart(&mut self) -> Result<()> {
+        self.harness = Harness::start(self.runner.command(&self.program, self.problem.task.threads)?, self.limit)?;
+        self.loaded.clear();
+        self.load_shared()
+    }
+
+    /// Ties a kernel to its weights and to one set of activations.
+    fn bind(&mut self, kernel: usize, set: usize) -> Result<std::result::Result<(), Failure>> {
+        let key = self.problem.task.pack_key(self.schedules[kernel]);
+        let next = RHS + self.loaded.len();
+        let buffer = *self.loaded.get(&key).unwrap_or(&next);
+        if buffer == next {
+            if let Err(f) = self.harness.load(next, self.problem.pack(self.schedules[kernel])?) {
+                return Ok(Err(f));
+            }
+            self.loaded.insert(key, next);
+        }
+        let zero = self.problem.inputs[set].zero;
+        Ok(self.harness.bind(kernel, [LHS + set, buffer, COLUMNS, OUT], zero, self.problem.task.threads))
+    }
+
+    /// What is wrong with each kernel, if anything.
+    pub fn check_all(&mut self) -> Result<Vec<Option<(Outcome, String)>>> {
+        (0..self.schedules.len()).map(|k| self.check(k)).collect()
+    }
+
+    fn check(&mut self, kernel: usize) -> Result<Option<(Outcome, String)>> {
+        // one set flush left shows reads before a buffer; every set flush right shows reads past one
+        let runs = std::iter::once((0, "left")).chain((0..self.problem.inputs.len()).map(|set| (set, "right")));
+        for (set, side) in runs.collect::<Vec<_>>() {
+            if let Err(f) = self.bind(kernel, set)? {
+                return self.failed(f);
+            }
+            let hash = match self.harness.check(kernel, side) {
+                Ok(hash) => hash,
+                Err(f) => return self.failed(f),
+            };
+            let right = &self.problem.inputs[set].expected;
+            if right.proves(hash) {
+                continue;
+            }
+            let out = match self.harness.dump() {
+                Ok(out) => out,
+                Err(f) => return self.failed(f),
+            };
+            if let Some(wrong) = right.first_wrong(&out, self.problem.task.shape.n()) {
+                return Ok(Some((Outcome::WrongAnswer, format!("input {set}: {wrong}"))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn failed(&mut self, failure: Failure) -> Result<Option<(Outcome, String)>> {
+        if self.harness.is_dead() {
+            self.restart()?;
+        }
+        Ok(Some((outcome_of(&failure), failure.to_string())))
+    }
+
+    /// Races the kernels; one that fails while it is timed is left out and the race is run again.
+    pub fn race_all(
+        &mut self,
+        kernels: &[usize],
+        rules: &Rules,
+        regime: (Regime, u64),
+        seed: u64,
+    ) -> Result<Vec<(usize, Raced)>> {
+        let mut left = kernels.to_vec();
+        let mut ended: Vec<(usize, Raced)> = Vec::new();
+        while !left.is_empty() {
+            if let Err(f) = self.prepare(&left, regime)? {
+                bail!("the harness failed before a kernel ran: {f}");
+            }
+            let harness = &mut self.harness;
+            match race(&left, rules, seed, &mut |groups| harness.time(groups)) {
+                Ok(series) => {
+                    let counts = self.count(&left, &series);
+                    ended.extend(left.iter().zip(series).zip(counts).map(|((k, s), c)| (*k, Ok((s, c)))));
+                    return Ok(ended);
+                }
+                Err(_) => {
+                    let (bad, failure) = self.find_failing(&left, regime)?;
+                    left.retain(|k| *k != bad);
+                    ended.push((bad, Err(failure)));
+                }
+            }
+        }
+        Ok(ended)
+    }
+
+    fn prepare(&mut self, kernels: &[usize], (regime, pool): (Regime, u64)) -> Result<std::result::Result<(), Failure>> {
+        if self.harness.is_dead() {
+            self.restart()?;
+        }
+        for k in kernels {
+            if let Err(f) = self.bind(*k, 0)? {
+                return Ok(Err(f));
+            }
+        }
+        Ok(self.harness.regime(regime, pool))
+    }
+
+    /// The kernel that fails when timed alone.
+    fn find_failing(&mut self, kernels: &[usize], regime: (Regime, u64)) -> Result<(usize, Failure)> {
+        for k in kernels {
+            if let Err(f) = self.prepare(&[*k], regime)? {
+                return Ok((*k, f));
+            }
+            for _ in 0..3 {
+                if let Err(f) = self.harness.time(&[(*k, 1)]) {
+                    return Ok((*k, f));
+                }
+            }
+        }
+        let last = kernels.last().context("no kernel to blame")?;
+        Ok((*last, Failure::Refused("a race failed and no kernel fails alone".into())))
+    }
+
+    /// Cycles and instructions per call of the survivors, where the kernel counts them.
+    fn count(&mut self, kernels: &[usize], series: &[Series]) -> Vec<Option<Counts>> {
+        let Some(mut counters) = Counters::of_process(self.harness.pid) else { return vec![None; kernels.len()] };
+        let each = kernels.iter().zip(series).map(|(k, s)| {
+            let calls = (2e5 / s.samples.last()?.max(1.0)).ceil().clamp(1.0, 1e5) as u64;
+            (!s.eliminated).then(|| counters.count(calls, || self.harness.time(&[(*k, calls)]).is_ok()))?
+        });
+        each.collect()
+    }
+}
+
+/// Time one call to the harness may take: generous for portable C on a slow core, short for an endless loop.
+fn time_limit(task: &Task) -> Duration {
+    Duration::from_secs_f64(3.0 + task.shape.macs() as f64 / 1e8)
+}

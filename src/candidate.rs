@@ -1,0 +1,225 @@
+//! The free choices of a kernel, the space of them, and the one grammar that names a candidate:
+//! `op.scheme.isa.family.knob.knob...`, for example `gemm.w8a8.avx2.dot.wide.b4x2.k2.staged.mn.c0x0x0.p0`.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Error, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// What a kernel takes and gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Contract {
+    /// u8 activations row-major in, s8 weights prepacked, s32 row-major out.
+    Int8,
+    /// f32 in, dynamic quantization, bias and optional ReLU inside the call, f32 out.
+    F32io,
+}
+
+impl Contract {
+    pub const ALL: [Contract; 2] = [Contract::Int8, Contract::F32io];
+    pub fn name(self) -> &'static str {
+        match self {
+            Contract::Int8 => "int8",
+            Contract::F32io => "f32io",
+        }
+    }
+}
+
+/// What the caches hold when a timed call begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Regime {
+    /// Whatever the previous call of the same kernel left: the most favourable case.
+    #[default]
+    Hot,
+    /// Weights come from memory, activations and outputs stay: a layer of a network larger than the caches.
+    WeightsCold,
+    /// Everything comes from memory.
+    AllCold,
+}
+
+impl Regime {
+    pub const ALL: [Regime; 3] = [Regime::Hot, Regime::WeightsCold, Regime::AllCold];
+    pub fn name(self) -> &'static str {
+        match self {
+            Regime::Hot => "hot",
+            Regime::WeightsCold => "weights-cold",
+            Regime::AllCold => "all-cold",
+        }
+    }
+}
+
+/// One choice: a word, with sizes where it has some. `b6x4`, `staged`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Knob {
+    pub word: String,
+    pub sizes: Vec<usize>,
+}
+
+impl Knob {
+    pub fn word(word: &str) -> Self {
+        Self { word: word.into(), sizes: vec![] }
+    }
+    pub fn sizes(word: &str, sizes: &[usize]) -> Self {
+        Self { word: word.into(), sizes: sizes.to_vec() }
+    }
+}
+
+impl fmt::Display for Knob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<_> = self.sizes.iter().map(usize::to_string).collect();
+        write!(f, "{}{}", self.word, sizes.join("x"))
+    }
+}
+
+impl FromStr for Knob {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let digit = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
+        let (word, rest) = text.split_at(digit);
+        ensure!(!word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()), "`{text}` is not a knob");
+        let sizes = if rest.is_empty() { Ok(vec![]) } else { rest.split('x').map(str::parse).collect() };
+        Ok(Self { word: word.into(), sizes: sizes.with_context(|| format!("`{text}` is not a knob"))? })
+    }
+}
+
+/// The free choices of one kernel, in the order of its space's axes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Schedule(pub Vec<Knob>);
+
+impl Schedule {
+    /// Is this word chosen?
+    pub fn has(&self, word: &str) -> bool {
+        self.0.iter().any(|k| k.word == word)
+    }
+    /// The sizes chosen under this word; zeros where it is not there.
+    pub fn sizes<const N: usize>(&self, word: &str) -> [usize; N] {
+        let knob = self.0.iter().find(|k| k.word == word);
+        std::array::from_fn(|i| knob.and_then(|k| k.sizes.get(i).copied()).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let knobs: Vec<_> = self.0.iter().map(Knob::to_string).collect();
+        f.write_str(&knobs.join("."))
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Self(text.split('.').map(str::parse).collect::<Result<_>>()?))
+    }
+}
+
+/// The name of a candidate: everything but its layer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    pub op: String,
+    pub scheme: String,
+    pub isa: String,
+    pub family: String,
+    pub schedule: Schedule,
+}
+
+impl Name {
+    /// The name as a C identifier.
+    pub fn symbol(&self) -> String {
+        self.to_string().replace(['.', '-'], "_")
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}.{}", self.op, self.scheme, self.isa, self.family, self.schedule)
+    }
+}
+
+impl FromStr for Name {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let parts: Vec<&str> = text.splitn(5, '.').collect();
+        let [op, scheme, isa, family, schedule] = parts[..] else {
+            anyhow::bail!("`{text}` is not a candidate; expected op.scheme.isa.family.schedule");
+        };
+        let schedule = schedule.parse().with_context(|| format!("candidate `{text}`"))?;
+        Ok(Self { op: op.into(), scheme: scheme.into(), isa: isa.into(), family: family.into(), schedule })
+    }
+}
+
+/// The legal schedules of one family on one layer. Every point has one knob per axis.
+#[derive(Clone, Debug, Default)]
+pub struct Space {
+    pub axes: Vec<&'static str>,
+    pub points: Vec<Schedule>,
+}
+
+/// One axis: its name, and its choices given those already made.
+pub type Axis<'a> = (&'static str, Box<dyn Fn(&Schedule) -> Vec<Knob> + 'a>);
+
+impl Space {
+    /// All combinations; only legal ones are ever built, because each axis sees the choices before it.
+    pub fn product(axes: &[Axis]) -> Self {
+        let mut points = vec![Schedule::default()];
+        for (_, choices) in axes {
+            let longer = points.iter().flat_map(|p| {
+                choices(p).into_iter().map(|knob| {
+                    let mut knobs = p.0.clone();
+                    knobs.push(knob);
+                    Schedule(knobs)
+                })
+            });
+            points = longer.collect();
+        }
+        Self { axes: axes.iter().map(|(name, _)| *name).collect(), points }
+    }
+
+    /// For every point, the points that differ from it in exactly one axis.
+    pub fn neighbours(&self) -> Vec<Vec<usize>> {
+        let mut all = vec![vec![]; self.points.len()];
+        for axis in 0..self.axes.len() {
+            let mut groups: HashMap<Vec<&Knob>, Vec<usize>> = HashMap::new();
+            for (i, point) in self.points.iter().enumerate() {
+                let rest = point.0.iter().enumerate().filter(|(a, _)| *a != axis).map(|(_, k)| k).collect();
+                groups.entry(rest).or_default().push(i);
+            }
+            for group in groups.values() {
+                for &i in group {
+                    all[i].extend(group.iter().filter(|j| **j != i));
+                }
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn names_round_trip(words in proptest::collection::vec(("[a-z]{1,6}", proptest::collection::vec(0usize..5000, 0..4)), 1..9)) {
+            let knobs = words.iter().map(|(w, s)| Knob::sizes(w, s)).collect();
+            let name = Name { op: "conv2d".into(), scheme: "w8a8".into(), isa: "avx512vnni".into(), family: "dot".into(), schedule: Schedule(knobs) };
+            prop_assert_eq!(name.to_string().parse::<Name>().unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn spaces_and_neighbours() {
+        let space = Space::product(&[
+            ("a", Box::new(|_| vec![Knob::word("x"), Knob::word("y")])),
+            ("b", Box::new(|s| (1..=if s.has("x") { 1 } else { 3 }).map(|i| Knob::sizes("b", &[i])).collect())),
+        ]);
+        assert_eq!(space.points.iter().map(Schedule::to_string).collect::<Vec<_>>(), ["x.b1", "y.b1", "y.b2", "y.b3"]);
+        assert_eq!(space.neighbours()[1], [0, 2, 3]);
+        assert!("gemm.w8a8.avx2.dot".parse::<Name>().is_err());
+        assert!("gemm.w8a8.avx2.dot.b6y4".parse::<Name>().is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! Progress on stderr: a bar with the best so far, or one line per job where stderr is no terminal.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::record::Record;
+use crate::study::{Job, Progress};
+
+pub struct Bar {
+    bar: ProgressBar,
+    terminal: bool,
+    label: String,
+    last: String,
+}
+
+impl Bar {
+    pub fn new() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if terminal { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} tried  {msg}  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        Self { bar, terminal, label: String::new(), last: String::new() }
+    }
+
+    fn flush(&mut self) {
+        if !self.terminal && !self.last.is_empty() {
+            eprintln!("{}  {}", self.label, self.last);
+        }
+        self.last.clear();
+    }
+}
+
+impl Progress for Bar {
+    fn job(&mut self, index: usize, jobs: usize, job: &Job, space: usize) {
+        self.flush();
+        self.label = format!("[{}/{jobs}] {} {}", index + 1, job.layer.key(), job.scheme);
+        self.bar.reset();
+        self.bar.set_length(space as u64);
+        self.bar.set_prefix(self.label.clone());
+        self.bar.set_message("");
+    }
+
+    fn batch(&mut self, tried: usize, best: Option<&Record>) {
+        let best = best.and_then(|r| Some((r.median_ns?, r)));
+        let best = best.map_or("none right yet".into(), |(ns, r)| {
+            let share = r.roof_share.map_or(String::new(), |s| format!(", {:.0}% of the roof", s * 100.0));
+            format!("best {:.1} us{share} ({})", ns / 1e3, r.schedule)
+        });
+        self.bar.set_position(tried as u64);
+        self.bar.set_message(best.clone());
+        self.last = format!("{tried} tried, {best}");
+    }
+
+    fn done(&mut self) {
+        self.flush();
+        self.bar.finish_and_clear();
+    }
+
+    fn note(&mut self, text: &str) {
+        if self.terminal {
+            self.bar.println(text);
+        } else {
+            eprintln!("{text}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! `bitsmith tune`
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+
+use super::progress::Bar;
+use super::{print, report};
+use crate::bench::build::cache_folder;
+use crate::bench::{Device, counters::Counters};
+use crate::candidate::{Contract, Regime};
+use crate::certificate::{Group, Winner, group_of};
+use crate::data::LayerData;
+use crate::host::Host;
+use crate::layer::{Layer, Network, Shape};
+use crate::record::{Accuracy, Table};
+use crate::run::{Provenance, Run, Tool, write_file};
+use crate::scheme;
+use crate::search;
+use crate::study::{appraise, Budget, Cost, Plan, Progress, Study, Tables};
+use crate::target::Target;
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Target to tune for: a name from `bitsmith targets`, a TOML file, or `host`; may be repeated
+    #[arg(long = "target", value_name = "T")]
+    targets: Vec<String>,
+    /// Built-in network to tune; may be repeated
+    #[arg(long = "network", value_name = "NET")]
+    networks: Vec<String>,
+    /// TOML file of layers (schema: docs/formats.md)
+    #[arg(long, value_name = "FILE.toml")]
+    layers: Option<PathBuf>,
+    /// Matrix product: rows x outputs x inputs; may be repeated
+    #[arg(long, value_name = "MxNxK")]
+    gemm: Vec<String>,
+    /// Convolution: input, output channels, window, stride, padding; may be repeated
+    #[arg(long, value_name = "HxWxCxFxKHxKW[sS][pP]")]
+    conv: Vec<String>,
+    /// Number format; may be repeated [default: all that the contract has]
+    #[arg(long = "scheme", value_name = "S")]
+    schemes: Vec<String>,
+    /// int8: u8 in, s32 out; f32io: f32 in and out, quantization inside the call
+    #[arg(long, value_enum, default_value = "f32io")]
+    contract: Contract,
+    /// What the whole run may spend, shared among its layers: 60s, 10m, 200trials [default: 2s for each layer x scheme]
+    #[arg(long, value_name = "60s|200trials")]
+    budget: Option<Budget>,
+    /// Threads of a kernel
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// What the caches hold when a call begins
+    #[arg(long, value_enum, default_value = "hot")]
+    regime: Regime,
+    /// Search strategy: evolve, random or grid
+    #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name)]
+    strategy: String,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder of the run [default: results/TARGET/DATE-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with an interrupted run; every other choice is the run's own
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["targets", "networks", "layers", "gemm", "conv", "schemes", "out"])]
+    resume: Option<PathBuf>,
+    /// One JSON document on stdout: the winner of every layer x scheme
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Without --network, --layers, --gemm or --conv the built-in layers are tuned: a small CNN with trained weights
+(digits), keyword spotting (tiny-kws) and BERT-base.
+
+Examples:
+  bitsmith tune --gemm 512x512x512 --contract int8 --budget 60s
+  bitsmith tune --conv 56x56x64x64x3x3s1p1 --scheme w8a8 --budget 200trials
+  bitsmith tune --network llama-7b --regime weights-cold --threads 2 --budget 10m
+  bitsmith tune --layers mine.toml --json > winners.json
+  bitsmith tune --resume results/x86-avx2/2026-01-31-1";
+
+/// What is tuned when nothing is named.
+const DEFAULT_NETWORKS: [&str; 3] = ["digits", "tiny-kws", "bert-base"];
+/// Seconds for each layer x scheme when no budget is given.
+const DEFAULT_SECONDS: f64 = 2.0;
+
+pub fn run(args: &Args) -> Result<()> {
+    let stop = stop_flag()?;
+    let mut documents = Vec::new();
+    match &args.resume {
+        Some(dir) => documents.push(resume(dir, args, stop)?),
+        None => {
+            let targets = if args.targets.is_empty() { vec!["host".to_string()] } else { args.targets.clone() };
+            let targets: Vec<Target> = targets.iter().map(|t| Target::find(t)).collect::<Result<_>>()?;
+            targets.iter().try_for_each(Target::require)?;
+            for target in targets {
+                let plan = plan(args, &target)?;
+                let dir = new_folder(args, &target.name)?;
+                documents.push(tune(&plan, target, &dir, args, stop)?);
+            }
+        }
+    }
+    if args.json {
+        let document = if documents.len() == 1 { documents.remove(0) } else { json!({ "runs": documents }) };
+        print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?;
+    }
+    Ok(())
+}
+
+/// Set by Ctrl-C or a termination signal; a second one ends the program at once.
+fn stop_flag() -> Result<&'static AtomicBool> {
+    static STOP: OnceLock<AtomicBool> = OnceLock::new();
+    let stop = STOP.get_or_init(|| AtomicBool::new(false));
+    ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this batch; again to stop at once");
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(stop)
+}
+
+fn plan(args: &Args, target: &Target) -> Result<Plan> {
+    let mut layers = Vec::new();
+    for name in &args.networks {
+        layers.extend(Network::built_in(name)?.layers);
+    }
+    if let Some(file) = &args.layers {
+        let network = Network::read(file)?;
+        network.layers.iter().filter(|l| l.has_tensors()).try_for_each(|l| LayerData::of(l).map(drop))?;
+        layers.extend(network.layers);
+    }
+    for text in &args.gemm {
+        let shape = Shape::parse_gemm(text).with_context(|| format!("--gemm {text}"))?;
+        layers.push(Layer::of_shape(&format!("gemm-{text}"), shape));
+    }
+    for text in &args.conv {
+        let shape = Shape::parse_conv(text).with_context(|| format!("--conv {text}"))?;
+        layers.push(Layer::of_shape(&format!("conv-{text}"), shape));
+    }
+    if layers.is_empty() {
+        for name in DEFAULT_NETWORKS {
+            layers.extend(Network::built_in(name)?.layers);
+        }
+    }
+    let schemes = schemes(args)?;
+    ensure!(args.threads > 0, "--threads is 0; it must be at least 1");
+    let cpus = Host::this().cpus;
+    ensure!(args.threads <= cpus, "--threads {} is more than the {cpus} cpus of this machine", args.threads);
+    search::find(&args.strategy)?;
+    let jobs = layers.len() * schemes.len();
+    Ok(Plan {
+        target: target.name.clone(),
+        layers,
+        schemes,
+        contract: args.contract,
+        regime: args.regime,
+        threads: args.threads,
+        strategy: args.strategy.clone(),
+        seed: args.seed,
+        budget: args.budget.unwrap_or(Budget::Seconds(DEFAULT_SECONDS * jobs as f64)),
+    })
+}
+
+fn schemes(args: &Args) -> Result<Vec<String>> {
+    let fits = |s: &&&dyn scheme::Scheme| s.contracts().contains(&args.contract);
+    if args.schemes.is_empty() {
+        return Ok(scheme::SCHEMES.iter().filter(fits).map(|s| s.name().to_string()).collect());
+    }
+    args.schemes.iter().map(|s| Ok(scheme::find(s)?.name().to_string())).collect()
+}
+
+/// A folder that no run has used yet.
+fn new_folder(args: &Args, target: &str) -> Result<PathBuf> {
+    let make = |dir: &Path| fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()));
+    if let Some(out) = &args.out {
+        let dir = if args.targets.len() > 1 { out.join(target) } else { out.clone() };
+        if dir.join("records.csv").exists() {
+            bail!("{} already holds a run; go on with it by `--resume {0}`, or give another --out", dir.display());
+        }
+        make(&dir)?;
+        return Ok(dir);
+    }
+    let date = jiff::Timestamp::now().to_string();
+    let root = Path::new("results").join(target);
+    make(&root)?;
+    for n in 1.. {
+        let dir = root.join(format!("{}-{n}", &date[..10]));
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot create {}", dir.display())),
+        }
+    }
+    unreachable!("there is always another number")
+}
+
+fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    let path = dir.join("study.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("{} holds no run to resume: no study.json", dir.display()))?;
+    let mut plan: Plan = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    if let Some(budget) = args.budget {
+        plan.budget = budget;
+    }
+    let target = Target::find(&plan.target)?;
+    tune(&plan, target, dir, args, stop)
+}
+
+fn tune(plan: &Plan, target: Target, dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    let cache = cache_folder()?;
+    let mut bar = Bar::new();
+    let _lock = lock_device(&cache, &target.name, &mut bar)?;
+    let tables = Tables::open(dir)?;
+    write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
+    let device = Device::open(target, &cache, plan.threads)?;
+    let provenance = provenance(&device);
+    if !provenance.counters.is_empty() {
+        bar.note(&format!("hardware counters: none ({}); times only", provenance.counters));
+    }
+    write_file(&dir.join("host.toml"), &toml::to_string_pretty(&provenance)?)?;
+    measure_accuracy(plan, dir, stop)?;
+    let costs = Study::new(plan, &device, tables, stop).run(&mut bar)?;
+    let run = Run::load(dir)?;
+    let text = report::finish(&run)?;
+    if args.json {
+        return Ok(document(&run, &costs));
+    }
+    print(&text)?;
+    if stop.load(Ordering::Relaxed) {
+        print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
+    }
+    Ok(serde_json::Value::Null)
+}
+
+/// One run at a time measures on a device.
+fn lock_device(cache: &Path, target: &str, bar: &mut Bar) -> Result<File> {
+    let path = cache.join("host.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bar.note(&format!("waiting: another run is measuring on this machine ({target})"));
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
+fn provenance(device: &Device) -> Provenance {
+    let quote = |a: String| if a.contains([' ', '*', '"']) { format!("'{a}'") } else { a };
+    let command: Vec<String> = std::env::args().skip(1).map(quote).collect();
+    Provenance {
+        schema: 1,
+        tool: Tool::this(),
+        command: format!("bitsmith {}", command.join(" ")),
+        started: jiff::Timestamp::now().to_string(),
+        target: device.target.name.clone(),
+        target_title: device.target.title.clone(),
+        compiler: device.builder.id.clone(),
+        compiler_flags: device.target.compiler.flags.clone(),
+        counters: Counters::why_not().unwrap_or_default(),
+        host: device.host.clone(),
+        roofs: device.roofs.clone(),
+    }
+}
+
+/// Accuracy belongs to layer x scheme and is measured once, before anything is timed.
+fn measure_accuracy(plan: &Plan, dir: &Path, stop: &AtomicBool) -> Result<()> {
+    let (mut table, old) = Table::open::<Accuracy>(&dir.join("accuracy.csv"))?;
+    let key = |a: &Accuracy| (a.network.clone(), a.layer.clone(), a.scheme.clone());
+    let known: HashSet<_> = old.iter().map(key).collect();
+    let wanted = |network: &str, layer: &str, scheme: &str| {
+        !stop.load(Ordering::Relaxed) && !known.contains(&(network.into(), layer.into(), scheme.into()))
+    };
+    appraise(plan, wanted, |row| table.append(&row))
+}
+
+fn document(run: &Run, costs: &HashMap<Group, Cost>) -> serde_json::Value {
+    let layers: Vec<_> = run.winners.iter().map(|w| entry(run, w, costs.get(&group_of(&w.record)))).collect();
+    let target = run.winners.first().map(|w| w.record.target.clone());
+    let target = target.or(run.provenance.as_ref().map(|p| p.target.clone()));
+    json!({ "run": run.dir, "target": target, "layers": layers })
+}
+
+fn entry(run: &Run, w: &Winner, cost: Option<&Cost>) -> serde_json::Value {
+    let r = &w.record;
+    let accuracy = run.accuracy_of(r).map(|a| json!({ "sqnr_db": a.sqnr_db, "cosine": a.cosine, "data": a.data }));
+    json!({
+        "layer": r.layer, "scheme": r.scheme, "contract": r.contract, "m": r.m, "n": r.n, "k": r.k,
+        "candidate": r.candidate, "regime": r.regime, "threads": r.threads, "evidence": r.evidence,
+        "median_ns": w.median_ns, "ci_ns": w.ci_ns.map(|(low, high)| [low, high]),
+        "gmacs": w.gmacs, "roof_share": w.roof_share, "p_best": w.p_best, "ties": w.ties, "accuracy": accuracy,
+        "measured": w.tried, "space": cost.map(|c| c.space), "seconds": cost.map(|c| c.seconds),
+    })
+}

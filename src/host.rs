@@ -1,0 +1,91 @@
+//! What this machine is: its fingerprint and caches, as the kernel tells them.
+
+use std::collections::HashSet;
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+/// What a figure depends on besides the code. Written as `host.toml` beside the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    pub name: String,
+    pub cpu: String,
+    pub microcode: String,
+    /// Frequency governor; empty where the kernel does not tell.
+    pub governor: String,
+    pub kernel: String,
+    pub cpus: usize,
+    pub caches: Caches,
+    pub memory_bytes: u64,
+    pub virtualized: bool,
+}
+
+/// Data cache sizes in bytes, as one core sees them; 0 where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caches {
+    pub l1: u64,
+    pub l2: u64,
+    pub l3: u64,
+}
+
+impl Caches {
+    pub fn last(&self) -> u64 {
+        self.l3.max(self.l2).max(self.l1)
+    }
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(path).map(|t| t.trim().to_string()).unwrap_or_default()
+}
+
+fn cpuinfo(key: &str) -> String {
+    let info = text("/proc/cpuinfo");
+    let line = info.lines().find(|l| l.split(':').next().map(str::trim) == Some(key));
+    line.and_then(|l| l.split_once(':')).map(|(_, v)| v.trim().to_string()).unwrap_or_default()
+}
+
+/// Feature flags of this CPU.
+pub fn cpu_flags() -> HashSet<String> {
+    cpuinfo("flags").split_whitespace().map(String::from).collect()
+}
+
+impl Host {
+    pub fn this() -> Self {
+        let or_unknown = |s: String| if s.is_empty() { "unknown".to_string() } else { s };
+        let memory = text("/proc/meminfo").lines().next().and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
+        Self {
+            name: or_unknown(text("/proc/sys/kernel/hostname")),
+            cpu: or_unknown(format!("{} ({}.{}.{})", cpuinfo("model name"), cpuinfo("cpu family"), cpuinfo("model"), cpuinfo("stepping"))),
+            microcode: cpuinfo("microcode"),
+            governor: text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            kernel: text("/proc/sys/kernel/osrelease"),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            caches: caches(),
+            memory_bytes: memory.unwrap_or(0) * 1024,
+            virtualized: cpu_flags().contains("hypervisor"),
+        }
+    }
+
+    /// Short name for a machine of this make: what a record's `host` column holds. Records of another fingerprint are
+    /// never taken for this machine's.
+    pub fn fingerprint(&self) -> String {
+        let facts = format!("{}|{}|{}|{}|{:?}", self.cpu, self.microcode, self.governor, self.cpus, self.caches);
+        crate::emit::short_hash(facts.as_bytes())
+    }
+}
+
+fn caches() -> Caches {
+    let mut caches = Caches { l1: 32 << 10, l2: 512 << 10, l3: 0 }; // where the kernel does not tell: the least of today's
+    for index in 0..8 {
+        let dir = format!("/sys/devices/system/cpu/cpu0/cache/index{index}");
+        let size = text(&format!("{dir}/size"));
+        let Some(bytes) = size.strip_suffix('K').and_then(|k| k.parse::<u64>().ok()).map(|k| k << 10) else { continue };
+        match (text(&format!("{dir}/type")).as_str(), text(&format!("{dir}/level")).as_str()) {
+            ("Data" | "Unified", "1") => caches.l1 = bytes,
+            ("Unified", "2") => caches.l2 = bytes,
+            ("Unified", "3") => caches.l3 = bytes,
+            _ => {}
+        }
+    }
+    caches
+}

@@ -1,0 +1,118 @@
+//! The schedule spaces: what may be chosen, given the layer, the tile and the caches. Only legal points are built.
+
+use super::product::can_block_depth;
+use super::{Arithmetic, Family, Task};
+use crate::candidate::{Axis, Knob, Schedule};
+use crate::native::Tile;
+
+/// Rows and vectors of a block that are worth a try.
+const ROWS: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14];
+const VECTORS: [usize; 8] = [1, 2, 3, 4, 5, 6, 8, 12];
+
+/// Space of the matrix-product families:
+/// tile, block `b`, unroll `k`, `raw` or `staged` activations, loop order `mn` (rows outside) or `nm`, cache blocking
+/// `c` MC x NC x KC (0: whole), prefetch distance `p` in cache lines, and with several threads the split `tm` or `tn`.
+pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    let steps = move |s: &Schedule| (family.steps)(&task.shape, tile(task, family, s)) / task.shape.kh;
+    vec![
+        ("tile", tiles(task, family)),
+        ("block", Box::new(move |s| blocks(task, tile(task, family, s)))),
+        ("unroll", Box::new(move |s| [1, 2, 4].iter().filter(|u| **u == 1 || **u * 2 <= steps(s)).map(|u| Knob::sizes("k", &[*u])).collect())),
+        ("staging", Box::new(move |_| staging(task))),
+        ("order", Box::new(move |_| if task.shape.m() == 1 { vec![Knob::word("mn")] } else { vec![Knob::word("mn"), Knob::word("nm")] })),
+        ("caches", Box::new(move |s| caches(task, tile(task, family, s), s))),
+        ("prefetch", Box::new(move |s| prefetch(task, tile(task, family, s)))),
+        ("split", split(task)),
+    ]
+    .into_iter()
+    .filter(|(name, _)| task.threads > 1 || *name != "split")
+    .collect()
+}
+
+/// Space of the depthwise families: tile, block of pixels x channel vectors, staging, loop order, lines per strip.
+pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    vec![
+        ("tile", tiles(task, family)),
+        ("block", Box::new(move |s| blocks(task, tile(task, family, s)))),
+        ("staging", Box::new(move |_| staging(task))),
+        ("order", Box::new(|_| vec![Knob::word("mn"), Knob::word("nm")])),
+        ("caches", Box::new(move |_| strips(task))),
+        ("split", split(task)),
+    ]
+    .into_iter()
+    .filter(|(name, _)| task.threads > 1 || *name != "split")
+    .collect()
+}
+
+type Choices<'a> = Box<dyn Fn(&Schedule) -> Vec<Knob> + 'a>;
+
+fn tiles<'a>(task: &'a Task, family: &'a Family) -> Choices<'a> {
+    Box::new(move |_| task.isa.tiles_of(family.tiles).map(|t| Knob::word(t.variant())).collect())
+}
+
+fn split<'a>(task: &'a Task) -> Choices<'a> {
+    Box::new(move |_| if task.shape.m() == 1 { vec![Knob::word("tn")] } else { vec![Knob::word("tm"), Knob::word("tn")] })
+}
+
+fn tile<'a>(task: &'a Task, family: &Family, schedule: &Schedule) -> &'a Tile {
+    let variant = &schedule.0[0].word;
+    task.isa.tile(family.tiles, variant).expect("the first axis chose it from the same list")
+}
+
+/// Blocks whose accumulators fit the registers beside one vector of each side, and that keep enough independent sums in
+/// flight to hide the latency of the multiplier, unless the layer is too small for that.
+fn blocks(task: &Task, tile: &Tile) -> Vec<Knob> {
+    let (most_rows, most_vectors) = (task.shape.m(), task.shape.n().div_ceil(tile.n));
+    let fits = |r: usize, v: usize| r <= most_rows && v <= most_vectors && r * v + 2 <= tile.regs;
+    let all: Vec<(usize, usize)> =
+        VECTORS.iter().flat_map(|v| ROWS.iter().map(move |r| (*r, *v))).filter(|(r, v)| fits(*r, *v)).collect();
+    let most = all.iter().map(|(r, v)| r * v).max().unwrap_or(1);
+    let enough = most.min(tile.regs * 3 / 8);
+    all.into_iter().filter(|(r, v)| r * v >= enough).map(|(r, v)| Knob::sizes("b", &[r, v])).collect()
+}
+
+/// Staged activations are always possible; raw ones where nothing is converted or padded on the way.
+fn staging(task: &Task) -> Vec<Knob> {
+    let raw = task.arithmetic() != Arithmetic::Dynamic && !task.shape.padded();
+    let staged = Knob::word("staged");
+    if raw { vec![Knob::word("raw"), staged] } else { vec![staged] }
+}
+
+/// MC, NC, KC so that what is reused stays in half of the second-level cache (rows, columns) or of the first (depth).
+fn caches(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
+    let (m, n, k) = (task.shape.m(), task.shape.n(), task.shape.k());
+    let [rows, vectors] = schedule.sizes("b");
+    let (width, l1, l2) = (vectors * tile.n, task.caches.l1 as usize, task.caches.l2 as usize);
+    let blocked = |whole: usize, fit: usize, unit: usize| {
+        let fit = (fit / unit * unit).max(unit);
+        if fit < whole { vec![0, fit] } else { vec![0] }
+    };
+    let mc = if m == 1 { vec![0] } else { blocked(m, l2 / 2 / (k * tile.elem), rows) };
+    let nc = if m <= rows { vec![0] } else { blocked(n, l2 / 2 / (k * tile.rhs), width) };
+    let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 {
+        blocked(k, l1 / 2 / (width * tile.rhs), 16 * tile.k)
+    } else {
+        vec![0]
+    };
+    let mut all = Vec::new();
+    for m in &mc {
+        for n in &nc {
+            all.extend(kc.iter().map(|k| Knob::sizes("c", &[*m, *n, *k])));
+        }
+    }
+    all
+}
+
+fn strips(task: &Task) -> Vec<Knob> {
+    let (m, line) = (task.shape.m(), task.shape.ow * task.shape.c);
+    let fit = (task.caches.l2 as usize / 4 / line.max(1)).max(1) * task.shape.ow;
+    let strip = if fit < m { vec![0, fit] } else { vec![0] };
+    strip.into_iter().map(|m| Knob::sizes("c", &[m, 0, 0])).collect()
+}
+
+/// Weights that stay in the first-level cache need no prefetch.
+fn prefetch(task: &Task, tile: &Tile) -> Vec<Knob> {
+    let bytes = task.shape.weights_len() * tile.rhs;
+    let distances: &[usize] = if bytes as u64 > task.caches.l1 { &[0, 16, 48] } else { &[0] };
+    distances.iter().map(|d| Knob::sizes("p", &[*d])).collect()
+}

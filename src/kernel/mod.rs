@@ -1,0 +1,161 @@
+//! Kernel families: how a layer's loops are written in the words of a tile vocabulary.
+
+pub mod axes;
+pub mod depthwise;
+pub mod dot;
+pub mod float;
+pub mod nest;
+pub mod product;
+pub mod roof;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::candidate::{Axis, Contract, Name, Schedule, Space};
+use crate::emit::{Source, Stmt};
+use crate::host::Caches;
+use crate::layer::{Op, Shape};
+use crate::native::{Isa, Tile};
+use crate::op;
+use crate::scheme::{Scheme, Weights};
+use nest::Nest;
+
+/// What a kernel is wanted for: everything about a candidate but its schedule.
+#[derive(Clone)]
+pub struct Task {
+    pub shape: Shape,
+    pub relu: bool,
+    pub scheme: &'static dyn Scheme,
+    pub contract: Contract,
+    pub isa: Arc<Isa>,
+    pub threads: usize,
+    pub caches: Caches,
+}
+
+/// How the numbers travel through a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// u8 in, s32 out.
+    Int,
+    /// f32 in, quantized to u8 inside, f32 out.
+    Dynamic,
+    /// f32 throughout.
+    Float,
+}
+
+impl Task {
+    pub fn arithmetic(&self) -> Arithmetic {
+        match (self.scheme.float_activations(), self.contract) {
+            (true, _) => Arithmetic::Float,
+            (false, Contract::Int8) => Arithmetic::Int,
+            (false, Contract::F32io) => Arithmetic::Dynamic,
+        }
+    }
+
+    /// The family that serves this task.
+    /// # Errors
+    /// Says why there is none.
+    pub fn family(&self) -> Result<&'static Family> {
+        ensure!(
+            self.scheme.contracts().contains(&self.contract),
+            "{} has no {} contract",
+            self.scheme.name(),
+            self.contract.name()
+        );
+        let float = self.arithmetic() == Arithmetic::Float;
+        let fits = |f: &&Family| f.float == float && f.ops.contains(&self.shape.op);
+        let family = FAMILIES.iter().find(fits).context("no kernel family serves it")?;
+        ensure!(self.isa.tiles_of(family.tiles).next().is_some(), "isa {} has no {} tile", self.isa.name, family.tiles);
+        ensure!(
+            float || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
+            "k = {} could overflow a 32-bit accumulator",
+            self.shape.k()
+        );
+        Ok(family)
+    }
+
+    pub fn space(&self) -> Result<Space> {
+        let family = self.family()?;
+        Ok(Space::product(&(family.axes)(self, family)))
+    }
+
+    pub fn name(&self, schedule: &Schedule) -> Result<Name> {
+        Ok(Name {
+            op: self.shape.op.name().into(),
+            scheme: self.scheme.name().into(),
+            isa: self.isa.name.clone(),
+            family: self.family()?.name.into(),
+            schedule: schedule.clone(),
+        })
+    }
+
+    pub fn emit(&self, schedule: &Schedule) -> Result<Source> {
+        let nest = self.nest(schedule)?;
+        Ok(nest.source(&self.name(schedule)?))
+    }
+
+    /// The weights in the order the kernel reads them.
+    pub fn pack(&self, schedule: &Schedule, weights: &Weights) -> Result<Vec<u8>> {
+        let nest = self.nest(schedule)?;
+        Ok((nest.family.pack)(&nest, weights))
+    }
+
+    /// Two schedules with the same key share packed weights.
+    pub fn pack_key(&self, schedule: &Schedule) -> String {
+        let [_, vectors] = schedule.sizes("b");
+        format!("{}x{vectors}", schedule.0.first().map_or(String::new(), ToString::to_string))
+    }
+
+    /// The per-column parameters (`bs_args.cols`), each array padded to a multiple of the widest vector.
+    pub fn pack_columns(&self, weights: &Weights, init: &[i32], bias: &[f32]) -> Vec<u8> {
+        let (mut out, n) = (Vec::new(), self.shape.n());
+        let mut array = |words: &mut dyn Iterator<Item = [u8; 4]>| {
+            (0..column_stride(n)).for_each(|_| out.extend(words.next().unwrap_or([0; 4])));
+        };
+        let mut floats = |values: &[f32]| array(&mut values.iter().map(|v| v.to_le_bytes()));
+        match (self.arithmetic(), weights) {
+            (Arithmetic::Int, _) => array(&mut init.iter().map(|v| v.to_le_bytes())),
+            (Arithmetic::Dynamic, Weights::Int { codes, scales }) => {
+                floats(scales);
+                let sums = op::column_sums(codes, self.shape.k());
+                array(&mut sums.iter().map(|v| v.to_le_bytes()));
+                array(&mut bias.iter().map(|v| v.to_le_bytes()));
+            }
+            _ => floats(bias),
+        }
+        out
+    }
+
+    fn nest<'a>(&'a self, schedule: &'a Schedule) -> Result<Nest<'a>> {
+        let family = self.family()?;
+        let tile = schedule.0.first().and_then(|k| self.isa.tile(family.tiles, &k.to_string()));
+        let tile = tile.with_context(|| format!("schedule `{schedule}` names no tile of {}", self.isa.name))?;
+        Ok(Nest::new(self, family, tile, schedule))
+    }
+}
+
+/// Words of one per-column array: n rounded up to the widest vector of any instruction set.
+pub fn column_stride(n: usize) -> usize {
+    n.next_multiple_of(64)
+}
+
+/// One way to write a layer's inner loops.
+pub struct Family {
+    pub name: &'static str,
+    /// Prefix of the tiles whose words it uses.
+    pub tiles: &'static str,
+    pub float: bool,
+    pub ops: &'static [Op],
+    /// The free choices.
+    pub axes: for<'a> fn(&'a Task, &'a Family) -> Vec<Axis<'a>>,
+    /// The sums of one block: statements that leave accumulators `c{row}_{vector}` complete.
+    pub inner: fn(&Nest, rows: usize, vectors: usize, partial: usize) -> Vec<Stmt>,
+    /// Vector loads of packed weights for a whole panel of `vectors` vectors.
+    pub pack: fn(&Nest, &Weights) -> Vec<u8>,
+    /// Steps through the packed weights of one panel.
+    pub steps: fn(&Shape, &Tile) -> usize,
+}
+
+/// Every kernel family: one file and one row each.
+pub static FAMILIES: &[Family] = &[dot::FAMILY, float::FAMILY, depthwise::INT, depthwise::FLOAT];

@@ -1,0 +1,491 @@
+//! The loop nest around a block: threads, strips of rows (staged where the schedule says so), column panels, blocks of
+//! depth, and the block function itself with its tails. Families say what happens inside a block; this says the rest.
+//!
+//! ```text
+//! thread -> strip of lines (MC) -> [stage] -> group of panels (NC) -> depth (KC) -> rows x panels, in either order -> block
+//! ```
+//! A *line* is what one strip step takes: a row of a matrix product, or an output row of a convolution (`width` rows).
+//! A convolution is never lowered to a matrix of windows: its staged form is the padded image itself.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use super::{Arithmetic, Family, Task, column_stride};
+use crate::candidate::{Name, Schedule};
+use crate::emit::{Function, Source, Stmt, do_, for_, if_, let_, note, set};
+use crate::layer::Op;
+use crate::native::Tile;
+use crate::op;
+use crate::scheme::Weights;
+
+/// A task with its schedule, and the numbers that follow from both.
+pub struct Nest<'a> {
+    pub task: &'a Task,
+    pub family: &'a Family,
+    pub tile: &'a Tile,
+    pub schedule: &'a Schedule,
+    /// Rows and vectors of a block.
+    pub rows: usize,
+    pub vectors: usize,
+    /// Are activations read where they lie, or staged first?
+    pub raw: bool,
+}
+
+impl<'a> Nest<'a> {
+    pub fn new(task: &'a Task, family: &'a Family, tile: &'a Tile, schedule: &'a Schedule) -> Self {
+        let [rows, vectors] = schedule.sizes("b");
+        Self { task, family, tile, schedule, rows: rows.max(1), vectors: vectors.max(1), raw: schedule.has("raw") }
+    }
+
+    /// Bytes of one packed vector of weights.
+    pub fn vector_bytes(&self) -> usize {
+        self.tile.n * self.tile.k * self.tile.rhs
+    }
+
+    /// The address of a packed vector, `step` vectors past `rhs`.
+    pub fn rhs(&self, step: &str) -> String {
+        format!("(const void *)(rhs + ({step}) * {})", self.vector_bytes())
+    }
+
+    /// Elements between two window rows of the input.
+    pub fn line(&self) -> usize {
+        let s = &self.task.shape;
+        if self.raw { s.w * s.c } else { self.staged_width() * s.c }
+    }
+
+    /// Is the depth walked in several blocks, with partial sums in the output?
+    pub fn blocks_depth(&self) -> bool {
+        self.depth_block() > 0
+    }
+
+    pub fn push_weight(&self, out: &mut Vec<u8>, weights: &Weights, index: Option<usize>) {
+        match (weights, index) {
+            (Weights::Int { codes, .. }, Some(i)) => match self.tile.rhs {
+                1 => out.push(codes[i] as u8),
+                _ => out.extend(i16::from(codes[i]).to_le_bytes()),
+            },
+            (Weights::Float(w), Some(i)) => out.extend(w[i].to_le_bytes()),
+            (_, None) => out.resize(out.len() + self.tile.rhs, 0),
+        }
+    }
+
+    fn depth_block(&self) -> usize {
+        let [_, _, depth] = self.schedule.sizes("c");
+        depth / self.tile.k
+    }
+
+    /// Are the rows of the left side plain rows of the input, one after the other?
+    fn plain_rows(&self) -> bool {
+        let s = &self.task.shape;
+        s.op != Op::Depthwise && s.kh == 1 && s.kw == 1 && s.stride == 1 && !s.padded()
+    }
+
+    /// Lines of the output, and rows in each.
+    fn lines(&self) -> (usize, usize) {
+        let s = &self.task.shape;
+        if self.plain_rows() { (s.m(), 1) } else { (s.oh, s.ow) }
+    }
+
+    fn staged_width(&self) -> usize {
+        let s = &self.task.shape;
+        (s.ow - 1) * s.stride + s.kw
+    }
+
+    /// Elements from one plain row to the next.
+    fn row_stride(&self) -> usize {
+        let k = self.task.shape.k();
+        if self.raw {
+            return k;
+        }
+        let stride = k.next_multiple_of(self.tile.k);
+        // rows a multiple of 1 KiB apart would compete for the same cache sets
+        if (stride * self.tile.elem).is_multiple_of(1024) { stride + 64 / self.tile.elem } else { stride }
+    }
+
+    /// The address of row `i` of a strip, relative to its first.
+    fn row(&self, i: &str) -> String {
+        let s = &self.task.shape;
+        if self.plain_rows() {
+            return format!("({i}) * {}", self.row_stride());
+        }
+        format!("({i}) / {w} * {} + ({i}) % {w} * {}", s.stride * self.line(), s.stride * s.c, w = s.ow)
+    }
+
+    fn panels(&self) -> usize {
+        self.task.shape.n().div_ceil(self.vectors * self.tile.n)
+    }
+    /// Panels that are complete; the last one may have fewer vectors, the last of them partly filled.
+    fn full_panels(&self) -> usize {
+        self.task.shape.n() / (self.vectors * self.tile.n)
+    }
+    fn steps(&self) -> usize {
+        (self.family.steps)(&self.task.shape, self.tile)
+    }
+
+    /// Lines of a strip, and of a thread's share.
+    fn strip(&self) -> usize {
+        let [rows, _, _] = self.schedule.sizes("c");
+        let (lines, width) = self.lines();
+        if rows == 0 { lines } else { (rows / width).clamp(1, lines) }
+    }
+    fn share(&self) -> usize {
+        let (lines, _) = self.lines();
+        let threads = if self.schedule.has("tn") { 1 } else { self.task.threads };
+        let unit = if self.plain_rows() { self.rows } else { 1 };
+        lines.div_ceil(threads).next_multiple_of(unit)
+    }
+    fn panel_share(&self) -> usize {
+        let threads = if self.schedule.has("tn") { self.task.threads } else { 1 };
+        self.panels().div_ceil(threads)
+    }
+
+    /// Rows left over after whole blocks, over all strips of all threads.
+    fn row_tails(&self) -> BTreeSet<usize> {
+        let (lines, width) = self.lines();
+        let mut tails = BTreeSet::new();
+        for begin in (0..lines).step_by(self.share()) {
+            let end = (begin + self.share()).min(lines);
+            for line in (begin..end).step_by(self.strip()) {
+                tails.insert((end - line).min(self.strip()) * width % self.rows);
+            }
+        }
+        tails.remove(&0);
+        tails
+    }
+
+    /// Does any strip hold a whole block?
+    fn has_whole_blocks(&self) -> bool {
+        let (lines, width) = self.lines();
+        self.strip().min(self.share()).min(lines) * width >= self.rows
+    }
+
+    /// Grids that a strip needs: one per row, or one for the image.
+    fn grids(&self) -> usize {
+        match self.task.arithmetic() {
+            Arithmetic::Dynamic if self.grid_per_row() => self.strip().min(self.share()),
+            Arithmetic::Dynamic => 1,
+            _ => 0,
+        }
+    }
+    fn grid_per_row(&self) -> bool {
+        op::rows_per_grid(&self.task.shape) == 1
+    }
+    fn grid_bytes(&self) -> usize {
+        (self.grids() * 12).next_multiple_of(64)
+    }
+
+    fn work_bytes(&self) -> usize {
+        let s = &self.task.shape;
+        let lines = self.strip().min(self.share());
+        let elements = match (self.raw, self.plain_rows()) {
+            (true, _) => 0,
+            (false, true) => lines * self.row_stride(),
+            (false, false) => ((lines - 1) * s.stride + s.kh) * self.line(),
+        };
+        let slack = if self.raw { 0 } else { 64 }; // the last step of the last row may read on
+        (self.grid_bytes() + elements * self.tile.elem + slack).next_multiple_of(64)
+    }
+
+    fn input(&self) -> &'static str {
+        if self.task.arithmetic() == Arithmetic::Int { "uint8_t" } else { "float" }
+    }
+    fn output(&self) -> &'static str {
+        if self.task.arithmetic() == Arithmetic::Int { "int32_t" } else { "float" }
+    }
+    /// Type of a left element as the block reads it.
+    fn element(&self) -> String {
+        if self.raw { self.input().into() } else { format!("{}_elem", self.tile.prefix) }
+    }
+
+    /// The whole kernel as text.
+    pub fn source(&self, name: &Name) -> Source {
+        let (symbol, shape, tile) = (name.symbol(), &self.task.shape, self.tile);
+        let mut text = format!(
+            "/* {name}: {}x{}x{}, {} */\n_Static_assert({p}_N == {}, \"tile\");\n",
+            shape.m(),
+            shape.n(),
+            shape.k(),
+            self.task.contract.name(),
+            tile.n,
+            p = tile.prefix,
+        );
+        let mut functions = self.blocks(&symbol);
+        functions.push(self.at(&symbol));
+        if !self.raw {
+            functions.push(self.stage(&symbol));
+        }
+        functions.push(self.entry(&symbol));
+        functions.iter().for_each(|f| f.print(&mut text));
+        Source { symbol, header: format!("isa/{}.h", self.task.isa.name), text, work_bytes: self.work_bytes() as u64 }
+    }
+
+    /// Parameters that every function below the entry shares.
+    fn parameters(&self) -> String {
+        let depth = if self.blocks_depth() { ", int64_t from, int64_t steps" } else { "" };
+        format!(
+            "const {} *lhs, {} *out, const struct bs_args *args, const struct bs_grid *grids{depth}",
+            self.element(),
+            self.output()
+        )
+    }
+    fn pass(&self) -> &'static str {
+        if self.blocks_depth() { "lhs, out, args, grids, from, steps" } else { "lhs, out, args, grids" }
+    }
+
+    /// A block function for every combination of whole and left-over rows and columns.
+    fn blocks(&self, symbol: &str) -> Vec<Function> {
+        let mut rows: Vec<usize> = self.row_tails().into_iter().collect();
+        if self.has_whole_blocks() {
+            rows.push(self.rows);
+        }
+        let mut all = Vec::new();
+        for r in rows {
+            if self.full_panels() > 0 {
+                all.push(self.block(symbol, r, self.vectors, 0));
+            }
+            if self.full_panels() < self.panels() {
+                let (vectors, partial) = self.last_panel();
+                all.push(self.block(symbol, r, vectors, partial));
+            }
+        }
+        all
+    }
+
+    /// Vectors of the incomplete last panel, and filled lanes of its last vector (0: all).
+    fn last_panel(&self) -> (usize, usize) {
+        let columns = self.task.shape.n() - self.full_panels() * self.vectors * self.tile.n;
+        (columns.div_ceil(self.tile.n), columns % self.tile.n)
+    }
+
+    fn block_name(symbol: &str, rows: usize, vectors: usize, partial: usize) -> String {
+        if partial == 0 { format!("{symbol}_{rows}x{vectors}") } else { format!("{symbol}_{rows}x{vectors}p{partial}") }
+    }
+
+    fn block(&self, symbol: &str, rows: usize, vectors: usize, partial: usize) -> Function {
+        let name = Self::block_name(symbol, rows, vectors, partial);
+        let mut body = Vec::new();
+        for r in 0..rows {
+            let at = self.row(&format!("i + {r}"));
+            body.push(let_(&format!("const {} *", self.element()), format!("a{r}"), format!("lhs + {at}")));
+        }
+        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.begin(r, v, lanes)));
+        body.extend((self.family.inner)(self, rows, vectors, partial));
+        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.end(r, v, lanes)));
+        Function { head: format!("static void {name}({}, int64_t i, int64_t column, const char *rhs)", self.parameters()), body }
+    }
+
+    fn for_each_vector(
+        &self,
+        rows: usize,
+        vectors: usize,
+        partial: usize,
+        f: impl Fn(usize, usize, Option<usize>) -> Stmt,
+    ) -> Vec<Stmt> {
+        let lanes = |v| (partial > 0 && v + 1 == vectors).then_some(partial);
+        (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).map(|(r, v)| f(r, v, lanes(v))).collect()
+    }
+
+    /// The output words of one accumulator, as the accumulator's own type.
+    fn home(&self, r: usize, v: usize) -> String {
+        let cast = if self.task.arithmetic() == Arithmetic::Dynamic { "(int32_t *)" } else { "" };
+        format!("{cast}(out + (i + {r}) * {} + column + {})", self.task.shape.n(), v * self.tile.n)
+    }
+
+    fn begin(&self, r: usize, v: usize, lanes: Option<usize>) -> Stmt {
+        let t = &self.tile.prefix;
+        let fresh = match self.task.arithmetic() {
+            Arithmetic::Int => format!("{t}_load((const int32_t *)args->cols + column + {})", v * self.tile.n),
+            _ => format!("{t}_zero()"),
+        };
+        let value = match (self.blocks_depth(), lanes) {
+            (false, _) => fresh,
+            (true, None) => format!("from == 0 ? {fresh} : {t}_load({})", self.home(r, v)),
+            (true, Some(n)) => format!("from == 0 ? {fresh} : {t}_load_n({}, {n})", self.home(r, v)),
+        };
+        let_(&format!("{t}_acc"), format!("c{r}_{v}"), value)
+    }
+
+    fn end(&self, r: usize, v: usize, lanes: Option<usize>) -> Stmt {
+        let (t, acc, n) = (&self.tile.prefix, format!("c{r}_{v}"), column_stride(self.task.shape.n()));
+        let (suffix, last) = lanes.map_or(("", String::new()), |l| ("_n", format!(", {l}")));
+        let store = do_(format!("{t}_store{suffix}({}, {acc}{last})", self.home(r, v)));
+        let out = format!("out + (i + {r}) * {} + column + {}", self.task.shape.n(), v * self.tile.n);
+        let column = |array: usize| format!("(const float *)args->cols + {} + column + {}", array * n, v * self.tile.n);
+        let relu = i32::from(self.task.relu);
+        let finish = match self.task.arithmetic() {
+            Arithmetic::Int => return store,
+            Arithmetic::Float => do_(format!("{t}_finish{suffix}({out}, {acc}, {}, {relu}{last})", column(0))),
+            Arithmetic::Dynamic => {
+                let grid = if self.grid_per_row() { format!("grids[i + {r}]") } else { "grids[0]".into() };
+                let sums = column(1).replace("const float", "const int32_t");
+                do_(format!(
+                    "{t}_finish{suffix}({out}, {acc}, {grid}, {}, {sums}, {}, {relu}{last})",
+                    column(0),
+                    column(2)
+                ))
+            }
+        };
+        if !self.blocks_depth() {
+            return finish;
+        }
+        if_(format!("from + steps < {}", self.steps()), vec![store], vec![finish])
+    }
+
+    /// Chooses the block function for the rows that are left and the panel.
+    fn at(&self, symbol: &str) -> Function {
+        let width = self.vectors * self.tile.n;
+        let panel = self.steps() * self.vectors * self.vector_bytes();
+        let mut body = vec![let_("const char *", "rhs", format!("(const char *)args->rhs + p * {panel}"))];
+        if self.blocks_depth() {
+            let last = self.last_panel().0 * self.vector_bytes();
+            let full = self.vectors * self.vector_bytes();
+            body.push(set("rhs", format!("rhs + from * (p < {} ? {full} : {last})", self.full_panels())));
+            body.push(set("lhs", format!("lhs + from * {}", self.tile.k)));
+        }
+        let calls = |vectors: usize, partial: usize| {
+            let call = |r| {
+                do_(format!("{}({}, i, p * {width}, rhs)", Self::block_name(symbol, r, vectors, partial), self.pass()))
+            };
+            let tails = self.row_tails();
+            let mut chain = tails.iter().rev().fold(vec![], |rest, r| vec![if_(format!("rows - i == {r}"), vec![call(*r)], rest)]);
+            if self.has_whole_blocks() {
+                chain = vec![if_(format!("rows - i >= {}", self.rows), vec![call(self.rows)], chain)];
+            }
+            chain
+        };
+        let (vectors, partial) = self.last_panel();
+        body.extend(match (self.full_panels(), self.panels()) {
+            (0, _) => calls(vectors, partial),
+            (full, all) if full == all => calls(self.vectors, 0),
+            (full, _) => vec![if_(format!("p < {full}"), calls(self.vectors, 0), calls(vectors, partial))],
+        });
+        Function { head: format!("static void {symbol}_at({}, int64_t i, int64_t rows, int64_t p)", self.parameters()), body }
+    }
+
+    /// Copies, pads, converts or quantizes the lines of a strip.
+    fn stage(&self, symbol: &str) -> Function {
+        let (s, t) = (&self.task.shape, &self.tile.prefix);
+        let input = self.input();
+        let row = |x: &str, to: &str, n: usize, grid: &str| match self.task.arithmetic() {
+            Arithmetic::Dynamic => do_(format!("{t}_quant({to}, {x}, {n}, {grid})")),
+            _ => do_(format!("{t}_stage({to}, {x}, {n})")),
+        };
+        let body = if self.plain_rows() {
+            let mut each = vec![let_(&format!("const {input} *"), "x", format!("in + (line + r) * {}", s.k()))];
+            if self.grids() > 0 && self.grid_per_row() {
+                each.push(let_("float", "low", "0, high = 0"));
+                each.push(do_(format!("{t}_range(x, {}, &low, &high)", s.k())));
+                each.push(set("grids[r]", "bs_grid_of(low, high)"));
+            }
+            let grid = if self.grid_per_row() { "grids[r]" } else { "grids[0]" };
+            each.push(row("x", &format!("to + r * {}", self.row_stride()), s.k(), grid));
+            vec![for_("r", 0, "lines", 1, each)]
+        } else {
+            self.stage_image(row)
+        };
+        let head = format!(
+            "static void {symbol}_stage({t}_elem *to, const {input} *in, struct bs_grid *grids, int32_t zero, int64_t line, int64_t lines)"
+        );
+        let mut all = vec![do_("(void)grids, (void)zero")];
+        all.extend(body);
+        Function { head, body: all }
+    }
+
+    fn stage_image(&self, row: impl Fn(&str, &str, usize, &str) -> Stmt) -> Vec<Stmt> {
+        let s = &self.task.shape;
+        let (line, middle) = (self.line(), s.w.min(self.staged_width() - s.left));
+        let (before, after) = (s.left * s.c, (s.left + middle) * s.c);
+        let fill = |from: usize, below: usize| for_("x", from, below, 1, vec![set("row[x]", "pad")]);
+        let mut inside = vec![];
+        if before > 0 {
+            inside.push(fill(0, before));
+        }
+        inside.push(row(&format!("in + y * {}", s.w * s.c), &format!("row + {before}"), middle * s.c, "grids[0]"));
+        if after < line {
+            inside.push(fill(after, line));
+        }
+        let pad = match self.task.arithmetic() {
+            Arithmetic::Int => "zero",
+            Arithmetic::Dynamic => "grids[0].zero",
+            Arithmetic::Float => "0",
+        };
+        let element = self.element();
+        let each = vec![
+            let_(&format!("{element} *"), "row", format!("to + r * {line}")),
+            let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),
+            if_(format!("y < 0 || y >= {}", s.h), vec![fill(0, line)], inside),
+        ];
+        vec![
+            let_(&format!("const {element}"), "pad", format!("({element}){pad}")),
+            for_("r", 0, format!("(lines - 1) * {} + {}", s.stride, s.kh), 1, each),
+        ]
+    }
+
+    /// The kernel's entry: its thread's share, strip by strip.
+    fn entry(&self, symbol: &str) -> Function {
+        let (s, t) = (&self.task.shape, &self.tile.prefix);
+        let (lines, _) = self.lines();
+        let by_panels = self.schedule.has("tn");
+        let (lines_of, panels_of) = if by_panels { ("0", "thread") } else { ("thread", "0") };
+        let mut body = vec![
+            do_("(void)thread, (void)threads"),
+            let_("const int64_t", "line0", format!("{lines_of} * (int64_t){}", self.share())),
+            let_("const int64_t", "line1", least(&format!("line0 + {}", self.share()), lines)),
+            let_("const int64_t", "panel0", format!("{panels_of} * (int64_t){}", self.panel_share())),
+            let_("const int64_t", "panel1", least(&format!("panel0 + {}", self.panel_share()), self.panels())),
+            let_(&format!("const {} *", self.input()), "in", "args->lhs"),
+            let_("struct bs_grid *", "grids", "args->work"),
+        ];
+        if self.grids() > 0 && !self.grid_per_row() {
+            body.push(let_("float", "low", "0, high = 0"));
+            body.push(do_(format!("{t}_range(in, {}, &low, &high)", s.lhs_len())));
+            body.push(set("grids[0]", "bs_grid_of(low, high)"));
+        }
+        body.push(for_("line", "line0", "line1", self.strip(), self.strip_body(symbol)));
+        Function { head: format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)"), body }
+    }
+
+    fn strip_body(&self, symbol: &str) -> Vec<Stmt> {
+        let (s, width) = (&self.task.shape, self.lines().1);
+        let mut body = vec![
+            let_("const int64_t", "lines", least("line1 - line", self.strip())),
+            let_("const int64_t", "rows", format!("lines * {width}")),
+            let_(&format!("{} *", self.output()), "out", format!("({} *)args->out + line * {}", self.output(), width * s.n())),
+        ];
+        if self.raw {
+            let step = if self.plain_rows() { s.k() } else { s.stride * self.line() };
+            body.push(let_(&format!("const {} *", self.element()), "lhs", format!("in + line * {step}")));
+        } else {
+            let element = self.element();
+            let at = format!("({element} *)((char *)args->work + {})", self.grid_bytes());
+            body.push(let_(&format!("{element} *"), "lhs", at));
+            body.push(do_(format!("{symbol}_stage(lhs, in, grids, args->zero, line, lines)")));
+        }
+        body.push(self.panel_groups(symbol));
+        body
+    }
+
+    fn panel_groups(&self, symbol: &str) -> Stmt {
+        let [_, columns, _] = self.schedule.sizes("c");
+        let call = do_(format!("{symbol}_at({}, i, rows, p)", self.pass()));
+        let by_rows = |inside| for_("i", 0, "rows", self.rows, vec![inside]);
+        let by_panels = |inside| for_("p", "group", "group_end", 1, vec![inside]);
+        let blocks = if self.schedule.has("mn") { by_rows(by_panels(call)) } else { by_panels(by_rows(call)) };
+        let inside = match self.depth_block() {
+            0 => blocks,
+            depth => {
+                let steps = let_("const int64_t", "steps", least(&format!("{} - from", self.steps()), depth));
+                let partial = note("partial sums rest in the output between blocks of depth");
+                for_("from", 0, self.steps(), depth, vec![partial, steps, blocks])
+            }
+        };
+        let group = (columns / (self.vectors * self.tile.n)).max(1);
+        let group = if columns == 0 { self.panels() } else { group };
+        let end = let_("const int64_t", "group_end", least(&format!("group + {group}"), "panel1"));
+        for_("group", "panel0", "panel1", group, vec![end, inside])
+    }
+}
+
+fn least(a: &str, b: impl Display) -> String {
+    format!("({a}) < {b} ? ({a}) : {b}")
+}

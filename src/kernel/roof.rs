@@ -1,0 +1,58 @@
+//! Kernels that do nothing but keep one resource busy: what a roof is measured with. They are built, run and timed like
+//! any other kernel.
+
+use crate::emit::{Function, Source, Stmt, do_, for_, let_, set};
+use crate::native::{Isa, Tile};
+
+/// Independent sums of a multiply roof.
+const SUMS: usize = 12;
+
+/// Calls the tile's own product `rounds` x 12 times on registers. Multiply-accumulates of one call come with it.
+pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
+    let (t, symbol) = (&tile.prefix, format!("roof_{}", tile.prefix));
+    let mut body = vec![
+        do_("(void)thread, (void)threads"),
+        let_(&format!("{t}_lhs"), "x", format!("{t}_raw(args->lhs)")),
+        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load(args->rhs)")),
+    ];
+    body.extend((0..SUMS).map(|i| let_(&format!("{t}_acc"), format!("c{i}"), format!("{t}_zero()"))));
+    let opaque = |name: String| do_(format!("{t}_opaque({name})"));
+    // a compiler must neither hoist the product out of the loop nor share it between the sums
+    let product = |i| [set(format!("c{i}"), format!("{t}_dot(c{i}, x, b)")), opaque("x".into())];
+    let mut round: Vec<Stmt> = (0..SUMS).flat_map(product).collect();
+    round.extend((0..SUMS).map(|i| opaque(format!("c{i}")))); // and keeps every sum in its register
+    body.push(for_("r", 0, rounds, 1, round));
+    body.extend((0..SUMS).map(|i| do_(format!("{t}_store((void *)((char *)args->out + {}), c{i})", i * 64))));
+    (source(isa, symbol, body), (rounds * SUMS * tile.n * tile.k) as u64)
+}
+
+/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 32 bytes (what every x86 core since Haswell loads twice a cycle).
+pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
+    let ty = "typedef uint64_t v4 __attribute__((vector_size(32), aligned(8), may_alias))";
+    let mut body = vec![do_("(void)thread, (void)threads"), do_(ty), let_("const char *", "p", format!("(const char *)args->rhs + thread * {bytes}L"))];
+    body.extend((0..8).map(|i| let_("v4", format!("s{i}"), "{0}")));
+    let line = (0..8).map(|i| do_(format!("s{i} ^= *(const v4 *)(p + i + {})", i * 32))).collect();
+    let again = vec![for_("i", 0, bytes, 256, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];
+    body.push(for_("r", 0, rounds, 1, again));
+    body.push(do_("*(v4 *)((char *)args->out + 4096 * thread) = s0 ^ s1 ^ s2 ^ s3 ^ s4 ^ s5 ^ s6 ^ s7"));
+    source(isa, format!("read_{name}"), body)
+}
+
+/// A chain of `links` x 64 dependent additions, one cycle each: the core's clock.
+pub fn chain(isa: &Isa, links: usize) -> (Source, u64) {
+    let link = (0..64).map(|_| do_("__asm__ volatile(\"add %1, %0\" : \"+r\"(x) : \"r\"(one))")).collect();
+    let body = vec![
+        do_("(void)thread, (void)threads"),
+        let_("uint64_t", "x", "0, one = 1"),
+        for_("i", 0, links, 1, link),
+        do_("*(uint64_t *)args->out = x"),
+    ];
+    (source(isa, "chain".into(), body), links as u64 * 64)
+}
+
+fn source(isa: &Isa, symbol: String, body: Vec<Stmt>) -> Source {
+    let head = format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)");
+    let mut text = String::new();
+    Function { head, body }.print(&mut text);
+    Source { symbol, header: format!("isa/{}.h", isa.name), text, work_bytes: 64 }
+}

@@ -1,0 +1,117 @@
+//! The native sources, embedded so that one binary is enough, and the bindings to the part that is linked in.
+
+use anyhow::{Context, Result, anyhow};
+
+/// Bindings of `native/kernel.h`.
+#[allow(non_camel_case_types, non_upper_case_globals, dead_code, clippy::all)]
+pub mod abi {
+    include!(concat!(env!("OUT_DIR"), "/kernel.rs"));
+}
+
+/// Every file a batch is compiled with, by its path below `native/`. A new instruction set is one header and one row.
+pub static FILES: &[(&str, &str)] = &[
+    ("kernel.h", include_str!("../native/kernel.h")),
+    ("harness.c", include_str!("../native/harness.c")),
+    ("memory.h", include_str!("../native/memory.h")),
+    ("threads.h", include_str!("../native/threads.h")),
+    ("isa/scalar.h", include_str!("../native/isa/scalar.h")),
+    ("isa/avx2.h", include_str!("../native/isa/avx2.h")),
+    ("isa/avxvnni.h", include_str!("../native/isa/avxvnni.h")),
+    ("isa/avx512vnni.h", include_str!("../native/isa/avx512vnni.h")),
+    ("isa/simde.h", include_str!("../native/isa/simde.h")),
+];
+
+/// One tile of an instruction set: the smallest product its vocabulary can say, outputs x depth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// `kind_variant`, the prefix of its words: `dot_zmm`.
+    pub prefix: String,
+    /// Outputs (columns, or channels) of one vector.
+    pub n: usize,
+    /// Products summed into each output per step.
+    pub k: usize,
+    /// Bytes of a staged activation and of a packed weight.
+    pub elem: usize,
+    pub rhs: usize,
+    /// Vector registers there are.
+    pub regs: usize,
+}
+
+impl Tile {
+    /// `zmm` of `dot_zmm`.
+    pub fn variant(&self) -> &str {
+        self.prefix.split_once('_').map_or("", |(_, v)| v)
+    }
+}
+
+/// A tile vocabulary, read out of its header: the header is the only place that says what a tile is.
+#[derive(Clone, Debug)]
+pub struct Isa {
+    pub name: String,
+    pub tiles: Vec<Tile>,
+}
+
+impl Isa {
+    /// # Errors
+    /// When there is no such header, or it does not say its tiles.
+    pub fn load(name: &str) -> Result<Self> {
+        let known: Vec<_> = FILES.iter().filter_map(|(p, _)| p.strip_prefix("isa/")?.strip_suffix(".h")).collect();
+        let text = header(name).with_context(|| format!("no isa `{name}`; choose one of {}", known.join(", ")))?;
+        let list = format!("#define BS_TILES_{} \"", name.to_uppercase());
+        let names = text.split_once(&list).and_then(|(_, rest)| rest.split_once('"'));
+        let names = names.ok_or_else(|| anyhow!("native/isa/{name}.h does not define BS_TILES_{}", name.to_uppercase()))?.0;
+        let tiles = names.split(' ').map(|t| tile(name, t).with_context(|| format!("native/isa/{name}.h: tile {t}")));
+        Ok(Self { name: name.into(), tiles: tiles.collect::<Result<_>>()? })
+    }
+
+    /// The tiles whose words begin with `kind`.
+    pub fn tiles_of(&self, kind: &str) -> impl Iterator<Item = &Tile> {
+        self.tiles.iter().filter(move |t| t.prefix.split('_').next() == Some(kind))
+    }
+
+    pub fn tile(&self, kind: &str, variant: &str) -> Option<&Tile> {
+        self.tiles_of(kind).find(|t| t.variant() == variant)
+    }
+}
+
+fn header(isa: &str) -> Option<&'static str> {
+    let path = format!("isa/{isa}.h");
+    FILES.iter().find(|(p, _)| *p == path).map(|(_, text)| *text)
+}
+
+/// Reads `enum { dot_zmm_N = 16, ... }` out of the header or of one it includes.
+fn tile(isa: &str, prefix: &str) -> Option<Tile> {
+    let text = header(isa)?;
+    let field = |name: &str| {
+        let (_, rest) = text.split_once(&format!(" {prefix}_{name} = "))?;
+        rest.split([',', ' ']).next()?.parse().ok()
+    };
+    match field("N") {
+        Some(n) => Some(Tile {
+            prefix: prefix.into(),
+            n,
+            k: field("K").unwrap_or(1),
+            elem: field("ELEM")?,
+            rhs: field("RHS")?,
+            regs: field("REGS")?,
+        }),
+        None => {
+            let included = text.lines().filter_map(|l| l.strip_prefix("#include \"")?.strip_suffix(".h\""));
+            included.filter(|i| !i.contains('/')).find_map(|i| tile(i, prefix))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_say_their_tiles() {
+        let isa = Isa::load("avx512vnni").unwrap();
+        let dot = isa.tile("dot", "zmm").unwrap();
+        assert_eq!((dot.n, dot.k, dot.elem, dot.rhs, dot.regs), (16, 4, 1, 1, 32));
+        assert_eq!(Isa::load("avxvnni").unwrap().tile("f32", "fma").unwrap().n, 8);
+        assert!(Isa::load("mmx").unwrap_err().to_string().contains("avx2"));
+    }
+}

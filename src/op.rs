@@ -1,0 +1,111 @@
+//! What a layer computes, by the portable law of `native/reference.c`.
+
+use crate::layer::{Op, Shape};
+use crate::native::abi;
+use crate::scheme::Weights;
+use crate::scheme::grid::Grid;
+
+fn conv(s: &Shape) -> abi::bs_conv {
+    abi::bs_conv {
+        h: s.h as u64,
+        w: s.w as u64,
+        c: s.c as u64,
+        f: s.f as u64,
+        kh: s.kh as u64,
+        kw: s.kw as u64,
+        stride: s.stride as u64,
+        top: s.top as u64,
+        left: s.left as u64,
+        oh: s.oh as u64,
+        ow: s.ow as u64,
+        depthwise: u64::from(s.op == Op::Depthwise),
+    }
+}
+
+/// `out[m][n] = init[n] + sum lhs * weights` in exact 32-bit integers; padding reads as `zero`.
+pub fn reference_int(shape: &Shape, lhs: &[u8], codes: &[i8], init: &[i32], zero: i32) -> Vec<i32> {
+    assert_eq!((lhs.len(), codes.len(), init.len()), (shape.lhs_len(), shape.weights_len(), shape.n()));
+    let mut out = vec![0; shape.out_len()];
+    // SAFETY: the lengths above are those that the function reads and writes for this shape
+    unsafe {
+        abi::bs_reference_int(&conv(shape), lhs.as_ptr(), codes.as_ptr(), init.as_ptr(), zero, out.as_mut_ptr());
+    }
+    out
+}
+
+/// The same in floating point with f64 accumulation, and for every output the sum of absolute products.
+pub fn reference_f64(shape: &Shape, lhs: &[f32], weights: &[f32]) -> (Vec<f64>, Vec<f64>) {
+    assert_eq!((lhs.len(), weights.len()), (shape.lhs_len(), shape.weights_len()));
+    let (mut out, mut magnitude) = (vec![0.0; shape.out_len()], vec![0.0; shape.out_len()]);
+    // SAFETY: as above
+    unsafe {
+        abi::bs_reference_f64(&conv(shape), lhs.as_ptr(), weights.as_ptr(), out.as_mut_ptr(), magnitude.as_mut_ptr());
+    }
+    (out, magnitude)
+}
+
+/// Rows that share one dynamic grid: 1 in a matrix product; in an image all there are, never 1 even if it has one pixel.
+pub fn rows_per_grid(shape: &Shape) -> usize {
+    if matches!(shape.op, Op::Gemm | Op::Gemv) { 1 } else { usize::MAX }
+}
+
+/// A quantized layer on f32 activations: quantize, multiply in integers, finish; bit for bit what an `f32io` kernel
+/// gives. `fixed` is the static grid, where the activations' grid is not taken from the row itself.
+pub fn forward_int(
+    shape: &Shape,
+    relu: bool,
+    x: &[f32],
+    (codes, scales): (&[i8], &[f32]),
+    bias: &[f32],
+    fixed: Option<Grid>,
+) -> Vec<f32> {
+    let span = if rows_per_grid(shape) == 1 { shape.k() } else { shape.lhs_len() };
+    let grids: Vec<Grid> = x.chunks_exact(span).map(|row| fixed.unwrap_or_else(|| Grid::of(row))).collect();
+    let lhs: Vec<u8> = x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v))).collect();
+    let sums = column_sums(codes, shape.k());
+    let zero = grids.first().map_or(0, |g| g.zero);
+    let acc = reference_int(shape, &lhs, codes, &vec![0; shape.n()], zero);
+    let n = shape.n();
+    acc.iter()
+        .enumerate()
+        .map(|(i, a)| {
+            let (row, col) = (i / n, i % n);
+            grids[row / rows_per_grid(shape)].finish(*a, scales[col], sums[col], bias[col], relu)
+        })
+        .collect()
+}
+
+/// Sum of each output's weight codes: what the activations' zero point is multiplied with.
+pub fn column_sums(codes: &[i8], k: usize) -> Vec<i32> {
+    codes.chunks_exact(k).map(|row| row.iter().map(|c| i32::from(*c)).sum()).collect()
+}
+
+/// The layer in f64 on unquantized numbers: the truth that every scheme's error is measured against.
+pub fn forward_f64(shape: &Shape, relu: bool, x: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
+    let (mut y, _) = reference_f64(shape, x, weights);
+    for (i, v) in y.iter_mut().enumerate() {
+        *v += f64::from(bias[i % shape.n()]);
+        if relu {
+            *v = v.max(0.0);
+        }
+    }
+    y
+}
+
+/// A layer under a scheme, on f32 activations.
+pub fn forward(shape: &Shape, relu: bool, x: &[f32], weights: &Weights, bias: &[f32], fixed: Option<Grid>) -> Vec<f32> {
+    match weights {
+        Weights::Float(w) => forward_f64(shape, relu, x, w, bias).into_iter().map(|v| v as f32).collect(),
+        Weights::Int { codes, scales } => forward_int(shape, relu, x, (codes, scales), bias, fixed),
+    }
+}
+
+/// Largest magnitude an accumulator can reach: `|init| + 255 * sum |w|`, over all outputs.
+pub fn accumulator_bound(codes: &[i8], k: usize, init: &[i32]) -> i64 {
+    let rows = codes.chunks_exact(k).zip(init);
+    rows.map(|(row, init)| {
+        i64::from(*init).abs() + 255 * row.iter().map(|c| i64::from(*c).abs()).sum::<i64>()
+    })
+    .max()
+    .unwrap_or(0)
+}

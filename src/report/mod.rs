@@ -1,0 +1,109 @@
+//! The report of a run: tables and charts, made from its records alone.
+
+mod canvas;
+mod convergence;
+mod format;
+mod heatmap;
+mod html;
+mod network;
+mod pareto;
+mod plot;
+mod roofline;
+mod rows;
+mod summary;
+mod view;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::run::{Run, write_file};
+pub use summary::summary;
+
+/// File stem and SVG text.
+pub type Drawing = (String, String);
+
+/// A kind of chart. Its files are named after it.
+pub struct Chart {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// What a reader sees in it.
+    pub about: &'static str,
+    /// Nothing where the run has nothing to show.
+    pub draw: fn(&Run) -> Result<Vec<Drawing>>,
+}
+
+/// Every chart, in the order of the page: one file and one row each.
+pub static CHARTS: &[Chart] = &[
+    Chart {
+        name: "pareto",
+        title: "Latency against accuracy",
+        about: "What each number format costs in accuracy and gives in time, layer by layer, and over the whole network.",
+        draw: pareto::draw,
+    },
+    Chart {
+        name: "roofline",
+        title: "Roofline",
+        about: "How close each chosen kernel comes to what the device can do at most.",
+        draw: roofline::draw,
+    },
+    Chart {
+        name: "heatmap",
+        title: "Tiling",
+        about: "How fast each register block is. One chart for each layer and number format; where there are more than 12, \
+                those of the 12 slowest kernels.",
+        draw: heatmap::draw,
+    },
+    Chart {
+        name: "convergence",
+        title: "Convergence",
+        about: "How many candidates, and how many seconds, the search needed.",
+        draw: convergence::draw,
+    },
+];
+
+/// What one kind of chart came to.
+pub struct Drawn {
+    pub chart: &'static Chart,
+    pub files: Vec<Drawing>,
+}
+
+/// Writes `charts/*.svg` and `report.html` into the folder of a run; returns the path of the page.
+/// # Errors
+/// A folder that is no run, or cannot be written.
+pub fn build(dir: &Path) -> Result<PathBuf> {
+    let run = Run::load(dir)?;
+    let mut drawn = Vec::new();
+    for chart in CHARTS {
+        let files = (chart.draw)(&run).with_context(|| format!("chart `{}`", chart.name))?;
+        drawn.push(Drawn { chart, files });
+    }
+    write_charts(&dir.join("charts"), &drawn)?;
+    let page = dir.join("report.html");
+    write_file(&page, &html::page(&run, &drawn)?)?;
+    Ok(page)
+}
+
+/// Writes the charts and removes those that an earlier report made and this one did not.
+fn write_charts(folder: &Path, drawn: &[Drawn]) -> Result<()> {
+    let files: Vec<&Drawing> = drawn.iter().flat_map(|d| &d.files).collect();
+    if !files.is_empty() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    for (stem, svg) in &files {
+        write_file(&folder.join(format!("{stem}.svg")), svg)?;
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for path in entries.flatten().map(|e| e.path()) {
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let svg = path.extension().is_some_and(|e| e == "svg");
+        let ours = CHARTS.iter().any(|c| stem == c.name || stem.strip_prefix(c.name).is_some_and(|s| s.starts_with('-')));
+        if svg && ours && !files.iter().any(|(s, _)| *s == stem) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    // a folder of nothing says nothing
+    let _ = fs::remove_dir(folder);
+    Ok(())
+}

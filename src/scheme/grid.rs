@@ -1,0 +1,60 @@
+//! The affine u8 grid of activations: the same arithmetic, rounding for rounding, as `native/isa/scalar.h`.
+
+/// `x ~ scale * (q - zero)`, q in 0..=255; the range always contains 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    pub scale: f32,
+    pub inverse: f32,
+    pub zero: i32,
+}
+
+impl Grid {
+    /// The grid over [low, high] widened to contain 0 (as ONNX's DynamicQuantizeLinear).
+    pub fn of_range(low: f32, high: f32) -> Self {
+        let (low, high) = (low.min(0.0), high.max(0.0));
+        let mut scale = (high - low) / 255.0;
+        if !(scale >= 2f32.powi(-100)) {
+            scale = 2f32.powi(-100); // constant zero, or a range too small to invert
+        }
+        let inverse = 1.0 / scale;
+        let zero = ((-low * inverse).round_ties_even() as i32).min(255);
+        Self { scale, inverse, zero }
+    }
+
+    /// The grid over all of `x`, which is finite.
+    pub fn of(x: &[f32]) -> Self {
+        let (low, high) = x.iter().fold((0f32, 0f32), |(l, h), x| (l.min(*x), h.max(*x)));
+        Self::of_range(low, high)
+    }
+
+    pub fn quantize(&self, x: f32) -> u8 {
+        let q = (x * self.inverse).round_ties_even() as i64 + i64::from(self.zero);
+        q.clamp(0, 255) as u8
+    }
+
+    /// An accumulator as f32: the kernels' epilogue.
+    pub fn finish(&self, acc: i32, scale: f32, sum: i32, bias: f32, relu: bool) -> f32 {
+        let acc = acc.wrapping_sub(self.zero.wrapping_mul(sum));
+        let y = acc as f32 * (self.scale * scale) + bias;
+        if relu && !(y > 0.0) { 0.0 } else { y }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn error_is_about_half_a_step(x in proptest::collection::vec(-50f32..200.0, 1..40)) {
+            let g = Grid::of(&x);
+            for v in &x {
+                let back = g.scale * (i32::from(g.quantize(*v)) - g.zero) as f32;
+                // half a step, and the zero point's own rounding at the ends of the range
+                prop_assert!((v - back).abs() <= g.scale * 1.001);
+            }
+            prop_assert_eq!(i32::from(g.quantize(0.0)), g.zero);
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::accuracy;
+use crate::bench::race::Rules;
+use crate::bench::replay::Replay;
+use crate::bench::{Bench, Device, Evaluate};
+use crate::candidate::{Contract, Name, Regime, Schedule, Space};
+use crate::certificate::{Group, group_of};
+use crate::data::{LayerData, MOST_SAMPLES, Trained};
+use crate::kernel::Task;
+use crate::layer::{Layer, Network};
+use crate::emit::Source;
+use crate::record::{Accuracy, Final, Outcome, Record, Table, whole_final};
+use crate::scheme;
+use crate::search;
+use crate::target::Evidence;
+
+/// What a run spends: seconds or tries, over all its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Budget {
+    Seconds(f64),
+    Trials(usize),
+}
+
+impl std::str::FromStr for Budget {
+    type Err = String;
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let (number, unit) = (digits.parse::<f64>().ok().filter(|n| *n > 0.0), &text[digits.len()..]);
+        match (number, unit) {
+            (Some(n), "s") => Ok(Budget::Seconds(n)),
+            (Some(n), "m" | "min") => Ok(Budget::Seconds(n * 60.0)),
+            (Some(n), "h") => Ok(Budget::Seconds(n * 3600.0)),
+            (Some(n), "trials") if n.fract() == 0.0 => Ok(Budget::Trials(n as usize)),
+            _ => Err("expected a time or a number of tries, for example 60s, 10m or 200trials".into()),
+        }
+    }
+}
+
+/// Everything that decides what a run does: written to `study.json`, read again by `--resume`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    pub target: String,
+    pub layers: Vec<Layer>,
+    pub schemes: Vec<String>,
+    pub contract: Contract,
+    pub regime: Regime,
+    pub threads: usize,
+    pub strategy: String,
+    pub seed: u64,
+    pub budget: Budget,
+}
+
+/// One layer x scheme.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub layer: Layer,
+    pub scheme: String,
+}
+
+impl Plan {
+    pub fn jobs(&self) -> Vec<Job> {
+        let each = |layer: &Layer| {
+            let layer = layer.clone();
+            self.schemes.iter().map(move |s| Job { layer: layer.clone(), scheme: s.clone() })
+        };
+        self.layers.iter().flat_map(each).collect()
+    }
+
+    fn group(&self, job: &Job) -> Group {
+        (job.layer.key(), job.scheme.clone(), self.contract, self.target.clone(), self.regime, self.threads)
+    }
+}
+
+/// How wrong each of the plan's layers is under each of its schemes, and what each network with trained weights scores:
+/// the rows (network, layer or "", scheme) that are `wanted`, one at a time to `keep`.
+pub fn appraise(
+    plan: &Plan,
+    wanted: impl Fn(&str, &str, &str) -> bool,
+    mut keep: impl FnMut(Accuracy) -> Result<()>,
+) -> Result<()> {
+    let mut networks: HashMap<&str, Option<(Network, Trained)>> = HashMap::new();
+    for layer in &plan.layers {
+        if !networks.contains_key(layer.network.as_str()) {
+            networks.insert(&layer.network, trained(plan, &layer.network)?);
+        }
+        let data = OnceCell::new();
+        for name in plan.schemes.iter().filter(|s| wanted(&layer.network, &layer.name, s)) {
+            let scheme = scheme::find(name)?;
+            if !scheme.contracts().contains(&plan.contract) {
+                continue;
+            }
+            if data.get().is_none() {
+                let own = networks[layer.network.as_str()].as_ref().and_then(|(network, trained)| {
+                    let index = network.layers.iter().position(|l| l.name == layer.name)?;
+                    Some(trained.layer_data(network, index, MOST_SAMPLES))
+                });
+                let _ = data.set(own.map_or_else(|| LayerData::of(layer), Ok)?);
+            }
+            if let Some(data) = data.get() {
+                keep(accuracy::of_layer(layer, data, scheme, plan.contract)?)?;
+            }
+        }
+    }
+    for (network, trained) in networks.values().flatten() {
+        for name in plan.schemes.iter().filter(|s| wanted(&network.name, "", s)) {
+            let scheme = scheme::find(name)?;
+            if scheme.contracts().contains(&plan.contract) {
+                keep(accuracy::of_network(network, trained, scheme, plan.contract)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A built-in network with trained weights, where the plan has all its layers.
+fn trained(plan: &Plan, name: &str) -> Result<Option<(Network, Trained)>> {
+    let Ok(network) = Network::built_in(name) else { return Ok(None) };
+    let whole = network.layers.iter().all(|l| plan.layers.contains(l));
+    let trained = if whole { Trained::load(&network)? } else { None };
+    Ok(trained.map(|t| (network, t)))
+}
+
+/// What a run tells whoever watches it.
+pub trait Progress {
+    fn job(&mut self, index: usize, jobs: usize, job: &Job, space: usize);
+    /// After every batch: tries so far in this job and its best time.
+    fn batch(&mut self, tried: usize, best: Option<&Record>);
+    fn done(&mut self);
+    /// Something a reader of the result must know.
+    fn note(&mut self, text: &str);
+}
+
+/// What a job cost.
+#[derive(Clone, Debug, Default)]
+pub struct Cost {
+    pub space: usize,
+    pub seconds: f64,
+}
+
+/// The tables that a run writes.
+pub struct Tables {
+    pub records: Table,
+    pub finals: Table,
+    pub old_records: Vec<Record>,
+    pub old_finals: Vec<Final>,
+}
+
+impl Tables {
+    pub fn open(dir: &std::path::Path) -> Result<Self> {
+        let (records, old_records) = Table::open(&dir.join("records.csv"))?;
+        let (finals, old_finals) = Table::open(&dir.join("finals.csv"))?;
+        Ok(Self { records, finals, old_records, old_finals })
+    }
+}
+
+/// Candidates asked for at once: enough to share a compilation, few enough to learn from.
+const BATCH: usize = 24;
+/// Finalists, and how far behind the best one may be to be one.
+const FINALISTS: usize = 6;
+const FINAL_MARGIN: f64 = 1.04;
+/// The final: everybody stays, samples are longer.
+const FINAL: Rules = Rules { sample_ns: 1e6, rounds: 41, least: 41, alpha: 0.0, hopeless: f64::INFINITY };
+/// Share of a job's time that is kept for its final.
+const FINAL_SHARE: f64 = 0.1;
+
+/// A run in progress.
+pub struct Study<'a> {
+    pub plan: &'a Plan,
+    pub device: &'a Device,
+    pub tables: Tables,
+    pub stop: &'a AtomicBool,
+    /// When the run began, had it never been interrupted.
+    started: Instant,
+    old: HashMap<Group, Vec<Record>>,
+}
+
+impl<'a> Study<'a> {
+    pub fn new(plan: &'a Plan, device: &'a Device, mut tables: Tables, stop: &'a AtomicBool) -> Self {
+        let old = std::mem::take(&mut tables.old_records);
+        let spent = old.iter().map(|r| r.at_s).fold(0.0, f64::max);
+        let started = Instant::now().checked_sub(Duration::from_secs_f64(spent)).unwrap_or_else(Instant::now);
+        let mut groups: HashMap<Group, Vec<Record>> = HashMap::new();
+        for record in old {
+            groups.entry(group_of(&record)).or_default().push(record);
+        }
+        Self { plan, device, tables, stop, started, old: groups }
+    }
+
+    /// Runs every job that an earlier part of the run has not finished; stops early, with everything so far recorded,
+    /// when `stop` is set.
+    /// # Errors
+    /// What makes going on pointless: a table that cannot be written, a device that is gone.
+    pub fn run(&mut self, progress: &mut dyn Progress) -> Result<HashMap<Group, Cost>> {
+        let all = self.plan.jobs();
+        let jobs: Vec<&Job> = all.iter().filter(|j| !self.finished(&self.plan.group(j))).collect();
+        let (mut costs, mut tried) = (HashMap::new(), 0);
+        for (i, job) in jobs.iter().enumerate() {
+            let left = jobs.len() - i;
+            let share = match self.plan.budget {
+                Budget::Seconds(s) => Budget::Seconds((s - self.started.elapsed().as_secs_f64()).max(0.0) / left as f64),
+                Budget::Trials(n) => Budget::Trials(n.saturating_sub(tried).div_ceil(left)),
+            };
+            let begun = Instant::now();
+            let (space, count) = self.job(job, (i, jobs.len()), share, progress)?;
+            tried += count;
+            costs.insert(self.plan.group(job), Cost { space, seconds: begun.elapsed().as_secs_f64() });
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        progress.done();
+        Ok(costs)
+    }
+
+    /// Was this competition decided before the run was interrupted?
+    fn finished(&self, group: &Group) -> bool {
+        let finals: Vec<&Final> = self.tables.old_finals.iter().filter(|f| in_group(f, group)).collect();
+        let unsupported = |r: &Record| r.outcome == Outcome::Unsupported;
+        !whole_final(&finals).is_empty() || self.old.get(group).is_some_and(|rows| rows.iter().any(unsupported))
+    }
+
+    fn task(&self, job: &Job) -> Result<Task> {
+        Ok(Task {
+            shape: job.layer.shape,
+            relu: job.layer.relu,
+            scheme: scheme::find(&job.scheme)?,
+            contract: self.plan.contract,
+            isa: self.device.isa.clone(),
+            threads: self.plan.threads,
+            caches: self.device.caches(),
+        })
+    }
+
+    /// Searches one job and holds its final. Returns the size of its space and the number of tries.
+    fn job(
+        &mut self,
+        job: &Job,
+        (index, jobs): (usize, usize),
+        budget: Budget,
+        progress: &mut dyn Progress,
+    ) -> Result<(usize, usize)> {
+        let (plan, group) = (self.plan, self.plan.group(job));
+        let task = self.task(job)?;
+        let space = match task.space() {
+            Ok(space) => space,
+            Err(why) => {
+                self.unsupported(job, &format!("{why:#}"))?;
+                return Ok((0, 0));
+            }
+        };
+        progress.job(index, jobs, job, space.points.len());
+        let mut bench = Bench::new(self.device, task, &group.0, plan.regime, plan.seed, self.started)?;
+        let known = self.known(&bench, self.old.get(&group).cloned().unwrap_or_default());
+        let measured = self.search(&mut bench, known, &space, budget, progress)?;
+        if !self.stop.load(Ordering::Relaxed) {
+            self.hold_final(&mut bench, &group, &measured, budget)?;
+        }
+        Ok((space.points.len(), measured.len()))
+    }
+
+    /// Earlier records that still hold: same text, compiler and host.
+    fn known(&self, bench: &Bench, old: Vec<Record>) -> Vec<Record> {
+        let host = self.device.host.fingerprint();
+        let holds = |r: &Record| {
+            let source = r.schedule.parse::<Schedule>().and_then(|s| bench.task().emit(&s));
+            r.host == host && r.compiler == self.device.builder.id && source.is_ok_and(|s| s.hash() == r.source_hash)
+        };
+        old.into_iter().filter(holds).collect()
+    }
+
+    fn search(
+        &mut self,
+        bench: &mut Bench,
+        known: Vec<Record>,
+        space: &Space,
+        budget: Budget,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Record>> {
+        let begun = Instant::now();
+        let mut strategy = (search::find(&self.plan.strategy)?.make)(space, self.plan.seed);
+        let recorded: std::collections::HashSet<String> = known.iter().map(|r| r.schedule.clone()).collect();
+        let mut device = Replay::new(known, Some(bench));
+        let mut all: Vec<Record> = Vec::new();
+        loop {
+            let room = match budget {
+                Budget::Seconds(s) if begun.elapsed().as_secs_f64() < s * (1.0 - FINAL_SHARE) || all.is_empty() => BATCH,
+                Budget::Trials(n) => n.saturating_sub(all.len()).min(BATCH),
+                Budget::Seconds(_) => 0,
+            };
+            let points = if room == 0 || self.stop.load(Ordering::Relaxed) { vec![] } else { strategy.ask(room) };
+            if points.is_empty() {
+                return Ok(all);
+            }
+            let schedules: Vec<Schedule> = points.iter().map(|p| space.points[*p].clone()).collect();
+            let records = device.evaluate(&schedules)?;
+            for record in records.iter().filter(|r| !recorded.contains(&r.schedule)) {
+                self.tables.records.append(record)?;
+            }
+            let time = |r: &Record| r.median_ns.filter(|_| r.outcome.right());
+            strategy.tell(&points.iter().copied().zip(records.iter().map(time)).collect::<Vec<_>>());
+            all.extend(records);
+            progress.batch(all.len(), best(&all));
+        }
+    }
+
+    /// A balanced comparison of the best, in rounds; what decides.
+    fn hold_final(&mut self, bench: &mut Bench, group: &Group, measured: &[Record], budget: Budget) -> Result<()> {
+        let Some(leader) = best(measured).and_then(|r| r.median_ns) else { return Ok(()) };
+        let mut close: Vec<&Record> = measured.iter().filter(|r| r.outcome == Outcome::Measured).collect();
+        close.retain(|r| r.median_ns.is_some_and(|ns| ns <= leader * FINAL_MARGIN));
+        close.sort_by(|a, b| a.median_ns.partial_cmp(&b.median_ns).unwrap_or(std::cmp::Ordering::Equal));
+        close.truncate(FINALISTS);
+        let seconds = match budget {
+            Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
+            Budget::Trials(_) => 3.0,
+        };
+        let round_s = close.len() as f64 * (2.0 * leader).max(FINAL.sample_ns + leader) / 1e9;
+        let rounds = ((seconds / round_s) as usize).clamp(15, FINAL.rounds);
+        let schedules: Vec<Schedule> = close.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
+        let series = bench.duel(&schedules, &Rules { rounds, ..FINAL })?;
+        let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
+        let total = series.iter().map(|(_, samples)| samples.len()).sum();
+        let row = |record: &Record, source: &Source, round: usize, ns: f64| Final {
+            layer: group.0.clone(),
+            scheme: group.1.clone(),
+            contract: group.2,
+            target: group.3.clone(),
+            regime: group.4,
+            threads: group.5,
+            candidate: record.candidate.clone(),
+            source_hash: source.hash(),
+            source_bytes: source.text.len(),
+            round,
+            ns: (ns * 100.0).round() / 100.0,
+            held,
+            rows: total,
+        };
+        let pairs = close.iter().zip(&series);
+        let rows: Vec<Final> = pairs
+            .flat_map(|(r, (source, samples))| samples.iter().enumerate().map(|(i, ns)| row(r, source, i, *ns)))
+            .collect();
+        self.tables.finals.append_all(&rows)
+    }
+
+    /// A job that no kernel serves is one record that says why.
+    fn unsupported(&mut self, job: &Job, why: &str) -> Result<()> {
+        let shape = &job.layer.shape;
+        let name = Name {
+            op: shape.op.name().into(),
+            scheme: job.scheme.clone(),
+            isa: self.device.isa.name.clone(),
+            family: "none".into(),
+            schedule: Schedule::default(),
+        };
+        self.tables.records.append(&Record {
+            candidate: name.to_string(),
+            layer: job.layer.key(),
+            op: name.op,
+            m: shape.m(),
+            n: shape.n(),
+            k: shape.k(),
+            scheme: name.scheme,
+            contract: self.plan.contract,
+            target: self.device.target.name.clone(),
+            family: name.family,
+            schedule: String::new(),
+            regime: self.plan.regime,
+            threads: self.plan.threads,
+            outcome: Outcome::Unsupported,
+            evidence: Evidence::default(),
+            samples: 0,
+            min_ns: None,
+            median_ns: None,
+            ci_low_ns: None,
+            ci_high_ns: None,
+            gmacs: None,
+            roof_share: None,
+            source_hash: String::new(),
+            compiler: self.device.builder.id.clone(),
+            host: self.device.host.fingerprint(),
+            message: why.into(),
+            cycles: None,
+            instructions: None,
+            at_s: Duration::as_secs_f64(&self.started.elapsed()),
+        })
+    }
+}
+
+fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Group) -> bool {
+    (&f.layer, &f.scheme, &f.target) == (layer, scheme, target)
+        && (f.contract, f.regime, f.threads) == (*contract, *regime, *threads)
+}
+
+/// The fastest right record.
+fn best(records: &[Record]) -> Option<&Record> {
+    let timed = records.iter().filter(|r| r.outcome == Outcome::Measured && r.median_ns.is_some());
+    timed.min_by(|a, b| a.median_ns.partial_cmp(&b.median_ns).unwrap_or(std::cmp::Ordering::Equal))
+}

@@ -1,0 +1,174 @@
+//! Targets: a device, its instruction set, its compiler and the runner that reaches it. Schema: `docs/formats.md`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::host;
+use crate::input;
+use crate::native::Isa;
+
+/// One device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub name: String,
+    #[serde(default)]
+    pub title: String,
+    pub family: Family,
+    /// The vocabulary `native/isa/NAME.h`.
+    pub isa: String,
+    /// Features the device must have, as `/proc/cpuinfo` spells them.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    pub compiler: Compiler,
+    pub runner: Runner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    X86,
+    Arm,
+    Fpga,
+}
+
+/// How a batch becomes a program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compiler {
+    pub cc: String,
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// Flags of the linking step only.
+    #[serde(default)]
+    pub link: Vec<String>,
+}
+
+/// How the program is started, and what its figures are worth.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runner {
+    pub kind: RunnerKind,
+    #[serde(default)]
+    pub evidence: Evidence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunnerKind {
+    Host,
+}
+
+/// What a figure rests on. Figures of different classes are never ranked against each other without saying so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// Timed on the device itself.
+    #[default]
+    Measured,
+    /// Computed by an emulator: right or wrong, never a time.
+    Emulated,
+}
+
+impl Evidence {
+    pub fn name(self) -> &'static str {
+        match self {
+            Evidence::Measured => "measured",
+            Evidence::Emulated => "emulated",
+        }
+    }
+}
+
+/// The built-in targets: one file and one row each. `host` picks the last one that this machine can measure.
+pub static TARGETS: &[(&str, &str)] = &[
+    ("x86-scalar", include_str!("../targets/x86-scalar.toml")),
+    ("x86-avx2", include_str!("../targets/x86-avx2.toml")),
+    ("x86-avxvnni-evex", include_str!("../targets/x86-avxvnni-evex.toml")),
+    ("x86-avxvnni", include_str!("../targets/x86-avxvnni.toml")),
+    ("x86-avx512vnni", include_str!("../targets/x86-avx512vnni.toml")),
+    ("x86-avxvnni-simde", include_str!("../targets/x86-avxvnni-simde.toml")),
+    ("x86-avx512vnni-simde", include_str!("../targets/x86-avx512vnni-simde.toml")),
+];
+
+impl Target {
+    /// `host`, the name of a built-in target, or the path of a TOML file.
+    pub fn find(name: &str) -> Result<Self> {
+        if name == "host" {
+            return Self::host();
+        }
+        if let Some((n, text)) = TARGETS.iter().find(|(n, _)| *n == name) {
+            return Self::parse(&format!("{n}.toml"), text);
+        }
+        if name.ends_with(".toml") {
+            return Self::parse(name, &input::read_text(Path::new(name))?);
+        }
+        let names: Vec<_> = TARGETS.iter().map(|(n, _)| *n).collect();
+        bail!("unknown target `{name}`; choose host, {}, or the path of a .toml file", names.join(", "))
+    }
+
+    /// The best target this machine can measure.
+    pub fn host() -> Result<Self> {
+        let all = Self::all()?.into_iter().rev();
+        let best = all.filter(|t| t.runner.evidence == Evidence::Measured).find(|t| t.missing().is_none());
+        best.ok_or_else(|| anyhow!("no built-in target fits this machine; `bitsmith targets` says why"))
+    }
+
+    pub fn all() -> Result<Vec<Self>> {
+        TARGETS.iter().map(|(n, text)| Self::parse(&format!("{n}.toml"), text)).collect()
+    }
+
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        let target: Self = input::parse_toml(file, text)?;
+        if target.name.is_empty() || target.name.contains(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)) {
+            return Err(input::bad_field(file, text, 0, "name", "use letters, digits, - and _"));
+        }
+        Isa::load(&target.isa).map_err(|e| input::bad_field(file, text, 0, "isa", &format!("{e:#}")))?;
+        if target.compiler.cc.is_empty() {
+            return Err(input::bad_field(file, text, 0, "compiler", "cc is empty; name a C compiler"));
+        }
+        Ok(target)
+    }
+
+    /// Why this machine cannot run the target, if it cannot.
+    pub fn missing(&self) -> Option<String> {
+        let cpu = match (self.family, std::env::consts::ARCH) {
+            (Family::X86, "x86_64") => host::cpu_flags(),
+            (family, arch) => return Some(format!("needs {family:?}, this machine is {arch}").to_lowercase()),
+        };
+        let lacking: Vec<_> = self.requires.iter().filter(|r| !cpu.contains(r.as_str())).map(String::as_str).collect();
+        (!lacking.is_empty()).then(|| format!("this CPU lacks {}", lacking.join(", ")))
+    }
+
+    /// Fails with the reason and the remedy when this machine cannot run the target.
+    pub fn require(&self) -> Result<()> {
+        match self.missing() {
+            None => Ok(()),
+            Some(why) => Err(anyhow!("{why}; `bitsmith targets` lists what it can run"))
+                .with_context(|| format!("target {}", self.name)),
+        }
+    }
+
+    pub fn isa(&self) -> Result<Isa> {
+        Isa::load(&self.isa)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_targets_parse_and_mistakes_are_named() {
+        for target in Target::all().unwrap() {
+            target.isa().unwrap();
+        }
+        let text = TARGETS[1].1;
+        let say = |from: &str, to: &str| Target::parse("t.toml", &text.replace(from, to)).unwrap_err().to_string();
+        assert!(say("isa = \"avx2\"", "isa = \"avx3\"").starts_with("t.toml:4: field `isa`: no isa `avx3`; choose one of"));
+        assert!(say("family = \"x86\"", "family = \"mips\"").contains("t.toml:3: field `family`"));
+        assert!(say("requires", "require").contains("unknown field `require`"));
+        assert!(Target::find("nosuch").unwrap_err().to_string().contains("x86-avx2"));
+    }
+}
