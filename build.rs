@@ -9,7 +9,9 @@ fn main() {
     println!("cargo:rerun-if-changed=native/kernel.h");
     println!("cargo:rerun-if-changed=native/reference.c");
     println!("cargo:rerun-if-changed=src/native_bindings.rs");
-    println!("cargo:rerun-if-changed=.git/HEAD");
+    for file in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|f| PathBuf::from(f).exists()) {
+        println!("cargo:rerun-if-changed={file}");
+    }
     cc::Build::new().file("native/reference.c").opt_level(3).compile("bitsmith_reference");
 
     // bindgen loads libclang when it runs and panics where there is none; the committed bindings are the same text

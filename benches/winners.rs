@@ -13,7 +13,6 @@ use bitsmith::kernel::Task;
 use bitsmith::run::Run;
 use bitsmith::scheme;
 use bitsmith::study::Plan;
-use bitsmith::target::Target;
 use criterion::Criterion;
 
 fn newest() -> Option<PathBuf> {
@@ -57,7 +56,7 @@ fn main() -> anyhow::Result<()> {
     };
     let run = Run::load(&dir)?;
     let plan: Plan = serde_json::from_str(&std::fs::read_to_string(dir.join("study.json"))?)?;
-    let device = Device::open(Target::find(&plan.target)?, &cache_folder()?, plan.threads)?;
+    let device = Device::open(plan.target.clone(), &cache_folder()?)?;
     for winner in run.winners.iter().filter(|w| w.median_ns.is_some()) {
         let name = format!("{} {}", winner.record.layer, winner.record.candidate);
         let schedule: Schedule = winner.record.schedule.parse()?;

@@ -11,7 +11,8 @@
 struct bs_args {
     const void *lhs;  /* activations: u8 (int8 contract) or f32 (f32io contract) */
     const void *rhs;  /* weights, packed as the kernel's family says */
-    const void *cols; /* parameters of each output column: int8: s32 init[n]; f32io: f32 scale[n], s32 sum[n], f32 bias[n] */
+    const void *cols; /* parameters of each output column, every array padded to a multiple of 64 words:
+                         int8: s32 init; f32io of integers: f32 scale, s32 sum, f32 bias; f32io of floats: f32 bias */
     void *out;        /* [m, n] 32-bit words: s32 (int8) or f32 (f32io) */
     void *work;       /* scratch of the calling thread, 64-byte aligned, bs_entry.work_bytes long */
     int32_t zero;     /* zero point of u8 activations: what padding reads as */

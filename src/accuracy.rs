@@ -86,7 +86,7 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: 
     let Metrics { sqnr_db, cosine, mse, max_error } = metrics(&truth, &got);
     Ok(Accuracy {
         network: layer.network.clone(),
-        layer: layer.key(),
+        layer: layer.name.clone(),
         scheme: scheme.name().into(),
         contract,
         data: if data.real { "real" } else { "synthetic" }.into(),
@@ -217,7 +217,7 @@ mod tests {
         for contract in Contract::ALL {
             let row = of_layer(&layer, &data, &W8A8, contract).unwrap();
             assert_eq!((row.mse, row.max_error, row.sqnr_db), (Some(0.0), Some(0.0), None));
-            assert_eq!((row.layer.as_str(), row.data.as_str(), row.top1), ("user/x", "synthetic", None));
+            assert_eq!((row.layer.as_str(), row.data.as_str(), row.top1), ("x", "synthetic", None));
             assert_eq!(row.weight_bits, 8.0 + 32.0 / 2.0);
         }
     }

@@ -151,10 +151,9 @@ impl FromStr for Name {
     }
 }
 
-/// The legal schedules of one family on one layer. Every point has one knob per axis.
+/// The legal schedules of a task. Every point has one knob per axis of its family.
 #[derive(Clone, Debug, Default)]
 pub struct Space {
-    pub axes: Vec<&'static str>,
     pub points: Vec<Schedule>,
 }
 
@@ -175,13 +174,14 @@ impl Space {
             });
             points = longer.collect();
         }
-        Self { axes: axes.iter().map(|(name, _)| *name).collect(), points }
+        Self { points }
     }
 
     /// For every point, the points that differ from it in exactly one axis.
     pub fn neighbours(&self) -> Vec<Vec<usize>> {
         let mut all = vec![vec![]; self.points.len()];
-        for axis in 0..self.axes.len() {
+        let axes = self.points.iter().map(|p| p.0.len()).max().unwrap_or(0);
+        for axis in 0..axes {
             let mut groups: HashMap<Vec<&Knob>, Vec<usize>> = HashMap::new();
             for (i, point) in self.points.iter().enumerate() {
                 let rest = point.0.iter().enumerate().filter(|(a, _)| *a != axis).map(|(_, k)| k).collect();

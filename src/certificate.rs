@@ -65,8 +65,12 @@ fn finals_of<'a>(group: &Group, finals: &'a [Final]) -> Vec<&'a Final> {
 }
 
 fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
+    // a run that went on with another compiler or machine is judged by its latest part
+    let last = records.last()?;
+    let of_now = |r: &&&Record| (&r.host, &r.compiler) == (&last.host, &last.compiler);
+    let records: Vec<&Record> = records.iter().filter(of_now).copied().collect();
     let mut outcomes = BTreeMap::new();
-    for r in records {
+    for r in &records {
         *outcomes.entry(format!("{:?}", r.outcome)).or_insert(0) += 1;
     }
     let verdict = Verdict::of(finals);
@@ -77,7 +81,7 @@ fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
     };
     let right = || records.iter().filter(|r| r.outcome.right());
     let record = match &verdict {
-        Some(v) => right().find(|r| r.candidate == v.chosen)?,
+        Some(v) => right().rfind(|r| r.candidate == v.chosen && r.source_hash == v.source_hash)?,
         None => right().min_by(rank)?,
     };
     let record = (*record).clone();
@@ -103,6 +107,7 @@ fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
 
 struct Verdict {
     chosen: String,
+    source_hash: String,
     median_ns: f64,
     ci_ns: (f64, f64),
     p_best: f64,
@@ -136,6 +141,7 @@ impl Verdict {
         let others = (0..names.len()).filter(|i| !equal.contains(i));
         let runner_up = others.min_by(|a, b| medians[*a].total_cmp(&medians[*b]));
         Some(Self {
+            source_hash: finals.iter().rfind(|f| f.candidate == names[chosen])?.source_hash.clone(),
             chosen: names[chosen].into(),
             median_ns: medians[chosen],
             ci_ns: median_interval(&values[chosen]),

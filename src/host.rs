@@ -52,16 +52,15 @@ pub fn cpu_flags() -> HashSet<String> {
 impl Host {
     pub fn this() -> Self {
         let or_unknown = |s: String| if s.is_empty() { "unknown".to_string() } else { s };
-        let memory = text("/proc/meminfo").lines().next().and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
         Self {
             name: or_unknown(text("/proc/sys/kernel/hostname")),
             cpu: or_unknown(format!("{} ({}.{}.{})", cpuinfo("model name"), cpuinfo("cpu family"), cpuinfo("model"), cpuinfo("stepping"))),
             microcode: cpuinfo("microcode"),
             governor: text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             kernel: text("/proc/sys/kernel/osrelease"),
-            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            cpus: allowed_cpus().len(),
             caches: caches(),
-            memory_bytes: memory.unwrap_or(0) * 1024,
+            memory_bytes: memory_bytes(),
             virtualized: cpu_flags().contains("hypervisor"),
         }
     }
@@ -74,10 +73,29 @@ impl Host {
     }
 }
 
+/// Physical memory; 4 GiB where the kernel does not tell.
+pub fn memory_bytes() -> u64 {
+    let total = text("/proc/meminfo").lines().next().and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
+    total.map_or(4 << 30, |kib| kib << 10)
+}
+
+/// The cpus this process may run on, in order; cpu 0 where the kernel does not tell.
+pub fn allowed_cpus() -> Vec<usize> {
+    let status = text("/proc/self/status");
+    let list = status.lines().find_map(|l| l.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
+    let range = |part: &str| {
+        let (from, to) = part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
+        Some(from.parse::<usize>().ok()?..=to.parse().ok()?)
+    };
+    list.split(',').filter_map(range).flatten().collect()
+}
+
 fn caches() -> Caches {
     let mut caches = Caches { l1: 32 << 10, l2: 512 << 10, l3: 0 }; // where the kernel does not tell: the least of today's
     for index in 0..8 {
-        let dir = format!("/sys/devices/system/cpu/cpu0/cache/index{index}");
+        // of the last cpu: kernels run there, and on hybrid processors the first one may be another kind
+        let cpu = allowed_cpus().last().copied().unwrap_or(0);
+        let dir = format!("/sys/devices/system/cpu/cpu{cpu}/cache/index{index}");
         let size = text(&format!("{dir}/size"));
         let Some(bytes) = size.strip_suffix('K').and_then(|k| k.parse::<u64>().ok()).map(|k| k << 10) else { continue };
         match (text(&format!("{dir}/type")).as_str(), text(&format!("{dir}/level")).as_str()) {

@@ -73,10 +73,11 @@ impl Shape {
         pad: [usize; 4],
     ) -> Result<Self> {
         let ([h, w, c], [kh, kw], [top, left, bottom, right]) = (input, kernel, pad);
-        for (name, value) in [("h", h), ("w", w), ("c", c), ("kh", kh), ("kw", kw), ("stride", stride)] {
+        for (name, value) in [("h", h), ("w", w), ("c", c), ("f", f), ("kh", kh), ("kw", kw), ("stride", stride)] {
             ensure!(value > 0, "{name} is 0; it must be at least 1");
         }
-        ensure!(top < kh && bottom < kh && left < kw && right < kw, "padding is not smaller than the {kh}x{kw} window");
+        let narrow = top < kh && bottom < kh && left < kw && right < kw;
+        ensure!(narrow, "pad is not smaller than the {kh}x{kw} window");
         let out = |size: usize, before: usize, after: usize, window: usize| {
             let padded = size.checked_add(before + after).filter(|p| *p >= window);
             padded.map(|p| (p - window) / stride + 1).context("the window is larger than the padded input")
@@ -272,7 +273,11 @@ impl Network {
     pub fn read(path: &Path) -> Result<Self> {
         let text = input::read_text(path)?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-        let mut network = Self::parse(&path.display().to_string(), &text, &folder)?;
+        let file = path.display().to_string();
+        let mut network = Self::parse(&file, &text, &folder)?;
+        if network.data.is_some() {
+            return Err(input::bad_field(&file, &text, 0, "weights", "is for built-in networks; name each layer's tensors"));
+        }
         if network.name.is_empty() {
             network.name = path.file_stem().map_or("user".into(), |s| s.to_string_lossy().into_owned());
             network.layers.iter_mut().for_each(|l| l.network = network.name.clone());
@@ -287,9 +292,10 @@ impl Network {
         for entry in &raw.layer {
             let at = entry.span().start;
             let layer = entry.get_ref().layer(&raw.name, folder).map_err(|e| {
-                let field = e.root_cause().to_string();
-                let field = field.split([' ', ';']).next().unwrap_or("").trim_matches('`').to_string();
-                input::bad_field(file, text, at, &field, &format!("layer `{}`: {e:#}", entry.get_ref().name))
+                // messages begin with the field they are about, where there is one
+                let message = e.to_string();
+                let field = message.split(' ').next().filter(|f| LayerWire::FIELDS.contains(f)).unwrap_or("op");
+                input::bad_field(file, text, at, field, &format!("layer `{}`: {message}", entry.get_ref().name))
             })?;
             if layers.iter().any(|l| l.name == layer.name) {
                 return Err(input::bad_field(file, text, at, "name", &format!("`{}` is used twice", layer.name)));
@@ -299,12 +305,11 @@ impl Network {
         if layers.is_empty() {
             bail!("{file}: has no [[layer]]");
         }
-        let data = match (raw.weights, raw.data) {
-            (Some(weights), Some(samples)) => {
-                Some(NetworkData { weights, samples, input_scale: raw.input_scale.unwrap_or(1.0) })
-            }
-            _ => None,
-        };
+        let data = raw.weights.map(|weights| NetworkData {
+            weights,
+            samples: raw.data.unwrap_or_default(),
+            input_scale: raw.input_scale.unwrap_or(1.0),
+        });
         Ok(Self { name: raw.name, title: raw.title, source: raw.source, layers, data })
     }
 
@@ -374,6 +379,24 @@ fn one() -> usize {
 }
 
 impl LayerWire {
+    const FIELDS: [&str; 13] = ["name", "count", "m", "n", "k", "h", "w", "c", "f", "kh", "kw", "stride", "pad"];
+
+    /// A field that the operation does not have would be silently ignored: a mistake.
+    fn refuse(&self, fields: &[(&str, bool)]) -> Result<()> {
+        let given = fields.iter().find(|(_, given)| *given);
+        given.map_or(Ok(()), |(name, _)| Err(anyhow!("{name} is no field of {}; remove it", self.op.name())))
+    }
+
+    fn refuse_others(&self) -> Result<()> {
+        if matches!(self.op, Op::Gemm | Op::Gemv) {
+            let conv = [("h", self.h), ("w", self.w), ("c", self.c), ("f", self.f), ("kh", self.kh), ("kw", self.kw)];
+            self.refuse(&conv.map(|(n, v)| (n, v.is_some())))?;
+            self.refuse(&[("stride", self.stride.is_some()), ("pad", self.pad.is_some())])
+        } else {
+            self.refuse(&[("m", self.m.is_some()), ("n", self.n.is_some()), ("k", self.k.is_some())])
+        }
+    }
+
     fn layer(&self, network: &str, folder: &Path) -> Result<Layer> {
         ensure!(!self.name.is_empty() && !self.name.contains([',', '"', '\n']), "name must not be empty or hold , or \"");
         ensure!(self.count > 0, "count is 0; it must be at least 1");
@@ -391,6 +414,7 @@ impl LayerWire {
     }
 
     fn shape(&self) -> Result<Shape> {
+        self.refuse_others()?;
         let need = |name: &str, v: Option<usize>| v.ok_or_else(|| anyhow!("{name} is missing; {} needs it", self.op.name()));
         match self.op {
             Op::Gemm => Shape::gemm(need("m", self.m)?, need("n", self.n)?, need("k", self.k)?),

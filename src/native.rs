@@ -55,7 +55,8 @@ impl Isa {
     /// # Errors
     /// When there is no such header, or it does not say its tiles.
     pub fn load(name: &str) -> Result<Self> {
-        let known: Vec<_> = FILES.iter().filter_map(|(p, _)| p.strip_prefix("isa/")?.strip_suffix(".h")).collect();
+        let offers = FILES.iter().filter(|(_, text)| text.contains("#define BS_TILES_"));
+        let known: Vec<_> = offers.filter_map(|(p, _)| p.strip_prefix("isa/")?.strip_suffix(".h")).collect();
         let text = header(name).with_context(|| format!("no isa `{name}`; choose one of {}", known.join(", ")))?;
         let list = format!("#define BS_TILES_{} \"", name.to_uppercase());
         let names = text.split_once(&list).and_then(|(_, rest)| rest.split_once('"'));

@@ -99,13 +99,3 @@ pub fn forward(shape: &Shape, relu: bool, x: &[f32], weights: &Weights, bias: &[
         Weights::Int { codes, scales } => forward_int(shape, relu, x, (codes, scales), bias, fixed),
     }
 }
-
-/// Largest magnitude an accumulator can reach: `|init| + 255 * sum |w|`, over all outputs.
-pub fn accumulator_bound(codes: &[i8], k: usize, init: &[i32]) -> i64 {
-    let rows = codes.chunks_exact(k).zip(init);
-    rows.map(|(row, init)| {
-        i64::from(*init).abs() + 255 * row.iter().map(|c| i64::from(*c).abs()).sum::<i64>()
-    })
-    .max()
-    .unwrap_or(0)
-}

@@ -89,7 +89,8 @@ impl Run {
     }
 }
 
-fn read_provenance(dir: &Path) -> Result<Option<Provenance>> {
+/// `host.toml` of a run's folder, where there is one.
+pub fn read_provenance(dir: &Path) -> Result<Option<Provenance>> {
     let path = dir.join("host.toml");
     match fs::read_to_string(&path) {
         Ok(text) => crate::input::parse_toml(&path.display().to_string(), &text).map(Some),

@@ -1,7 +1,7 @@
 //! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::accuracy;
 use crate::bench::race::Rules;
 use crate::bench::replay::Replay;
 use crate::bench::{Bench, Device, Evaluate};
-use crate::candidate::{Contract, Name, Regime, Schedule, Space};
+use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
 use crate::certificate::{Group, group_of};
 use crate::data::{LayerData, MOST_SAMPLES, Trained};
 use crate::kernel::Task;
@@ -21,7 +21,7 @@ use crate::emit::Source;
 use crate::record::{Accuracy, Final, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::search;
-use crate::target::Evidence;
+use crate::target::Target;
 
 /// What a run spends: seconds or tries, over all its jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl std::str::FromStr for Budget {
 /// Everything that decides what a run does: written to `study.json`, read again by `--resume`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
-    pub target: String,
+    pub target: Target,
     pub layers: Vec<Layer>,
     pub schemes: Vec<String>,
     pub contract: Contract,
@@ -76,7 +76,7 @@ impl Plan {
     }
 
     fn group(&self, job: &Job) -> Group {
-        (job.layer.key(), job.scheme.clone(), self.contract, self.target.clone(), self.regime, self.threads)
+        (job.layer.key(), job.scheme.clone(), self.contract, self.target.name.clone(), self.regime, self.threads)
     }
 }
 
@@ -87,7 +87,7 @@ pub fn appraise(
     wanted: impl Fn(&str, &str, &str) -> bool,
     mut keep: impl FnMut(Accuracy) -> Result<()>,
 ) -> Result<()> {
-    let mut networks: HashMap<&str, Option<(Network, Trained)>> = HashMap::new();
+    let mut networks: BTreeMap<&str, Option<(Network, Trained)>> = BTreeMap::new();
     for layer in &plan.layers {
         if !networks.contains_key(layer.network.as_str()) {
             networks.insert(&layer.network, trained(plan, &layer.network)?);
@@ -172,6 +172,9 @@ const FINAL: Rules = Rules { sample_ns: 1e6, rounds: 41, least: 41, alpha: 0.0, 
 /// Share of a job's time that is kept for its final.
 const FINAL_SHARE: f64 = 0.1;
 
+/// Family and schedule of the one record of a job that no kernel serves.
+const NO_FAMILY: &str = "none";
+
 /// A run in progress.
 pub struct Study<'a> {
     pub plan: &'a Plan,
@@ -202,12 +205,14 @@ impl<'a> Study<'a> {
     pub fn run(&mut self, progress: &mut dyn Progress) -> Result<HashMap<Group, Cost>> {
         let all = self.plan.jobs();
         let jobs: Vec<&Job> = all.iter().filter(|j| !self.finished(&self.plan.group(j))).collect();
-        let (mut costs, mut tried) = (HashMap::new(), 0);
+        let done = all.iter().filter(|j| self.finished(&self.plan.group(j)));
+        let mut tried: usize = done.map(|j| self.old[&self.plan.group(j)].len()).sum();
+        let mut costs = HashMap::new();
         for (i, job) in jobs.iter().enumerate() {
             let left = jobs.len() - i;
             let share = match self.plan.budget {
                 Budget::Seconds(s) => Budget::Seconds((s - self.started.elapsed().as_secs_f64()).max(0.0) / left as f64),
-                Budget::Trials(n) => Budget::Trials(n.saturating_sub(tried).div_ceil(left)),
+                Budget::Trials(n) => Budget::Trials(n.saturating_sub(tried).div_ceil(left).max(1)),
             };
             let begun = Instant::now();
             let (space, count) = self.job(job, (i, jobs.len()), share, progress)?;
@@ -224,8 +229,11 @@ impl<'a> Study<'a> {
     /// Was this competition decided before the run was interrupted?
     fn finished(&self, group: &Group) -> bool {
         let finals: Vec<&Final> = self.tables.old_finals.iter().filter(|f| in_group(f, group)).collect();
-        let unsupported = |r: &Record| r.outcome == Outcome::Unsupported;
-        !whole_final(&finals).is_empty() || self.old.get(group).is_some_and(|rows| rows.iter().any(unsupported))
+        let (host, compiler) = (self.device.host.fingerprint(), &self.device.builder.id);
+        let here = |r: &&Record| r.host == host && &r.compiler == compiler;
+        let mut rows = self.old.get(group).into_iter().flatten().filter(here);
+        let decided = !whole_final(&finals).is_empty();
+        rows.any(|r| decided || r.family == NO_FAMILY)
     }
 
     fn task(&self, job: &Job) -> Result<Task> {
@@ -288,6 +296,9 @@ impl<'a> Study<'a> {
         let begun = Instant::now();
         let mut strategy = (search::find(&self.plan.strategy)?.make)(space, self.plan.seed);
         let recorded: std::collections::HashSet<String> = known.iter().map(|r| r.schedule.clone()).collect();
+        if let Some(leader) = best(&known) {
+            bench.set_incumbent(leader.schedule.parse()?);
+        }
         let mut device = Replay::new(known, Some(bench));
         let mut all: Vec<Record> = Vec::new();
         loop {
@@ -358,8 +369,8 @@ impl<'a> Study<'a> {
             op: shape.op.name().into(),
             scheme: job.scheme.clone(),
             isa: self.device.isa.name.clone(),
-            family: "none".into(),
-            schedule: Schedule::default(),
+            family: NO_FAMILY.into(),
+            schedule: Schedule(vec![Knob::word(NO_FAMILY)]),
         };
         self.tables.records.append(&Record {
             candidate: name.to_string(),
@@ -372,11 +383,11 @@ impl<'a> Study<'a> {
             contract: self.plan.contract,
             target: self.device.target.name.clone(),
             family: name.family,
-            schedule: String::new(),
+            schedule: name.schedule.to_string(),
             regime: self.plan.regime,
             threads: self.plan.threads,
             outcome: Outcome::Unsupported,
-            evidence: Evidence::default(),
+            evidence: self.device.target.runner.evidence,
             samples: 0,
             min_ns: None,
             median_ns: None,

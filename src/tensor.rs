@@ -22,7 +22,7 @@ impl Tensor {
         Self { shape, data }
     }
 
-    /// Reads `file.npy`, or `file.safetensors#name`. Floats and integers of every width become f32.
+    /// Reads `file.npy` (f32, f64, s8, u8, s32, s64) or `file.safetensors#name` (f32, bf16, s8, u8) as f32.
     /// # Errors
     /// A missing or truncated file, an unknown name or element type, a value that is not finite.
     pub fn read(spec: &str, folder: &Path) -> Result<Self> {
@@ -43,7 +43,8 @@ impl Tensor {
 
     /// Parses the bytes of an `.npy` file.
     pub fn from_npy(bytes: &[u8]) -> Result<Self> {
-        let npy = NpyFile::new(bytes).map_err(|e| anyhow!("not a readable .npy file: {e}"))?;
+        let first_line = |e: std::io::Error| e.to_string().lines().next().unwrap_or_default().to_string();
+        let npy = NpyFile::new(bytes).map_err(|e| anyhow!("not a readable .npy file: {}", first_line(e)))?;
         ensure!(npy.order() == npyz::Order::C, "is in Fortran order; save it with numpy.ascontiguousarray");
         let shape: Vec<usize> = npy.shape().iter().map(|d| *d as usize).collect();
         let DType::Plain(kind) = npy.dtype() else { bail!("has a record dtype; save one plain array") };
@@ -56,7 +57,8 @@ impl Tensor {
             (TypeChar::Int, 8) => elements::<i64, _>(npy, |x| x as f32)?,
             (c, size) => bail!("has dtype {c:?}{size}; save it as float32"),
         };
-        ensure!(shape.iter().product::<usize>() == data.len(), "is truncated");
+        let len = shape.iter().try_fold(1usize, |len, d| len.checked_mul(*d));
+        ensure!(len == Some(data.len()), "is truncated");
         Ok(Self { shape, data })
     }
 

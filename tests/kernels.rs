@@ -1,29 +1,182 @@
-//! Every family on every instruction set, bit for bit against the law, on all small shapes and their tails.
+//! Every family on every instruction set, bit for bit against the law, on all small shapes and their tails, with every
+//! buffer flush against an inaccessible page. Shapes and schedules are drawn by chance, always the same.
 
 mod common;
 
-use bitsmith::candidate::{Contract, Regime};
+use bitsmith::candidate::{Contract, Regime, Schedule};
+use bitsmith::host::Caches;
+use bitsmith::kernel::Task;
 use bitsmith::layer::{Op, Shape};
-use bitsmith::record::Outcome;
-use common::{Lab, sample};
+use common::rig::Case;
+use common::{ARITHMETICS, Lab, TINY, sample};
+use fastrand::Rng;
 
-fn assert_right(lab: &mut Lab, shape: Shape, scheme: &str, contract: Contract, relu: bool, most: usize, threads: usize) -> usize {
-    let task = lab.task(shape, scheme, contract, relu, threads);
-    let points = sample(task.space().unwrap().points, most, shape.macs());
-    let records = lab.try_points(task, &points, Regime::Hot);
-    for r in &records {
-        assert!(r.outcome.right() || r.outcome == Outcome::Checked, "{} {:?}: {:?} {}", r.candidate, shape, r.outcome, r.message);
-    }
-    records.len()
+/// Widest vector and deepest step of the tiles of one kind.
+fn extents(lab: &Lab, kind: &str) -> (usize, usize) {
+    let tiles = || lab.device.isa.tiles_of(kind);
+    (tiles().map(|t| t.n).max().unwrap(), tiles().map(|t| t.k).max().unwrap())
 }
 
-#[test]
-fn small_probe() {
-    let mut lab = Lab::new("x86-avx2");
-    for shape in [Shape::gemm(7, 19, 5).unwrap(), Shape::gemm(1, 33, 64).unwrap(), Shape::conv(Op::Conv2d, [5, 6, 3], 9, [3, 2], 2, [1, 1, 1, 0]).unwrap(), Shape::conv(Op::Depthwise, [5, 6, 11], 11, [3, 3], 1, [1; 4]).unwrap()] {
-        for (scheme, contract) in [("w8a8", Contract::Int8), ("w8a8", Contract::F32io), ("f32", Contract::F32io)] {
-            let n = assert_right(&mut lab, shape, scheme, contract, true, 40, 1);
-            println!("{shape:?} {scheme} {n}");
+fn pick(task: Task, rng: &mut Rng, wanted: impl Fn(&Schedule) -> bool) -> Option<Case> {
+    let points: Vec<Schedule> = task.space().unwrap().points.into_iter().filter(wanted).collect();
+    rng.choice(points).map(|schedule| Case { task, schedule })
+}
+
+/// One case of each arithmetic for each of `count` shapes, on 1 to `threads` threads.
+fn draw(lab: &Lab, count: usize, threads: usize, caches: Option<Caches>, shape: impl Fn(&mut Rng) -> Shape) -> Vec<Case> {
+    let mut rng = Rng::with_seed(count as u64);
+    let mut cases = Vec::new();
+    for _ in 0..count {
+        let shape = shape(&mut rng);
+        for (scheme, contract) in ARITHMETICS {
+            let mut task = lab.task(shape, scheme, contract, rng.bool(), rng.usize(1..=threads));
+            task.caches = caches.unwrap_or(task.caches);
+            cases.extend(pick(task, &mut rng, |_| true));
         }
     }
+    cases
+}
+
+/// All widths and depths up to two tiles and one more; heights up to two of the tallest blocks and one more.
+fn products_of_every_size(lab: &Lab) {
+    let mut rng = Rng::with_seed(1);
+    let mut cases = Vec::new();
+    for (scheme, contract) in ARITHMETICS {
+        let (wide, deep) = extents(lab, if scheme == "f32" { "f32" } else { "dot" });
+        for n in 1..=2 * wide + 1 {
+            for k in 1..=2 * deep + 1 {
+                let m = (n * 7 + k * 5) % 29 + 1;
+                let task = lab.task(Shape::gemm(m, n, k).unwrap(), scheme, contract, rng.bool(), 1);
+                cases.extend(pick(task, &mut rng, |_| true));
+            }
+        }
+    }
+    lab.prove(&cases);
+}
+
+/// Rows, columns and depth in blocks, alone and together, and prefetching.
+fn blocked_products(lab: &Lab) {
+    let mut rng = Rng::with_seed(2);
+    let mut cases = Vec::new();
+    for i in 0..36 {
+        let (scheme, contract) = ARITHMETICS[i % 3];
+        let shape = Shape::gemm(rng.usize(2..30), rng.usize(1..80), rng.usize(17..260)).unwrap();
+        let mut task = lab.task(shape, scheme, contract, rng.bool(), rng.usize(1..=2));
+        task.caches = TINY;
+        let wanted = |s: &Schedule| {
+            let [m, n, k] = s.sizes("c");
+            [k > 0, n > 0, m > 0, s.sizes("p") != [0]][i / 3 % 4]
+        };
+        cases.extend(pick(task, &mut rng, wanted));
+    }
+    assert!(cases.iter().filter(|c| c.schedule.sizes::<3>("c")[2] > 0).count() >= 6, "no blocks of depth were drawn");
+    lab.prove(&cases);
+}
+
+/// One to three threads, more of them than rows or columns too, each way to share the work.
+fn shared_work(lab: &Lab) {
+    let mut rng = Rng::with_seed(3);
+    let mut cases = Vec::new();
+    for i in 0..36 {
+        let (scheme, contract) = ARITHMETICS[i % 3];
+        let (m, n, c) = (rng.usize(1..34), rng.usize(1..70), rng.usize(1..40));
+        let shape = match i % 4 {
+            0 | 1 => Shape::gemm(m, n, c),
+            2 => Shape::conv(Op::Conv2d, [m % 7 + 2, 5, c], n, [2, 3], 1, [1, 0, 0, 2]),
+            _ => Shape::conv(Op::Depthwise, [m % 7 + 2, 5, c], c, [2, 3], 2, [0, 1, 1, 0]),
+        };
+        let task = lab.task(shape.unwrap(), scheme, contract, rng.bool(), 2 + i / 3 % 2);
+        // one row can be split by its columns only
+        let split = if i / 6 % 2 == 0 && task.shape.m() > 1 { "tm" } else { "tn" };
+        cases.extend(pick(task, &mut rng, |s| s.has(split)));
+    }
+    lab.prove(&cases);
+}
+
+/// A window that fits its padded input.
+fn window(rng: &mut Rng, op: Op, c: usize, f: usize) -> Shape {
+    loop {
+        let kernel = [rng.usize(1..=5), rng.usize(1..=4)];
+        let pad = [kernel[0], kernel[1], kernel[0], kernel[1]].map(|k| rng.usize(0..k));
+        let pad = if rng.bool() { [0; 4] } else { pad };
+        let input = [rng.usize(1..=9), rng.usize(1..=9), c];
+        if let Ok(shape) = Shape::conv(op, input, f, kernel, rng.usize(1..=3), pad) {
+            return shape;
+        }
+    }
+}
+
+fn convolutions(lab: &Lab) {
+    let any = |rng: &mut Rng| {
+        let (c, f) = (rng.usize(1..=20), rng.usize(1..=40));
+        window(rng, Op::Conv2d, c, f)
+    };
+    lab.prove(&draw(lab, 40, 2, None, any));
+    lab.prove(&draw(lab, 8, 1, Some(TINY), any));
+}
+
+/// Windows of one pixel, dense and with strides.
+fn pointwise_convolutions(lab: &Lab) {
+    let any = |rng: &mut Rng| {
+        let input = [rng.usize(1..=7), rng.usize(1..=7), rng.usize(1..=40)];
+        Shape::conv(Op::Conv2d, input, rng.usize(1..=40), [1, 1], rng.usize(1..=3), [0; 4]).unwrap()
+    };
+    lab.prove(&draw(lab, 16, 2, None, any));
+}
+
+fn depthwise(lab: &Lab) {
+    let any = |rng: &mut Rng| {
+        let c = rng.usize(1..=37);
+        window(rng, Op::Depthwise, c, c)
+    };
+    lab.prove(&draw(lab, 32, 2, None, any));
+    lab.prove(&draw(lab, 8, 1, Some(TINY), any));
+}
+
+/// Larger layers through the tool's own check, many schedules of each.
+fn larger_layers(lab: &Lab) {
+    let gemm = Shape::gemm(64, 96, 200).unwrap();
+    let gemv = Shape::gemm(1, 300, 520).unwrap();
+    let conv = Shape::conv(Op::Conv2d, [14, 14, 24], 40, [3, 3], 1, [1; 4]).unwrap();
+    let depthwise = Shape::conv(Op::Depthwise, [20, 20, 67], 67, [5, 5], 2, [1, 1, 2, 2]).unwrap();
+    for (scheme, contract) in ARITHMETICS {
+        for (shape, most) in [(gemm, 24), (gemv, 12), (conv, 12), (depthwise, 12)] {
+            all_right(lab, shape, scheme, contract, most);
+        }
+    }
+}
+
+fn all_right(lab: &Lab, shape: Shape, scheme: &str, contract: Contract, most: usize) {
+    let task = lab.task(shape, scheme, contract, true, 1);
+    let points = sample(task.space().unwrap().points, most, shape.macs());
+    for r in lab.try_points(task, &points, Regime::Hot) {
+        assert!(r.outcome.right(), "{} {shape:?}: {:?} {}", r.candidate, r.outcome, r.message);
+    }
+}
+
+macro_rules! on_every_isa {
+    ($($test:ident)*) => {
+        on_every_isa!(@ scalar "x86-scalar" $($test)*);
+        on_every_isa!(@ avx2 "x86-avx2" $($test)*);
+        on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
+        on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
+    };
+    (@ $isa:ident $target:literal $($test:ident)*) => {
+        mod $isa {
+            $(#[test]
+            fn $test() {
+                super::$test(&super::Lab::new($target));
+            })*
+        }
+    };
+}
+
+on_every_isa! {
+    products_of_every_size
+    blocked_products
+    shared_work
+    convolutions
+    pointwise_convolutions
+    depthwise
+    larger_layers
 }

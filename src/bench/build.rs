@@ -22,6 +22,9 @@ pub struct Builder {
     cache: PathBuf,
     /// Native sources, unpacked.
     native: PathBuf,
+    /// The target's vocabulary, compiled ahead: reading intrinsics takes longer than compiling a batch of kernels. None
+    /// where the compiler has no use for it.
+    ahead: Option<PathBuf>,
     /// Version and flags, as a record's `compiler` column says them: `gcc-12.2.0-<hash of the flags>`.
     pub id: String,
 }
@@ -47,7 +50,32 @@ impl Builder {
         for (path, text) in native::FILES {
             write_whole(&native.join(path), text.as_bytes())?;
         }
-        Ok(Self { compiler, cache: cache.into(), native, id })
+        let mut builder = Self { compiler, cache: cache.into(), native, ahead: None, id };
+        if kind == "gcc" && !builder.compiler.flags.iter().any(|f| f == "-include") {
+            builder.ahead = builder.compile_ahead(&format!("isa/{}.h", target.isa))?;
+        }
+        Ok(builder)
+    }
+
+    /// A folder in which the compiler finds the header before it finds its text; none if it does not compile.
+    fn compile_ahead(&self, header: &str) -> Result<Option<PathBuf>> {
+        let facts = format!("{}{}", self.id, self.native.display());
+        let folder = self.cache.join(format!("ahead-{}", short_hash(facts.as_bytes())));
+        let path = folder.join(format!("{header}.gch"));
+        if path.is_file() {
+            return Ok(Some(folder));
+        }
+        let name = || format!("cannot write {}", path.display());
+        fs::create_dir_all(path.parent().unwrap_or(&folder)).with_context(name)?;
+        let temporary = unique(&path);
+        let mut cc = Command::new(&self.compiler.cc);
+        cc.args(FLAGS).args(&self.compiler.flags).args(["-x", "c-header"]).arg(self.native.join(header));
+        cc.arg("-o").arg(&temporary);
+        if self.run(cc)?.is_err() {
+            return Ok(None); // a batch will say what is wrong
+        }
+        fs::rename(&temporary, &path).with_context(name)?;
+        Ok(Some(folder))
     }
 
     /// Programs that together hold every source that compiles, each with the indices of its kernels in table order, and
@@ -81,7 +109,8 @@ impl Builder {
         let (first, second) = sources.split_at(sources.len().div_ceil(2));
         let texts = [emit::batch(first), emit::batch(second), emit::table(sources), self.harness_text()];
         let path = self.cache.join(format!("batch-{}", short_hash(format!("{}{}", self.id, texts.concat()).as_bytes())));
-        if path.is_file() {
+        if let Ok(program) = fs::File::open(&path) {
+            let _ = program.set_modified(std::time::SystemTime::now()); // used: the cache drops the oldest
             return Ok(Ok(path));
         }
         let objects: Vec<_> = std::thread::scope(|s| {
@@ -120,7 +149,11 @@ impl Builder {
         let (unit, temporary) = (self.cache.join(format!("unit-{stem}.c")), unique(&object));
         write_whole(&unit, text.as_bytes())?;
         let mut cc = Command::new(&self.compiler.cc);
-        cc.args(FLAGS).args(&self.compiler.flags).arg("-I").arg(&self.native).arg("-c").arg(&unit).arg("-o").arg(&temporary);
+        cc.args(FLAGS).args(&self.compiler.flags);
+        for folder in self.ahead.iter().chain([&self.native]) {
+            cc.arg("-I").arg(folder);
+        }
+        cc.arg("-c").arg(&unit).arg("-o").arg(&temporary);
         cc.current_dir(&self.native);
         let built = self.run(cc)?;
         let _ = fs::remove_file(&unit);
@@ -151,7 +184,8 @@ impl Builder {
             .flatten()
             .filter_map(|e| {
                 let meta = e.metadata().ok()?;
-                meta.is_file().then(|| Some((meta.modified().ok()?, meta.len(), e.path())))?
+                let built = e.file_name().to_string_lossy().starts_with(['b', 'u']); // batch-, unit-
+                (meta.is_file() && built).then(|| Some((meta.modified().ok()?, meta.len(), e.path())))?
             })
             .collect();
         files.sort();

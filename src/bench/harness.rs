@@ -13,7 +13,7 @@ use crate::candidate::Regime;
 use crate::native::abi;
 
 /// Why a call has no answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Failure {
     /// The program ended; how.
     Crashed(String),
@@ -162,12 +162,13 @@ impl Harness {
     /// The output of the last check.
     pub fn dump(&mut self) -> Answer<Vec<u8>> {
         self.watchdog.set(Some(Instant::now() + self.limit));
-        let bytes = self.exchange("dump", &[])?.parse().map_err(|_| Failure::Refused("strange dump".into()))?;
-        let mut out = vec![0; bytes];
-        let read = self.stdout.read_exact(&mut out);
+        let out = self.exchange("dump", &[]).and_then(|bytes| {
+            let mut out = vec![0; bytes.parse().map_err(|_| Failure::Refused("strange dump".into()))?];
+            self.stdout.read_exact(&mut out).map_err(|_| self.failure())?;
+            Ok(out)
+        });
         self.watchdog.set(None);
-        read.map_err(|_| self.failure())?;
-        Ok(out)
+        out
     }
 
     pub fn regime(&mut self, regime: Regime, pool_bytes: u64) -> Answer<()> {
@@ -177,13 +178,19 @@ impl Harness {
     /// One interleaved round of (kernel, calls); nanoseconds of each group.
     pub fn time(&mut self, groups: &[(usize, u64)]) -> Answer<Vec<f64>> {
         let words: Vec<_> = groups.iter().map(|(k, calls)| format!("{k}:{calls}")).collect();
-        let answer = self.call(&format!("time {}", words.join(" ")), &[])?;
+        // every group may take as long as a single call of anything
+        let limit = self.limit * (1 + groups.len() as u32);
+        let answer = self.call_within(&format!("time {}", words.join(" ")), &[], limit)?;
         let times: Vec<f64> = answer.split(' ').filter_map(|w| w.parse().ok()).collect();
         if times.len() == groups.len() { Ok(times) } else { Err(Failure::Refused(format!("strange times `{answer}`"))) }
     }
 
     fn call(&mut self, line: &str, payload: &[u8]) -> Answer<String> {
-        self.watchdog.set(Some(Instant::now() + self.limit));
+        self.call_within(line, payload, self.limit)
+    }
+
+    fn call_within(&mut self, line: &str, payload: &[u8], limit: Duration) -> Answer<String> {
+        self.watchdog.set(Some(Instant::now() + limit));
         let answer = self.exchange(line, payload);
         self.watchdog.set(None);
         answer

@@ -44,23 +44,27 @@ pub struct Device {
     pub isa: Arc<Isa>,
     pub host: Host,
     pub builder: Builder,
-    /// None where the target gives no times.
+    /// None before [`Device::with_roofs`], and where the target gives no times.
     pub roofs: Option<Roofs>,
 }
 
 impl Device {
     /// # Errors
-    /// A target that this machine cannot run, a missing compiler, a probe that fails.
-    pub fn open(target: Target, cache: &Path, threads: usize) -> Result<Self> {
+    /// A target that this machine cannot run, or a missing compiler.
+    pub fn open(target: Target, cache: &Path) -> Result<Self> {
         target.require()?;
         let isa = Arc::new(target.isa()?);
         let builder = Builder::new(&target, cache)?;
         builder.trim();
-        let mut device = Self { target, isa, host: Host::this(), builder, roofs: None };
-        if device.times() {
-            device.roofs = Some(probe::kept_or_measured(&device, cache, threads)?);
+        Ok(Self { target, isa, host: Host::this(), builder, roofs: None })
+    }
+
+    /// With its roofs, which are measured where they are not known yet.
+    pub fn with_roofs(mut self, cache: &Path, threads: usize) -> Result<Self> {
+        if self.times() {
+            self.roofs = Some(probe::kept_or_measured(&self, cache, threads)?);
         }
-        Ok(device)
+        Ok(self)
     }
 
     /// Does this target give times?
@@ -74,7 +78,7 @@ impl Device {
 }
 
 /// Racing of one batch, and of the final.
-pub const BATCH: Rules = Rules { sample_ns: 200_000.0, rounds: 12, least: 3, alpha: 0.02, hopeless: 2.5 };
+pub const BATCH: Rules = Rules { sample_ns: 200_000.0, rounds: 12, least: 3, alpha: 0.05, hopeless: 2.5 };
 /// Bytes that cold buffers rotate through, in last-level caches.
 const COLD_POOL: u64 = 3;
 
@@ -87,7 +91,8 @@ pub struct Bench<'a> {
     started: Instant,
     seed: u64,
     /// The fastest so far, which races along in every batch.
-    incumbent: Option<(Schedule, f64)>,
+    incumbent: Option<Schedule>,
+    batches: u64,
 }
 
 /// What became of one source.
@@ -112,7 +117,12 @@ impl Trial {
 impl<'a> Bench<'a> {
     pub fn new(device: &'a Device, task: Task, layer: &str, regime: Regime, seed: u64, started: Instant) -> Result<Self> {
         let problem = Problem::new(task, seed)?;
-        Ok(Self { device, problem, layer: layer.into(), regime, started, seed, incumbent: None })
+        Ok(Self { device, problem, layer: layer.into(), regime, started, seed, incumbent: None, batches: 0 })
+    }
+
+    /// What the fastest so far is, where that was found out elsewhere.
+    pub fn set_incumbent(&mut self, schedule: Schedule) {
+        self.incumbent = Some(schedule);
     }
 
     pub fn task(&self) -> &Task {
@@ -134,6 +144,8 @@ impl<'a> Bench<'a> {
     }
 
     fn trials(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Trial>> {
+        self.batches += 1;
+        let seed = self.seed.wrapping_add(self.batches);
         let mut trials: Vec<Option<Trial>> = sources.iter().map(|_| None).collect();
         let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).collect();
         let (programs, blamed) = self.device.builder.build(&texts)?;
@@ -142,7 +154,15 @@ impl<'a> Bench<'a> {
         }
         for (program, kernels) in programs {
             let schedules = kernels.iter().map(|i| &sources[*i].0).collect();
-            let mut session = Session::start(runner::of(&self.device.target), program, &mut self.problem, schedules)?;
+            let runner = runner::of(&self.device.target);
+            let mut session = match Session::start(runner, program, &mut self.problem, schedules)? {
+                Ok(session) => session,
+                Err(failure) => {
+                    let all = || Trial::ended(outcome_of(&failure), failure.to_string());
+                    kernels.iter().for_each(|i| trials[*i] = Some(all()));
+                    continue;
+                }
+            };
             for (k, wrong) in session.check_all()?.into_iter().enumerate() {
                 trials[kernels[k]] = wrong.map(|(outcome, message)| Trial::ended(outcome, message));
             }
@@ -151,7 +171,7 @@ impl<'a> Bench<'a> {
             }
             let pool = COLD_POOL * self.device.caches().last();
             let right: Vec<usize> = (0..kernels.len()).filter(|k| trials[kernels[*k]].is_none()).collect();
-            for (k, raced) in session.race_all(&right, rules, (self.regime, pool), self.seed)? {
+            for (k, raced) in session.race_all(&right, rules, (self.regime, pool), seed)? {
                 trials[kernels[k]] = Some(raced.map_or_else(
                     |failure| Trial::ended(outcome_of(&failure), failure.to_string()),
                     |(series, counts)| Trial::raced(series, counts),
@@ -210,7 +230,7 @@ impl Evaluate for Bench<'_> {
         for schedule in schedules {
             sources.push((schedule.clone(), self.task().emit(schedule)?));
         }
-        let incumbent = self.incumbent.as_ref().map(|i| i.0.clone()).filter(|i| !schedules.contains(i));
+        let incumbent = self.incumbent.clone().filter(|i| !schedules.contains(i));
         if let Some(best) = incumbent {
             let source = self.task().emit(&best)?;
             sources.push((best, source));
@@ -218,8 +238,8 @@ impl Evaluate for Bench<'_> {
         let mut records = self.try_sources(&sources, &BATCH)?;
         let fastest = records.iter().enumerate().filter(|(_, r)| r.outcome == Outcome::Measured);
         let fastest = fastest.filter_map(|(i, r)| Some((i, r.median_ns?))).min_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((i, ns)) = fastest {
-            self.incumbent = Some((sources[i].0.clone(), ns));
+        if let Some((i, _)) = fastest {
+            self.incumbent = Some(sources[i].0.clone());
         }
         records.truncate(schedules.len());
         Ok(records)
@@ -230,6 +250,7 @@ fn outcome_of(failure: &Failure) -> Outcome {
     match failure {
         Failure::TimedOut(_) => Outcome::TimedOut,
         Failure::Crashed(_) => Outcome::Crashed,
+        Failure::Refused(why) if why.starts_with("out of memory") => Outcome::Unsupported,
         Failure::Refused(_) => Outcome::WrongAnswer,
     }
 }

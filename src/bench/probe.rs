@@ -1,7 +1,7 @@
 //! Roofs: what this machine can do at most, measured on itself, so that every kernel can be shown as a share of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -52,7 +52,7 @@ impl Roofs {
         let float = task.arithmetic() == Arithmetic::Float;
         let macs_per_s = if float { self.macs_per_s.f32 } else { self.macs_per_s.int8 };
         let product_ns = shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
-        let weights = shape.weights_len() * if float { 4 } else { 1 };
+        let weights = (shape.weights_len() as f64 * task.scheme.weight_bits() / 8.0) as usize;
         let activations = shape.lhs_len() * if task.arithmetic() == Arithmetic::Int { 1 } else { 4 };
         let cold = |bytes: usize| bytes as f64 / self.read_gb_per_s.memory;
         let read_ns = match regime {
@@ -79,7 +79,7 @@ impl Roofs {
 
 /// Roofs measured earlier on this very machine and compiler, or measured now and kept.
 pub fn kept_or_measured(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
-    let path = cache.join(format!("roofs-{}-{threads}-{}.json", device.target.name, key(device)));
+    let path = kept(device, cache, &Plan::new(device, threads));
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Roofs>(&bytes).ok());
     match kept {
         Some(roofs) => Ok(roofs),
@@ -87,13 +87,16 @@ pub fn kept_or_measured(device: &Device, cache: &Path, threads: usize) -> Result
     }
 }
 
-fn key(device: &Device) -> String {
-    short_hash(format!("{}{}", device.host.fingerprint(), device.builder.id).as_bytes())
+/// Where roofs are kept: other hosts, compilers and roof kernels have files of their own.
+fn kept(device: &Device, cache: &Path, plan: &Plan) -> PathBuf {
+    let sources: String = plan.kernels.iter().map(|k| k.source.hash()).collect();
+    let key = short_hash(format!("{}{}{sources}", device.host.fingerprint(), device.builder.id).as_bytes());
+    cache.join(format!("roofs-{}-{}-{key}.json", device.target.name, plan.threads))
 }
 
 /// Measures the roofs and keeps them.
 pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
-    let plan = Plan::new(device, threads)?;
+    let plan = Plan::new(device, threads);
     let sources: Vec<&Source> = plan.kernels.iter().map(|k| &k.source).collect();
     let (programs, blamed) = device.builder.build(&sources)?;
     ensure!(blamed.is_empty(), "target {}: the roof kernels do not compile: {}", device.target.name, blamed[0].1);
@@ -118,7 +121,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
         host: device.host.fingerprint(),
         compiler: device.builder.id.clone(),
     };
-    let path = cache.join(format!("roofs-{}-{threads}-{}.json", device.target.name, key(device)));
+    let path = kept(device, cache, &plan);
     fs::write(&path, serde_json::to_vec_pretty(&roofs)?).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(roofs)
 }
@@ -141,7 +144,7 @@ struct Kernel {
 const SAMPLES: usize = 25;
 
 impl Plan {
-    fn new(device: &Device, threads: usize) -> Result<Self> {
+    fn new(device: &Device, threads: usize) -> Self {
         let isa = &device.isa;
         let mut kernels = Vec::new();
         for kind in ["dot", "f32"] {
@@ -154,7 +157,7 @@ impl Plan {
         kernels.push(Kernel { kind: "clock", source, work, threads: 1 });
         let caches = device.caches();
         // half of a cache leaves room for what else lives there; a level that is not there reads as the next
-        let levels = [("l1", caches.l1 / 2), ("l2", caches.l2 / 2), ("l3", caches.l3.max(caches.l2) / 2), ("memory", caches.last() * 4)];
+        let levels = [("l1", caches.l1 / 2), ("l2", caches.l2 / 2), ("l3", caches.l3.max(caches.l2) / 2 / threads as u64), ("memory", caches.last() * 4)];
         for (kind, bytes) in levels {
             let bytes = (bytes as usize / 512 * 512).max(4096);
             let rounds = ((4 << 20) / bytes).max(1);
@@ -162,7 +165,7 @@ impl Plan {
             kernels.push(Kernel { kind, source, work: (bytes * rounds) as u64 * threads as u64, threads });
         }
         let bytes = (caches.last() as usize * 4).max(4096) * threads;
-        Ok(Self { kernels, bytes, threads })
+        Self { kernels, bytes, threads }
     }
 
     /// Best rate of each kernel, in 1e9 per second.

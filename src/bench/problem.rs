@@ -38,7 +38,7 @@ const PATTERNS: usize = 8;
 
 impl Problem {
     pub fn new(task: Task, seed: u64) -> Result<Self> {
-        task.family()?;
+        task.families()?;
         let (shape, mut rng) = (task.shape, fastrand::Rng::with_seed(seed));
         let (n, k) = (shape.n(), shape.k());
         let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, &mut rng)).collect();
@@ -51,7 +51,7 @@ impl Problem {
         let columns = task.pack_columns(&weights, &init, &bias);
         // every activation pattern must meet every weight pattern
         let rows = if op::rows_per_grid(&shape) == 1 { shape.m() } else { shape.h };
-        let sets = PATTERNS.div_ceil(rows).max(if shape.macs() < 50_000_000 { 2 } else { 1 });
+        let sets = PATTERNS.div_ceil(rows).max(if shape.macs() < 50_000_000 || shape.padded() { 2 } else { 1 });
         let span = shape.lhs_len() / rows;
         let mut problem = Self { task, weights, columns, inputs: vec![], packed: HashMap::new() };
         for set in 0..sets {

@@ -35,7 +35,9 @@ pub fn race<E>(kernels: &[usize], rules: &Rules, seed: u64, time: &mut Time<E>) 
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut series = vec![Series::default(); kernels.len()];
     let calls = first_look(kernels, rules, &mut series, time)?;
-    let alpha = rules.alpha / kernels.len().max(1) as f64;
+    // Bonferroni: every kernel is looked at after every round from the least on
+    let looks = kernels.len() * (rules.rounds + 1).saturating_sub(rules.least).max(1);
+    let alpha = rules.alpha / looks.max(1) as f64;
     for round in 0..rules.rounds {
         let mut order: Vec<usize> = (0..kernels.len()).filter(|i| !series[*i].eliminated).collect();
         rng.shuffle(&mut order);
@@ -47,7 +49,7 @@ pub fn race<E>(kernels: &[usize], rules: &Rules, seed: u64, time: &mut Time<E>) 
             continue;
         }
         eliminate(&mut series, &order, alpha);
-        if order.len() > 1 && series.iter().filter(|s| !s.eliminated).count() == 1 && round + 1 >= rules.least * 2 {
+        if kernels.len() > 1 && series.iter().filter(|s| !s.eliminated).count() == 1 && round + 1 >= rules.least * 2 {
             break;
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
 
 use super::counters::{Counters, Counts};
 use super::harness::{Failure, Harness};
@@ -40,33 +40,31 @@ type Raced = std::result::Result<(Series, Option<Counts>), Failure>;
 
 impl<'a> Session<'a> {
     /// Starts `program` and loads what all its kernels share; `schedules` are those of its kernels, in table order.
+    /// # Errors
+    /// A program that does not start. (Inside: operands that the device cannot hold.)
     pub fn start(
         runner: Box<dyn Runner>,
         program: PathBuf,
         problem: &'a mut Problem,
         schedules: Vec<&'a Schedule>,
-    ) -> Result<Self> {
+    ) -> Result<std::result::Result<Self, Failure>> {
         let limit = time_limit(&problem.task);
         let harness = Harness::start(runner.command(&program, problem.task.threads)?, limit)?;
         let mut session = Self { runner, program, problem, schedules, limit, harness, loaded: HashMap::new() };
-        session.load_shared()?;
-        Ok(session)
+        Ok(session.load_shared().map(|()| session))
     }
 
-    fn load_shared(&mut self) -> Result<()> {
-        let mut load = || {
-            self.harness.alloc(OUT, self.problem.task.shape.out_len() * 4)?;
-            self.harness.load(COLUMNS, &self.problem.columns)?;
-            self.problem.inputs.iter().enumerate().try_for_each(|(i, x)| self.harness.load(LHS + i, &x.lhs))
-        };
-        load().map_err(|f: Failure| anyhow::anyhow!("cannot load the layer's operands: {f}"))
+    fn load_shared(&mut self) -> std::result::Result<(), Failure> {
+        self.harness.alloc(OUT, self.problem.task.shape.out_len() * 4)?;
+        self.harness.load(COLUMNS, &self.problem.columns)?;
+        self.problem.inputs.iter().enumerate().try_for_each(|(i, x)| self.harness.load(LHS + i, &x.lhs))
     }
 
     /// A fresh program after one has died.
     fn restart(&mut self) -> Result<()> {
         self.harness = Harness::start(self.runner.command(&self.program, self.problem.task.threads)?, self.limit)?;
         self.loaded.clear();
-        self.load_shared()
+        self.load_shared().map_err(|f| anyhow!("cannot load the layer's operands again: {f}"))
     }
 
     /// Ties a kernel to its weights and to one set of activations.
@@ -132,21 +130,29 @@ impl<'a> Session<'a> {
     ) -> Result<Vec<(usize, Raced)>> {
         let mut left = kernels.to_vec();
         let mut ended: Vec<(usize, Raced)> = Vec::new();
+        let mut together = 0;
         while !left.is_empty() {
-            if let Err(f) = self.prepare(&left, regime)? {
-                bail!("the harness failed before a kernel ran: {f}");
-            }
-            let harness = &mut self.harness;
-            match race(&left, rules, seed, &mut |groups| harness.time(groups)) {
+            let raced = match self.prepare(&left, regime)? {
+                Ok(()) => race(&left, rules, seed, &mut |groups| self.harness.time(groups)),
+                Err(failure) => Err(failure),
+            };
+            let failure = match raced {
                 Ok(series) => {
-                    let counts = self.count(&left, &series);
+                    let counts = self.count(&left, &series, regime.0);
                     ended.extend(left.iter().zip(series).zip(counts).map(|((k, s), c)| (*k, Ok((s, c)))));
-                    return Ok(ended);
+                    break;
                 }
-                Err(_) => {
-                    let (bad, failure) = self.find_failing(&left, regime)?;
+                Err(failure) => failure,
+            };
+            match self.find_failing(&left, regime)? {
+                Some((bad, why)) => {
                     left.retain(|k| *k != bad);
-                    ended.push((bad, Err(failure)));
+                    ended.push((bad, Err(why)));
+                }
+                // nobody fails alone: once may be the machine's doing, twice is theirs together
+                None if together == 0 => together += 1,
+                None => {
+                    ended.extend(left.drain(..).map(|k| (k, Err(failure.clone()))));
                 }
             }
         }
@@ -165,28 +171,32 @@ impl<'a> Session<'a> {
         Ok(self.harness.regime(regime, pool))
     }
 
-    /// The kernel that fails when timed alone.
-    fn find_failing(&mut self, kernels: &[usize], regime: (Regime, u64)) -> Result<(usize, Failure)> {
+    /// The kernel that fails when timed alone, if one does.
+    fn find_failing(&mut self, kernels: &[usize], regime: (Regime, u64)) -> Result<Option<(usize, Failure)>> {
         for k in kernels {
             if let Err(f) = self.prepare(&[*k], regime)? {
-                return Ok((*k, f));
+                return Ok(Some((*k, f)));
             }
             for _ in 0..3 {
                 if let Err(f) = self.harness.time(&[(*k, 1)]) {
-                    return Ok((*k, f));
+                    return Ok(Some((*k, f)));
                 }
             }
         }
-        let last = kernels.last().context("no kernel to blame")?;
-        Ok((*last, Failure::Refused("a race failed and no kernel fails alone".into())))
+        Ok(None)
     }
 
     /// Cycles and instructions per call of the survivors, where the kernel counts them.
-    fn count(&mut self, kernels: &[usize], series: &[Series]) -> Vec<Option<Counts>> {
-        let Some(mut counters) = Counters::of_process(self.harness.pid) else { return vec![None; kernels.len()] };
+    fn count(&mut self, kernels: &[usize], series: &[Series], regime: Regime) -> Vec<Option<Counts>> {
+        let none = vec![None; kernels.len()];
+        if self.problem.task.threads > 1 {
+            return none; // a process is counted by its first thread
+        }
+        let Some(mut counters) = Counters::of_process(self.harness.pid) else { return none };
         let each = kernels.iter().zip(series).map(|(k, s)| {
             let calls = (2e5 / s.samples.last()?.max(1.0)).ceil().clamp(1.0, 1e5) as u64;
-            (!s.eliminated).then(|| counters.count(calls, || self.harness.time(&[(*k, calls)]).is_ok()))?
+            let made = calls + u64::from(regime == Regime::Hot); // with the one that warms up
+            (!s.eliminated).then(|| counters.count(made, || self.harness.time(&[(*k, calls)]).is_ok()))?
         });
         each.collect()
     }

@@ -6,10 +6,13 @@ mod report;
 mod targets;
 mod tune;
 
+use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Finds, proves and reports the best quantized kernel for every layer on this device.
@@ -48,7 +51,14 @@ enum Verb {
 
 /// Runs the command line: 0 when done, 2 with one line on stderr when something was asked for that cannot be had.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().verb) {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli.verb),
+        Err(e) if e.use_stderr() && !matches!(e.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) => {
+            Err(anyhow!("{}", e.to_string().split("\n\nUsage").next().unwrap_or_default().trim_start_matches("error: ")))
+        }
+        Err(e) => e.exit(),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
@@ -74,12 +84,23 @@ fn run(verb: Verb) -> Result<()> {
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+    text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// `bitsmith layers | head` is no mistake.
 fn is_closed_pipe(e: &anyhow::Error) -> bool {
     e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// One run at a time measures on this machine; says so when it has to wait.
+fn lock_device(cache: &Path, target: &str, mut say: impl FnMut(&str)) -> Result<File> {
+    let path = cache.join("host.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if file.try_lock().is_err() {
+        say(&format!("waiting to measure {target}: another run is measuring on this machine"));
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
 }
 
 /// Prints to stdout; a reader that has gone is an error that `main` forgives.

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::print;
+use super::{lock_device, print};
 use crate::bench::build::cache_folder;
 use crate::bench::probe::{self, Roofs};
 use crate::bench::{Device, counters::Counters};
@@ -74,7 +74,8 @@ fn probe(name: &str, threads: usize, as_json: bool) -> Result<()> {
         "target {name} is emulated and has no roofs; probe the target that this CPU has"
     );
     let cache = cache_folder()?;
-    let device = Device::open(target, &cache, threads)?;
+    let device = Device::open(target, &cache)?;
+    let _lock = lock_device(&cache, &device.target.name, |text| eprintln!("{text}"))?;
     let roofs = probe::measure(&device, &cache, threads)?;
     if as_json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&roofs)?));

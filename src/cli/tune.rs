@@ -1,16 +1,17 @@
 //! `bitsmith tune`
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::progress::Bar;
-use super::{print, report};
+use super::{lock_device, print, report};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::candidate::{Contract, Regime};
@@ -19,7 +20,7 @@ use crate::data::LayerData;
 use crate::host::Host;
 use crate::layer::{Layer, Network, Shape};
 use crate::record::{Accuracy, Table};
-use crate::run::{Provenance, Run, Tool, write_file};
+use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::scheme;
 use crate::search;
 use crate::study::{appraise, Budget, Cost, Plan, Progress, Study, Tables};
@@ -49,7 +50,7 @@ pub struct Args {
     /// int8: u8 in, s32 out; f32io: f32 in and out, quantization inside the call
     #[arg(long, value_enum, default_value = "f32io")]
     contract: Contract,
-    /// What the whole run may spend, shared among its layers: 60s, 10m, 200trials [default: 2s for each layer x scheme]
+    /// What the whole run may spend, shared among its layers: 60s, 10m, 200trials [default: 5s for each layer x scheme]
     #[arg(long, value_name = "60s|200trials")]
     budget: Option<Budget>,
     /// Threads of a kernel
@@ -58,8 +59,9 @@ pub struct Args {
     /// What the caches hold when a call begins
     #[arg(long, value_enum, default_value = "hot")]
     regime: Regime,
-    /// Search strategy: evolve, random or grid
-    #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name)]
+    /// Search strategy
+    #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name,
+          value_parser = PossibleValuesParser::new(search::STRATEGIES.iter().map(|s| s.name)))]
     strategy: String,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
@@ -89,7 +91,7 @@ Examples:
 /// What is tuned when nothing is named.
 const DEFAULT_NETWORKS: [&str; 3] = ["digits", "tiny-kws", "bert-base"];
 /// Seconds for each layer x scheme when no budget is given.
-const DEFAULT_SECONDS: f64 = 2.0;
+const DEFAULT_SECONDS: f64 = 5.0;
 
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
@@ -100,10 +102,9 @@ pub fn run(args: &Args) -> Result<()> {
             let targets = if args.targets.is_empty() { vec!["host".to_string()] } else { args.targets.clone() };
             let targets: Vec<Target> = targets.iter().map(|t| Target::find(t)).collect::<Result<_>>()?;
             targets.iter().try_for_each(Target::require)?;
-            for target in targets {
-                let plan = plan(args, &target)?;
-                let dir = new_folder(args, &target.name)?;
-                documents.push(tune(&plan, target, &dir, args, stop)?);
+            let plans: Vec<Plan> = targets.iter().map(|t| plan(args, t)).collect::<Result<_>>()?;
+            for (target, plan) in targets.into_iter().zip(plans) {
+                documents.push(tune(&plan, target, None, args, stop)?);
             }
         }
     }
@@ -151,14 +152,15 @@ fn plan(args: &Args, target: &Target) -> Result<Plan> {
             layers.extend(Network::built_in(name)?.layers);
         }
     }
+    let mut keys = HashSet::new();
+    layers.retain(|l| keys.insert(l.key())); // named twice, tuned once
     let schemes = schemes(args)?;
     ensure!(args.threads > 0, "--threads is 0; it must be at least 1");
     let cpus = Host::this().cpus;
     ensure!(args.threads <= cpus, "--threads {} is more than the {cpus} cpus of this machine", args.threads);
-    search::find(&args.strategy)?;
     let jobs = layers.len() * schemes.len();
     Ok(Plan {
-        target: target.name.clone(),
+        target: target.clone(),
         layers,
         schemes,
         contract: args.contract,
@@ -175,7 +177,14 @@ fn schemes(args: &Args) -> Result<Vec<String>> {
     if args.schemes.is_empty() {
         return Ok(scheme::SCHEMES.iter().filter(fits).map(|s| s.name().to_string()).collect());
     }
-    args.schemes.iter().map(|s| Ok(scheme::find(s)?.name().to_string())).collect()
+    let mut names: Vec<String> = Vec::new();
+    for s in &args.schemes {
+        let name = scheme::find(s)?.name().to_string();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// A folder that no run has used yet.
@@ -210,18 +219,25 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
     if let Some(budget) = args.budget {
         plan.budget = budget;
     }
-    let target = Target::find(&plan.target)?;
-    tune(&plan, target, dir, args, stop)
+    tune(&plan, plan.target.clone(), Some(dir), args, stop)
 }
 
-fn tune(plan: &Plan, target: Target, dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+/// Runs a plan in a new folder, or goes on in `old`. Nothing is written before the device is known to work.
+fn tune(
+    plan: &Plan,
+    target: Target,
+    old: Option<&Path>,
+    args: &Args,
+    stop: &AtomicBool,
+) -> Result<serde_json::Value> {
     let cache = cache_folder()?;
     let mut bar = Bar::new();
-    let _lock = lock_device(&cache, &target.name, &mut bar)?;
+    let _lock = lock_device(&cache, &target.name, |text| bar.note(text))?;
+    let device = Device::open(target, &cache)?.with_roofs(&cache, plan.threads)?;
+    let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
     let tables = Tables::open(dir)?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
-    let device = Device::open(target, &cache, plan.threads)?;
-    let provenance = provenance(&device);
+    let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
         bar.note(&format!("hardware counters: none ({}); times only", provenance.counters));
     }
@@ -240,25 +256,19 @@ fn tune(plan: &Plan, target: Target, dir: &Path, args: &Args, stop: &AtomicBool)
     Ok(serde_json::Value::Null)
 }
 
-/// One run at a time measures on a device.
-fn lock_device(cache: &Path, target: &str, bar: &mut Bar) -> Result<File> {
-    let path = cache.join("host.lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    if file.try_lock().is_err() {
-        bar.note(&format!("waiting: another run is measuring on this machine ({target})"));
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
-}
-
-fn provenance(device: &Device) -> Provenance {
+/// Where the figures come from; a run that goes on keeps the command and the date that it began with.
+fn provenance(device: &Device, dir: &Path) -> Result<Provenance> {
+    let before = read_provenance(dir)?;
     let quote = |a: String| if a.contains([' ', '*', '"']) { format!("'{a}'") } else { a };
     let command: Vec<String> = std::env::args().skip(1).map(quote).collect();
-    Provenance {
+    let command = format!("bitsmith {}", command.join(" "));
+    let (command, started) =
+        before.map_or_else(|| (command, jiff::Timestamp::now().to_string()), |p| (p.command, p.started));
+    Ok(Provenance {
         schema: 1,
         tool: Tool::this(),
-        command: format!("bitsmith {}", command.join(" ")),
-        started: jiff::Timestamp::now().to_string(),
+        command,
+        started,
         target: device.target.name.clone(),
         target_title: device.target.title.clone(),
         compiler: device.builder.id.clone(),
@@ -266,7 +276,7 @@ fn provenance(device: &Device) -> Provenance {
         counters: Counters::why_not().unwrap_or_default(),
         host: device.host.clone(),
         roofs: device.roofs.clone(),
-    }
+    })
 }
 
 /// Accuracy belongs to layer x scheme and is measured once, before anything is timed.

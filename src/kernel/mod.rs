@@ -53,10 +53,10 @@ impl Task {
         }
     }
 
-    /// The family that serves this task.
+    /// The families that serve this task.
     /// # Errors
     /// Says why there is none.
-    pub fn family(&self) -> Result<&'static Family> {
+    pub fn families(&self) -> Result<Vec<&'static Family>> {
         ensure!(
             self.scheme.contracts().contains(&self.contract),
             "{} has no {} contract",
@@ -64,20 +64,22 @@ impl Task {
             self.contract.name()
         );
         let float = self.arithmetic() == Arithmetic::Float;
-        let fits = |f: &&Family| f.float == float && f.ops.contains(&self.shape.op);
-        let family = FAMILIES.iter().find(fits).context("no kernel family serves it")?;
-        ensure!(self.isa.tiles_of(family.tiles).next().is_some(), "isa {} has no {} tile", self.isa.name, family.tiles);
         ensure!(
             float || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
             "k = {} could overflow a 32-bit accumulator",
             self.shape.k()
         );
-        Ok(family)
+        let fits = |f: &&Family| f.float == float && f.ops.contains(&self.shape.op);
+        let tiled = |f: &&Family| self.isa.tiles_of(f.tiles).next().is_some();
+        let families: Vec<_> = FAMILIES.iter().filter(fits).filter(tiled).collect();
+        ensure!(!families.is_empty(), "no kernel family serves {} on {}", self.shape.op.name(), self.isa.name);
+        Ok(families)
     }
 
+    /// Every legal schedule, of all families.
     pub fn space(&self) -> Result<Space> {
-        let family = self.family()?;
-        Ok(Space::product(&(family.axes)(self, family)))
+        let each = self.families()?.into_iter().flat_map(|f| Space::product(&(f.axes)(self, f)).points);
+        Ok(Space { points: each.collect() })
     }
 
     pub fn name(&self, schedule: &Schedule) -> Result<Name> {
@@ -85,7 +87,7 @@ impl Task {
             op: self.shape.op.name().into(),
             scheme: self.scheme.name().into(),
             isa: self.isa.name.clone(),
-            family: self.family()?.name.into(),
+            family: self.nest(schedule)?.family.name.into(),
             schedule: schedule.clone(),
         })
     }
@@ -127,10 +129,12 @@ impl Task {
         out
     }
 
+    /// A schedule begins with its tile, which also tells its family: no two families share a tile.
     fn nest<'a>(&'a self, schedule: &'a Schedule) -> Result<Nest<'a>> {
-        let family = self.family()?;
-        let tile = schedule.0.first().and_then(|k| self.isa.tile(family.tiles, &k.to_string()));
-        let tile = tile.with_context(|| format!("schedule `{schedule}` names no tile of {}", self.isa.name))?;
+        let variant = schedule.0.first().map_or("", |k| k.word.as_str());
+        let mut fitting = self.families()?.into_iter();
+        let found = fitting.find_map(|f| Some((f, self.isa.tile(f.tiles, variant)?)));
+        let (family, tile) = found.with_context(|| format!("schedule `{schedule}` names no tile of {}", self.isa.name))?;
         Ok(Nest::new(self, family, tile, schedule))
     }
 }

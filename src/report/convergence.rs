@@ -129,9 +129,11 @@ impl Chart {
     }
 
     fn legend(&self, area: &Area, rest: usize) -> Result<()> {
-        let named = self.curves.iter().zip(LINES).map(|(c, color)| {
-            (format!("{} ({})", c.label, format::time(c.best_ns)), color)
-        });
+        let named = self
+            .curves
+            .iter()
+            .zip(LINES)
+            .map(|(c, color)| (format!("{} ({})", c.label, format::time(c.best_ns)), color));
         let others = (rest > 0).then(|| (format!("{rest} more"), LINE));
         let entries: Vec<(String, RGBColor)> = named.chain(others).collect();
         let rows = entries.len().div_ceil(2).max(1);

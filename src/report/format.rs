@@ -129,7 +129,10 @@ mod tests {
 
     #[test]
     fn figures() {
-        assert_eq!([412.4, 999.6, 4_125.0, 13.31e6, 2e9].map(time), ["412 ns", "1.00 µs", "4.12 µs", "13.3 ms", "2.00 s"]);
+        assert_eq!(
+            [412.4, 999.6, 4_125.0, 13.31e6, 2e9].map(time),
+            ["412 ns", "1.00 µs", "4.12 µs", "13.3 ms", "2.00 s"]
+        );
         assert_eq!(significant(9.996, 3), "10.0");
         assert_eq!(significant(0.0123, 2), "0.012");
         assert_eq!(interval((4108.2, 4131.0)), "4.108 – 4.131 µs");

@@ -6,9 +6,9 @@ use anyhow::Result;
 use plotters::prelude::*;
 
 use super::Drawing;
-use super::canvas::{ACCENT, Area, GRID, INK, LABEL, NOTE, PAPER, WIDTH, svg};
+use super::canvas::{ACCENT, Area, GRID, INK, LABEL, NOTE, PAPER, svg};
 use super::format;
-use super::view::{Context, Series, contexts, macs, time_of, time_of_record};
+use super::view::{Context, Planned, Series, contexts, macs, time_of, time_of_record};
 use crate::candidate::Schedule;
 use crate::certificate::{Winner, group_of};
 use crate::record::Record;
@@ -22,9 +22,11 @@ type Block = (usize, usize);
 /// Best GMAC/s of a block; none where every candidate failed.
 type Cells = BTreeMap<Block, Option<f64>>;
 
-/// One chart per winner, the slowest first, and no more than [`MOST`].
+/// One chart per winner, those first in which most time is spent, and no more than [`MOST`].
 pub fn draw(run: &Run) -> Result<Vec<Drawing>> {
-    let mut winners: Vec<(&Winner, f64)> = run.winners.iter().filter_map(|w| Some((w, time_of(w)?))).collect();
+    let planned = Planned::of(run);
+    let total = |w| Some((w, time_of(w)? * planned.count(&w.record)));
+    let mut winners: Vec<(&Winner, f64)> = run.winners.iter().filter_map(total).collect();
     winners.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut charts: Vec<Drawing> = Vec::new();
     for (winner, _) in winners {
@@ -62,11 +64,11 @@ struct Chart<'a> {
     right: usize,
 }
 
-const CELL: (i32, i32) = (44, 26);
-/// Width that the lines above need.
-const NARROWEST: i32 = 600;
+const CELL: (i32, i32) = (40, 26);
+/// Two of these stand beside each other on the page.
+const WIDTH: i32 = 620;
 /// Room of a panel for its name and axes: left, top, right, bottom.
-const EDGE: (i32, i32, i32, i32) = (56, 26, 20, 50);
+const EDGE: (i32, i32, i32, i32) = (48, 26, 10, 50);
 
 impl<'a> Chart<'a> {
     /// None where there is nothing to compare.
@@ -104,7 +106,7 @@ impl<'a> Chart<'a> {
     fn svg(&self) -> Result<String> {
         let r = &self.winner.record;
         let (width, height) = self.panel();
-        let per_line = ((WIDTH as i32 - 16) / width).clamp(1, 2);
+        let per_line = ((WIDTH - 16) / width).max(1);
         let lines = (self.tiles.len() as i32 + per_line - 1) / per_line;
         let title = format!("{} · {}", format::shorten(&r.layer, 36), Series::of(r).title());
         let explain = [
@@ -116,8 +118,7 @@ impl<'a> Chart<'a> {
             ),
             "Outlined: the winner's block. Empty: not tried.".into(),
         ];
-        let size = ((16 + per_line * width).max(NARROWEST) as u32, (lines * height + 4) as u32);
-        svg((&title, &explain), size, |area| {
+        svg((&title, &explain), (WIDTH.max(16 + width) as u32, (lines * height + 4) as u32), |area| {
             for (i, (tile, cells)) in self.tiles.iter().enumerate() {
                 let (column, row) = (i as i32 % per_line, i as i32 / per_line);
                 self.draw(area, tile, cells, (8 + column * width, row * height))?;
@@ -185,8 +186,13 @@ impl<'a> Chart<'a> {
 
 /// From pale to deep blue: darker is faster, also without colour.
 fn shade(share: f64) -> RGBColor {
-    const STOPS: [(f64, f64, f64); 5] =
-        [(237.0, 244.0, 249.0), (184.0, 213.0, 232.0), (110.0, 170.0, 210.0), (40.0, 116.0, 174.0), (12.0, 62.0, 118.0)];
+    const STOPS: [(f64, f64, f64); 5] = [
+        (237.0, 244.0, 249.0),
+        (184.0, 213.0, 232.0),
+        (110.0, 170.0, 210.0),
+        (40.0, 116.0, 174.0),
+        (12.0, 62.0, 118.0),
+    ];
     let at = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
     let i = (at.floor() as usize).min(STOPS.len() - 2);
     let (a, b, t) = (STOPS[i], STOPS[i + 1], at - i as f64);

@@ -7,12 +7,12 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::Drawn;
 use super::format::{self, known};
 use super::heatmap;
 use super::network::{Sum, Total, totals};
 use super::rows::{Row, rows};
-use super::view::{Context, contexts, failed, positive};
-use super::Drawn;
+use super::view::{Context, contexts, failed, positive, time_of};
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
@@ -27,7 +27,8 @@ pub fn page(run: &Run, drawn: &[Drawn]) -> Result<String> {
     // the name's ending switches escaping on
     environment.add_template("report.html", include_str!("report.html"))?;
     let page = serde_json::to_value(Page::of(run, drawn))?;
-    Ok(environment.get_template("report.html")?.render(value(page))?)
+    let text = environment.get_template("report.html")?.render(value(page))?;
+    Ok(text.replace("&#x2f;", "/")) // harmless where every attribute is quoted, and names of layers stay searchable
 }
 
 /// What the template sees.
@@ -87,7 +88,7 @@ impl<'a> Page<'a> {
             failures: failures(run),
             tried: run.records.len(),
             roofs: if timed { roofs(run) } else { vec![] },
-            charts: drawn.iter().filter(|d| !d.files.is_empty()).map(chart).collect(),
+            charts: drawn.iter().filter(|d| !d.files.is_empty()).map(|d| chart(run, d)).collect(),
         }
     }
 }
@@ -120,7 +121,11 @@ fn facts(run: &Run) -> Vec<Fact> {
         return vec![Fact { name: "Provenance", value: "unknown: the run has no host.toml".into() }];
     };
     let h = &p.host;
-    let memory = if h.memory_bytes > 0 { format!(", {:.1} GiB", h.memory_bytes as f64 / 1024f64.powi(3)) } else { String::new() };
+    let memory = if h.memory_bytes > 0 {
+        format!(", {:.1} GiB", h.memory_bytes as f64 / 1024f64.powi(3))
+    } else {
+        String::new()
+    };
     let machine = if h.virtualized { ", virtual machine" } else { "" };
     let caches = [("L1", h.caches.l1), ("L2", h.caches.l2), ("L3", h.caches.l3)];
     let caches = caches.iter().filter(|c| c.1 > 0).map(|(name, bytes)| format!("{name} {} KiB", bytes / 1024));
@@ -208,7 +213,8 @@ fn network_row(total: &Total, sum: &Sum) -> NetworkRow {
     let others = total.sums.iter().filter(|s| s.series.contract == sum.series.contract);
     let fastest = others.filter_map(|s| s.speed_up).fold(0.0, f64::max);
     let speed_up = sum.speed_up.map(|x| {
-        let partly = if sum.common < total.layers { format!(" on {} of {}", sum.common, total.layers) } else { String::new() };
+        let partly =
+            if sum.common < total.layers { format!(" on {} of {}", sum.common, total.layers) } else { String::new() };
         if sum.series.is_f32() { "1 (the baseline)".into() } else { format!("{}{partly}", format::times(x)) }
     });
     NetworkRow {
@@ -302,7 +308,8 @@ struct ChartBlock<'a> {
     name: &'a str,
     title: &'a str,
     about: &'a str,
-    capped: bool,
+    /// How many there would be, where only some are drawn.
+    of: usize,
     files: Vec<ChartFile<'a>>,
 }
 
@@ -312,12 +319,13 @@ struct ChartFile<'a> {
     svg: &'a str,
 }
 
-fn chart(drawn: &Drawn) -> ChartBlock<'_> {
+fn chart<'a>(run: &Run, drawn: &'a Drawn) -> ChartBlock<'a> {
+    let timed = run.winners.iter().filter(|w| time_of(w).is_some()).count();
     ChartBlock {
         name: drawn.chart.name,
         title: drawn.chart.title,
         about: drawn.chart.about,
-        capped: drawn.chart.name == "heatmap" && drawn.files.len() == heatmap::MOST,
+        of: if drawn.chart.name == "heatmap" && drawn.files.len() == heatmap::MOST { timed } else { 0 },
         files: drawn.files.iter().map(|(stem, svg)| ChartFile { stem, svg }).collect(),
     }
 }

@@ -51,8 +51,8 @@ pub static CHARTS: &[Chart] = &[
     Chart {
         name: "heatmap",
         title: "Tiling",
-        about: "How fast each register block is. One chart for each layer and number format; where there are more than 12, \
-                those of the 12 slowest kernels.",
+        about: "How fast each register block is. One chart for each layer and number format; no more than 12, \
+                those in which most time is spent.",
         draw: heatmap::draw,
     },
     Chart {
@@ -64,9 +64,9 @@ pub static CHARTS: &[Chart] = &[
 ];
 
 /// What one kind of chart came to.
-pub struct Drawn {
-    pub chart: &'static Chart,
-    pub files: Vec<Drawing>,
+struct Drawn {
+    chart: &'static Chart,
+    files: Vec<Drawing>,
 }
 
 /// Writes `charts/*.svg` and `report.html` into the folder of a run; returns the path of the page.
@@ -98,7 +98,8 @@ fn write_charts(folder: &Path, drawn: &[Drawn]) -> Result<()> {
     for path in entries.flatten().map(|e| e.path()) {
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let svg = path.extension().is_some_and(|e| e == "svg");
-        let ours = CHARTS.iter().any(|c| stem == c.name || stem.strip_prefix(c.name).is_some_and(|s| s.starts_with('-')));
+        let ours =
+            CHARTS.iter().any(|c| stem == c.name || stem.strip_prefix(c.name).is_some_and(|s| s.starts_with('-')));
         if svg && ours && !files.iter().any(|(s, _)| *s == stem) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }

@@ -52,7 +52,8 @@ impl Total {
     /// What a reader should take away, in one or two sentences.
     pub fn message(&self) -> String {
         if self.context.evidence == Evidence::Emulated {
-            let each = self.sums.iter().map(|s| format!("{} right in {} of {}", s.series.title(), s.right, self.layers));
+            let each =
+                self.sums.iter().map(|s| format!("{} right in {} of {}", s.series.title(), s.right, self.layers));
             return format!("emulated: checked only; {}.", each.collect::<Vec<_>>().join(", "));
         }
         let best = self.sums.iter().filter(|s| s.speed_up.is_some() && !s.series.is_f32());
@@ -129,7 +130,7 @@ pub fn totals(run: &Run) -> Vec<Total> {
                 continue;
             }
             let counted = layers.iter().all(|r| planned.layer(r).is_some());
-            let count = |r: &Record| if counted { planned.layer(r).map_or(1, |l| l.count) as f64 } else { 1.0 };
+            let count = |r: &Record| if counted { planned.count(r) } else { 1.0 };
             let tried = |s: &Series| run.records.iter().filter(inside).any(|r| s.holds(r));
             let adder = Adder { run, network: &network, context: &context, layers: &layers, count: &count };
             let mut sums: Vec<Sum> = series(run).into_iter().filter(tried).map(|s| adder.sum(s)).collect();

@@ -7,7 +7,7 @@ use super::Drawing;
 use super::canvas::{Area, GRID, INK, LABEL, LINE, Mark, NOTE, Point, SOFT, WIDTH, legend, line, svg};
 use super::format;
 use super::network::{Sum, Total, totals};
-use super::plot::{Axis, Labels, Plot, extent, plain, tick_time};
+use super::plot::{Axis, FEW, Labels, Plot, extent, plain, tick_time};
 use super::view::{Context, Series, contexts, series, split, time_of};
 use crate::run::Run;
 
@@ -95,7 +95,10 @@ impl Chart<'_> {
         let bars = if self.bars.is_empty() { 0 } else { 56 + BAR * self.bars.len() as i32 };
         let mut lines = vec![self.total.context.title()];
         if points > 0 {
-            lines.push("Left is faster, up is more accurate; f32 is above the scale. Solid: on the Pareto front of its layer.".into());
+            lines.push(
+                "Left is faster, up is more accurate; f32 is above the scale. Solid: on the Pareto front of its layer."
+                    .into(),
+            );
             if self.entries.iter().any(|e| !e.front) {
                 lines.push("Outline: another number format is faster and at least as accurate there.".into());
             }
@@ -137,10 +140,11 @@ impl Chart<'_> {
         }
         let mut order: Vec<&Entry> = self.entries.iter().collect();
         order.sort_by(|a, b| a.sqnr_db.is_none().cmp(&b.sqnr_db.is_none()).then(b.ns.total_cmp(&a.ns)));
-        let mut left_out = 0;
+        let (mut left_out, few) = (0, self.entries.len() <= FEW);
         for e in order {
             let color = Mark::of(&e.series, &self.all).color;
-            left_out += usize::from(!labels.beside(area, &e.label, LABEL.color(color), at(e))?);
+            left_out +=
+                usize::from(!labels.beside(area, &e.label, LABEL.color(color), at(e), few && e.sqnr_db.is_some())?);
         }
         let shown = self.all.iter().filter(|s| self.entries.iter().any(|e| e.series == **s));
         let entries: Vec<_> = shown.map(|s| (Mark::of(s, &self.all), true, s.title())).collect();

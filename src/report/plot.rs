@@ -6,6 +6,7 @@ use anyhow::Result;
 use plotters::coord::ranged1d::Ranged;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 
 use super::canvas::{Area, GRID, LABEL, LINE, NOTE, Point, SOFT, Text, line};
 use super::format;
@@ -63,7 +64,8 @@ fn log_ticks(range: &Range<f64>) -> Vec<f64> {
     }
     let steps: &[f64] = if decades < 3.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let (first, last) = (range.start.log10().floor() as i32, range.end.log10().ceil() as i32);
-    let all = (first..=last).flat_map(|e| steps.iter().map(move |s| s * 10f64.powi(e)));
+    let every = (decades / 10.0).ceil().max(1.0) as usize;
+    let all = (first..=last).step_by(every).flat_map(|e| steps.iter().map(move |s| s * 10f64.powi(e)));
     all.filter(|t| (range.start..=range.end).contains(t)).collect()
 }
 
@@ -137,8 +139,27 @@ impl Plot {
     }
 }
 
+/// Points that are few enough to be named from a distance.
+pub const FEW: usize = 24;
+
 /// Left, top, right, bottom.
-pub type Box4 = (i32, i32, i32, i32);
+type Box4 = (i32, i32, i32, i32);
+
+/// Text on the right of its point grows to the right, and so on.
+fn side(style: Text, dx: i32) -> Text {
+    match dx.signum() {
+        0 => style.centred(),
+        1 => style,
+        _ => style.right(),
+    }
+}
+
+/// Points of a straight line, a few pixels apart.
+fn along(from: Point, to: Point) -> impl Iterator<Item = Point> {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let steps = (dx.abs().max(dy.abs()) / 5).max(1);
+    (0..=steps).map(move |i| (from.0 + dx * i / steps, from.1 + dy * i / steps))
+}
 
 /// Puts each label where nothing else is, and leaves it out where there is no such place.
 pub struct Labels {
@@ -154,36 +175,39 @@ impl Labels {
 
     /// Keeps labels off a straight line.
     pub fn keep_off_line(&mut self, from: Point, to: Point) {
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        let steps = (dx.abs().max(dy.abs()) / 5).max(1);
-        (0..=steps).for_each(|i| self.keep_off((from.0 + dx * i / steps, from.1 + dy * i / steps), 2));
+        along(from, to).for_each(|p| self.keep_off(p, 2));
     }
 
-    /// Writes the text beside a point; further off, with a thin line to it, where it is crowded.
-    pub fn beside(&mut self, area: &Area, text: &str, style: Text, (x, y): Point) -> Result<bool> {
-        let near = [(10, 0), (-10, 0), (8, -12), (8, 12), (-8, -12), (-8, 12), (0, -15), (0, 15)];
-        let far = [24, 38, 54].into_iter().flat_map(|d| {
-            [(d, -d / 2), (d, d / 2), (-d, -d / 2), (-d, d / 2), (d / 2, -d), (d / 2, d), (-d / 2, -d), (-d / 2, d)]
-        });
-        for (dx, dy) in near.into_iter().chain(far) {
-            let style = match dx {
-                0 => style.centred(),
-                dx if dx < 0 => style.right(),
-                _ => style,
-            };
-            if self.try_at(area, text, style, (x + dx, y + dy))? {
-                if dx.abs().max(dy.abs()) > 20 {
-                    line(area, vec![(x + dx * 6 / dx.abs().max(6), y + dy * 6 / dy.abs().max(6)), (x + dx, y + dy)], LINE.stroke_width(1))?;
-                }
+    /// Writes the text beside a point; where that is crowded and `far` allows it, further off with a thin line to it.
+    pub fn beside(&mut self, area: &Area, text: &str, style: Text, at: Point, far: bool) -> Result<bool> {
+        const NEAR: [Point; 8] = [(10, 0), (-10, 0), (8, -12), (8, 12), (-8, -12), (-8, 12), (0, -15), (0, 15)];
+        const SIDES: [Point; 8] = [(2, -1), (2, 1), (-2, -1), (-2, 1), (1, -2), (1, 2), (-1, -2), (-1, 2)];
+        for (dx, dy) in NEAR {
+            if self.try_at(area, text, side(style, dx), (at.0 + dx, at.1 + dy))? {
+                return Ok(true);
+            }
+        }
+        let distances: &[i32] = if far { &[12, 19, 27] } else { &[] };
+        for (dx, dy) in distances.iter().flat_map(|d| SIDES.map(|(dx, dy)| (dx * d, dy * d))) {
+            let end = (at.0 + dx, at.1 + dy);
+            // from the edge of the marker to the edge of the text
+            let leader = [(at.0 + dx.signum() * 6, at.1 + dy.signum() * 6), (end.0 - 2 * dx.signum(), end.1)];
+            let clear = along(leader[0], leader[1]).skip(1).all(|p| self.is_free((p.0, p.1, p.0, p.1)));
+            if clear && self.try_at(area, text, side(style, dx), end)? {
+                line(area, leader.to_vec(), LINE.stroke_width(1))?;
+                self.keep_off_line(leader[0], leader[1]);
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
+    fn is_free(&self, own: Box4) -> bool {
+        self.taken.iter().all(|o| own.2 < o.0 || o.2 < own.0 || own.3 < o.1 || o.3 < own.1)
+    }
+
     /// Writes the text right here, if there is room.
     pub fn try_at(&mut self, area: &Area, text: &str, style: Text, (x, y): Point) -> Result<bool> {
-        use plotters::style::text_anchor::HPos;
         let (width, half) = (style.width(text), (style.size * 0.6).ceil() as i32);
         let left = match style.at {
             HPos::Left => x,
@@ -193,7 +217,7 @@ impl Labels {
         let own = (left, y - half, left + width, y + half);
         let (l, t, r, b) = self.bounds;
         let inside = own.0 >= l && own.1 >= t && own.2 <= r && own.3 <= b;
-        let free = self.taken.iter().all(|o| own.2 < o.0 || o.2 < own.0 || own.3 < o.1 || o.3 < own.1);
+        let free = self.is_free(own);
         if inside && free {
             self.taken.push(own);
             style.draw(area, text, (x, y))?;

@@ -6,8 +6,8 @@ use plotters::prelude::*;
 use super::Drawing;
 use super::canvas::{ACCENT, Area, INK, LABEL, LINE, Mark, NOTE, SOFT, WIDTH, dashed, legend, line, svg};
 use super::format;
-use super::plot::{Axis, Labels, Plot, extent, plain};
-use super::view::{Context, Planned, Series, contexts, gmacs_of, label, positive, series};
+use super::plot::{Axis, FEW, Labels, Plot, extent, plain};
+use super::view::{Context, Planned, Series, contexts, gmacs_of, label, positive, series, time_of};
 use crate::bench::probe::Roofs;
 use crate::candidate::Contract;
 use crate::record::Record;
@@ -20,6 +20,7 @@ struct Entry {
     /// Multiply-accumulates per byte.
     intensity: f64,
     gmacs: f64,
+    ns: f64,
 }
 
 /// One chart per context whose target has measured roofs.
@@ -30,9 +31,9 @@ pub fn draw(run: &Run) -> Result<Vec<Drawing>> {
     for (context, suffix) in contexts(run) {
         let own = run.winners.iter().filter(|w| context.holds(&w.record));
         let entry = |w| {
-            let gmacs = gmacs_of(w)?;
-            let intensity = intensity(run, &planned, &w.record);
-            Some(Entry { label: label(run, &w.record.layer), series: Series::of(&w.record), intensity, gmacs })
+            let (gmacs, ns) = (gmacs_of(w)?, time_of(w)?);
+            let intensity = positive(Some(intensity(run, &planned, &w.record)))?;
+            Some(Entry { label: label(run, &w.record.layer), series: Series::of(&w.record), intensity, gmacs, ns })
         };
         let entries: Vec<Entry> = own.clone().filter_map(entry).collect();
         if entries.is_empty() || context.evidence != Evidence::Measured || roofs.target != context.target {
@@ -80,7 +81,9 @@ impl Chart<'_> {
         if self.estimated {
             lines.push("Convolutions: windows counted in full, so their true intensity is higher.".into());
         }
-        svg(("Roofline: the winners under what the device can do", &lines), (WIDTH, HEIGHT as u32), |area| self.draw(area))
+        svg(("Roofline: the winners under what the device can do", &lines), (WIDTH, HEIGHT as u32), |area| {
+            self.draw(area)
+        })
     }
 
     /// Name, GMAC/s over all threads, and colour of the ceilings.
@@ -170,14 +173,14 @@ impl Chart<'_> {
 
     fn points(&self, area: &Area, plot: &Plot, labels: &mut Labels) -> Result<()> {
         let mut order: Vec<&Entry> = self.entries.iter().collect();
-        order.sort_by(|a, b| b.gmacs.total_cmp(&a.gmacs));
+        order.sort_by(|a, b| b.ns.total_cmp(&a.ns));
         for e in &order {
             Mark::of(&e.series, &self.all).draw(area, plot.at(e.intensity, e.gmacs), true)?;
         }
-        let mut left_out = 0;
+        let (mut left_out, few) = (0, order.len() <= FEW);
         for e in order {
             let style = LABEL.color(Mark::of(&e.series, &self.all).color);
-            left_out += usize::from(!labels.beside(area, &e.label, style, plot.at(e.intensity, e.gmacs))?);
+            left_out += usize::from(!labels.beside(area, &e.label, style, plot.at(e.intensity, e.gmacs), few)?);
         }
         let shown = self.all.iter().filter(|s| self.entries.iter().any(|e| e.series == **s));
         let entries: Vec<_> = shown.map(|s| (Mark::of(s, &self.all), true, s.title())).collect();

@@ -93,9 +93,8 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
         roof_bar: (share.unwrap_or(0.0) * 100.0).clamp(0.0, 100.0) as u32,
         p_best: known(p_best, format::probability),
         ties: winner.filter(|_| ns.is_some()).map_or(vec![], |w| w.ties.clone()),
-        runner_up: runner_up.map_or(String::new(), |((name, other), ns)| {
-            format!("{name} (+{})", format::percent(other / ns - 1.0, 1))
-        }),
+        runner_up: runner_up
+            .map_or(String::new(), |((name, other), ns)| format!("{name} (+{})", format::percent(other / ns - 1.0, 1))),
         rounds: winner.map_or(0, |w| w.final_rounds),
         sqnr: known(accuracy.and_then(|a| a.sqnr_db.filter(|db| db.is_finite())), format::decibels),
         cosine: known(accuracy.and_then(|a| a.cosine), format::cosine),

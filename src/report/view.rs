@@ -142,7 +142,7 @@ pub fn macs(r: &Record) -> f64 {
 
 /// 1e9 multiply-accumulates per second of a winner.
 pub fn gmacs_of(w: &Winner) -> Option<f64> {
-    time_of(w).map(|ns| macs(&w.record) / ns)
+    positive(time_of(w).map(|ns| macs(&w.record) / ns))
 }
 
 pub fn failed(outcome: Outcome) -> bool {
@@ -164,6 +164,11 @@ impl Planned {
         let text = fs::read(run.dir.join("study.json")).ok();
         let study = text.and_then(|text| serde_json::from_slice::<StudyWire>(&text).ok());
         Self(study.map_or(HashMap::new(), |s| s.layers.into_iter().map(|l| (l.key(), l)).collect()))
+    }
+
+    /// How often a layer occurs; once where nothing says.
+    pub fn count(&self, r: &Record) -> f64 {
+        self.layer(r).map_or(1, |l| l.count) as f64
     }
 
     /// The layer of a record, if it is the one that was recorded.

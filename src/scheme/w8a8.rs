@@ -10,7 +10,7 @@ impl Scheme for W8A8 {
         "w8a8"
     }
     fn about(&self) -> &'static str {
-        "s8 weights per output channel, u8 affine activations (static per tensor for int8, dynamic per row for f32io)"
+        "s8 weights per output channel, u8 affine activations (static per tensor for int8, dynamic per row or image for f32io)"
     }
     fn weight_bits(&self) -> f64 {
         8.0

@@ -1,17 +1,27 @@
 //! What the tests share: a device to try kernels on, whether or not this CPU has the instructions.
 #![allow(dead_code)]
 
+pub mod rig;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
 use bitsmith::bench::{BATCH, Bench, Device};
 use bitsmith::candidate::{Contract, Regime, Schedule};
 use bitsmith::emit::Source;
+use bitsmith::host::Caches;
 use bitsmith::kernel::Task;
 use bitsmith::layer::Shape;
 use bitsmith::record::Record;
 use bitsmith::scheme;
-use bitsmith::target::Target;
+use bitsmith::target::{Evidence, Target};
+
+/// Scheme and contract of every way that numbers travel through a kernel.
+pub const ARITHMETICS: [(&str, Contract); 3] =
+    [("w8a8", Contract::Int8), ("w8a8", Contract::F32io), ("f32", Contract::F32io)];
+
+/// Caches so small that everything is worth blocking.
+pub const TINY: Caches = Caches { l1: 64, l2: 64, l3: 64 };
 
 /// A cache folder that the tests of this checkout share.
 pub fn cache() -> PathBuf {
@@ -20,6 +30,7 @@ pub fn cache() -> PathBuf {
     dir
 }
 
+/// A device, the folder its programs are kept in, and where tasks come from.
 pub struct Lab {
     pub device: Device,
 }
@@ -32,8 +43,13 @@ impl Lab {
         if target.missing().is_some() {
             target = Target::find(&format!("{name}-simde")).unwrap();
         }
-        target.runner.evidence = bitsmith::target::Evidence::Emulated;
-        Self { device: Device::open(target, &cache(), 1).unwrap() }
+        target.runner.evidence = Evidence::Emulated;
+        Self { device: Device::open(target, &cache()).unwrap() }
+    }
+
+    /// A target that every CPU of this family runs, and that is fast to compile for, with times.
+    pub fn timed() -> Self {
+        Self { device: Device::open(Target::find("x86-scalar").unwrap(), &cache()).unwrap() }
     }
 
     pub fn task(&self, shape: Shape, scheme: &str, contract: Contract, relu: bool, threads: usize) -> Task {
@@ -44,22 +60,31 @@ impl Lab {
             contract,
             isa: self.device.isa.clone(),
             threads,
-            caches: self.device.caches(),
+            // not this machine's own: the same kernels are tried everywhere
+            caches: Caches { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20 },
         }
     }
 
-    pub fn try_points(&mut self, task: Task, points: &[Schedule], regime: Regime) -> Vec<Record> {
-        let mut bench = Bench::new(&self.device, task, "test/layer", regime, 1, Instant::now()).unwrap();
-        let sources: Vec<_> = points.iter().map(|p| (p.clone(), bench.task().emit(p).unwrap())).collect();
-        bench.try_sources(&sources, &BATCH).unwrap()
+    pub fn try_points(&self, task: Task, points: &[Schedule], regime: Regime) -> Vec<Record> {
+        self.try_edited(task, points, regime, |_, _| ())
     }
 
-    /// Tries one schedule of a task after changing its text.
-    pub fn try_changed(&mut self, task: Task, point: &Schedule, change: impl Fn(&mut Source)) -> Record {
-        let mut bench = Bench::new(&self.device, task, "test/layer", Regime::Hot, 1, Instant::now()).unwrap();
-        let mut source = bench.task().emit(point).unwrap();
-        change(&mut source);
-        bench.try_sources(&[(point.clone(), source)], &BATCH).unwrap().remove(0)
+    /// Tries schedules of a task in one batch after changing their texts.
+    pub fn try_edited(
+        &self,
+        task: Task,
+        points: &[Schedule],
+        regime: Regime,
+        edit: impl Fn(usize, &mut Source),
+    ) -> Vec<Record> {
+        let mut bench = Bench::new(&self.device, task, "test/layer", regime, 1, Instant::now()).unwrap();
+        let emit = |(i, p): (usize, &Schedule)| {
+            let mut source = bench.task().emit(p).unwrap();
+            edit(i, &mut source);
+            (p.clone(), source)
+        };
+        let sources: Vec<_> = points.iter().enumerate().map(emit).collect();
+        bench.try_sources(&sources, &BATCH).unwrap()
     }
 }
 

@@ -1,0 +1,124 @@
+//! Programs of kernels driven without a session: many shapes in one program, and operands of the test's own choice.
+
+use std::time::Duration;
+
+use bitsmith::bench::harness::{Failure, Harness};
+use bitsmith::bench::problem::Problem;
+use bitsmith::bench::runner;
+use bitsmith::candidate::Schedule;
+use bitsmith::emit::Source;
+use bitsmith::kernel::Task;
+
+use super::Lab;
+
+/// Kernels that share a program: enough to pay for the headers once, few enough for the two halves to balance.
+const PROGRAM: usize = 48;
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// One kernel that must be right.
+pub struct Case {
+    pub task: Task,
+    pub schedule: Schedule,
+}
+
+/// The operands of one call, as bytes.
+pub struct Operands<'a> {
+    pub lhs: &'a [u8],
+    pub rhs: &'a [u8],
+    pub cols: &'a [u8],
+    pub out_bytes: usize,
+    pub zero: i32,
+    pub threads: usize,
+}
+
+/// A running program.
+pub struct Rig {
+    pub harness: Harness,
+}
+
+impl Rig {
+    /// Builds every source into one program and starts it; the names of the kernels are made distinct.
+    pub fn start(lab: &Lab, sources: &[Source]) -> Self {
+        let distinct = |(i, s): (usize, &Source)| {
+            let symbol = format!("{}_case{i}", s.symbol);
+            Source { text: s.text.replace(&s.symbol, &symbol), symbol, ..s.clone() }
+        };
+        let sources: Vec<Source> = sources.iter().enumerate().map(distinct).collect();
+        let (programs, blamed) = lab.device.builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
+        assert!(blamed.is_empty(), "{}: {}", sources[blamed[0].0].symbol, blamed[0].1);
+        let command = runner::of(&lab.device.target).command(&programs[0].0, 1).unwrap();
+        Self { harness: Harness::start(command, LIMIT).unwrap() }
+    }
+
+    /// The output of one call with every buffer flush against a guard page on `side`.
+    pub fn run(&mut self, kernel: usize, o: &Operands, side: &str) -> Result<Vec<u8>, Failure> {
+        self.hash(kernel, o, side)?;
+        self.harness.dump()
+    }
+
+    /// The same, without fetching the output: its hash.
+    pub fn hash(&mut self, kernel: usize, o: &Operands, side: &str) -> Result<u64, Failure> {
+        self.harness.load(0, o.lhs)?;
+        self.harness.load(1, o.rhs)?;
+        self.harness.load(2, o.cols)?;
+        self.harness.alloc(3, o.out_bytes)?;
+        self.harness.bind(kernel, [0, 1, 2, 3], o.zero, o.threads)?;
+        self.harness.check(kernel, side)
+    }
+
+    /// What is wrong with a kernel, on every set of operands that the tool itself checks with, at both ends of its
+    /// buffers.
+    fn wrong(&mut self, kernel: usize, case: &Case) -> Result<Option<String>, Failure> {
+        let mut problem = Problem::new(case.task.clone(), kernel as u64).unwrap();
+        let rhs = problem.pack(&case.schedule).unwrap().to_vec();
+        let shape = &case.task.shape;
+        for (set, input) in problem.inputs.iter().enumerate() {
+            let operands = Operands {
+                lhs: &input.lhs,
+                rhs: &rhs,
+                cols: &problem.columns,
+                out_bytes: shape.out_len() * 4,
+                zero: input.zero,
+                threads: case.task.threads,
+            };
+            for side in ["left", "right"] {
+                if input.expected.proves(self.hash(kernel, &operands, side)?) {
+                    continue;
+                }
+                let out = self.harness.dump()?;
+                if let Some(wrong) = input.expected.first_wrong(&out, shape.n()) {
+                    return Ok(Some(format!("input {set}, {side}: {wrong}")));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Lab {
+    /// Checks every case against the law, many to a program.
+    /// # Panics
+    /// Names those that are wrong.
+    pub fn prove(&self, cases: &[Case]) {
+        assert!(!cases.is_empty(), "nothing to prove");
+        let mut bad = Vec::new();
+        for group in cases.chunks(PROGRAM) {
+            let sources: Vec<Source> = group.iter().map(|c| c.task.emit(&c.schedule).unwrap()).collect();
+            let mut rig = Rig::start(self, &sources);
+            for (i, case) in group.iter().enumerate() {
+                let wrong = rig.wrong(i, case).unwrap_or_else(|f| Some(f.to_string()));
+                bad.extend(wrong.map(|why| format!("{}: {why}", describe(case))));
+                if rig.harness.is_dead() {
+                    rig = Rig::start(self, &sources);
+                }
+            }
+        }
+        assert!(bad.is_empty(), "{} of {} kernels are wrong, the first: {:#?}", bad.len(), cases.len(), &bad[..bad.len().min(5)]);
+    }
+}
+
+fn describe(case: &Case) -> String {
+    let t = &case.task;
+    let name = t.name(&case.schedule).unwrap();
+    format!("{name} {} relu={} threads={} {:?}", t.contract.name(), t.relu, t.threads, t.shape)
+}

@@ -1,0 +1,273 @@
+//! The report of a recorded run: complete, well-formed, escaped, repeatable, and unimpressed by what is missing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bitsmith::candidate::Regime;
+use bitsmith::record::{Accuracy, Final, Outcome, Record, read_table};
+use bitsmith::report::{CHARTS, build, summary};
+use bitsmith::run::Run;
+use bitsmith::target::Evidence;
+use serde::Serialize;
+
+/// A copy of the sample run, which a test may spoil.
+struct Sample {
+    dir: tempfile::TempDir,
+    records: Vec<Record>,
+}
+
+impl Sample {
+    fn new() -> Self {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run");
+        let dir = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(&from).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+        }
+        let records = read_table(&from.join("records.csv")).unwrap();
+        Self { dir, records }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn without(self, files: &[&str]) -> Self {
+        files.iter().for_each(|f| fs::remove_file(self.path().join(f)).unwrap());
+        self
+    }
+
+    fn with_records(self, change: impl Fn(usize, &mut Record)) -> Self {
+        let mut records = self.records.clone();
+        records.iter_mut().enumerate().for_each(|(i, r)| change(i, r));
+        write(&self.path().join("records.csv"), &records);
+        Self { records, ..self }
+    }
+
+    fn keep(self, keep: impl Fn(&Record) -> bool) -> Self {
+        let records: Vec<Record> = self.records.iter().filter(|r| keep(r)).cloned().collect();
+        write(&self.path().join("records.csv"), &records);
+        Self { records, ..self }
+    }
+
+    /// The page, the terminal's text and the charts, after the checks that every report must pass.
+    fn report(&self) -> Report {
+        let page = build(self.path()).unwrap();
+        assert_eq!(page, self.path().join("report.html"));
+        let html = fs::read_to_string(&page).unwrap();
+        for outside in ["<script", "<link", "<img", "href=", "url(", "@import"] {
+            assert!(!html.contains(outside), "a page that stands alone has no {outside}");
+        }
+        let charts = charts(self.path());
+        for (name, svg) in &charts {
+            assert_well_formed(name, svg);
+            assert!(html.contains(svg.as_str()), "{name} is not in the page");
+        }
+        let text = summary(&Run::load(self.path()).unwrap());
+        let widest = text.lines().map(|l| l.chars().count()).max().unwrap_or(0);
+        assert!(widest <= 100, "{widest} columns:\n{text}");
+        Report { html, text, charts }
+    }
+}
+
+struct Report {
+    html: String,
+    text: String,
+    charts: BTreeMap<String, String>,
+}
+
+impl Report {
+    fn kinds(&self) -> Vec<&'static str> {
+        let drawn = |name: &str| self.charts.keys().any(|c| c.starts_with(name));
+        CHARTS.iter().map(|c| c.name).filter(|name| drawn(name)).collect()
+    }
+}
+
+fn write<T: Serialize>(path: &PathBuf, rows: &[T]) {
+    let mut writer = csv::Writer::from_path(path).unwrap();
+    rows.iter().for_each(|r| writer.serialize(r).unwrap());
+    writer.flush().unwrap();
+}
+
+fn charts(dir: &Path) -> BTreeMap<String, String> {
+    let Ok(entries) = fs::read_dir(dir.join("charts")) else { return BTreeMap::new() };
+    let read = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into(), fs::read_to_string(path).unwrap());
+    entries.map(|e| read(e.unwrap().path())).collect()
+}
+
+/// Every tag is closed, in order; no value holds a bare `<` or `&`, and no coordinate is no number.
+fn assert_well_formed(name: &str, svg: &str) {
+    assert!(svg.starts_with("<svg "), "{name}");
+    let mut open: Vec<&str> = Vec::new();
+    for part in svg.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or_else(|| panic!("{name}: `<{part}` has no end"));
+        assert_eq!(tag.matches('"').count() % 2, 0, "{name}: quotes in `{tag}`");
+        assert!(!tag.contains("NaN") && !tag.contains("inf"), "{name}: `{tag}`");
+        for entity in text.split('&').skip(1) {
+            assert!(entity.split_once(';').is_some_and(|(e, _)| e.len() < 6), "{name}: bare & in `{text}`");
+        }
+        match (tag.strip_prefix('/'), tag.ends_with('/')) {
+            (Some(closed), _) => assert_eq!(open.pop(), Some(closed), "{name}"),
+            (None, false) => open.push(tag.split(' ').next().unwrap()),
+            (None, true) => {}
+        }
+    }
+    assert!(open.is_empty(), "{name}: {open:?} left open");
+}
+
+/// A number followed by a unit of time or speed.
+fn time_in(text: &str) -> Option<&str> {
+    let units = [" ns", " µs", " ms", " s", " GMAC/s", " GB/s", " GHz"];
+    let after_digit = |i: usize| text[..i].ends_with(|c: char| c.is_ascii_digit());
+    let at = units.iter().flat_map(|u| text.match_indices(u)).find(|(i, unit)| {
+        let next = text[i + unit.len()..].chars().next();
+        after_digit(*i) && next.is_none_or(|c| !c.is_alphanumeric())
+    });
+    at.map(|(i, _)| text[..i].rsplit('\n').next().unwrap_or(""))
+}
+
+#[test]
+fn a_whole_run() {
+    let sample = Sample::new();
+    let report = sample.report();
+    assert_eq!(report.kinds(), CHARTS.iter().map(|c| c.name).collect::<Vec<_>>());
+    assert_eq!(report.charts.keys().filter(|c| c.starts_with("heatmap-")).count(), 12);
+    for r in &sample.records {
+        let (network, layer) = r.layer.split_once('/').unwrap();
+        assert!(report.html.contains(network) && report.html.contains(&format!(">{layer}<")), "{}", r.layer);
+        assert!(report.html.contains(&r.layer), "{}", r.layer);
+        assert!(report.text.contains(&r.layer), "{}", r.layer);
+    }
+    for text in ["x86-avx512vnni", "Sample CPU", "sample-cc 1.0", "2026-01-31", "bitsmith tune digits", "caches hot"] {
+        assert!(report.html.contains(text), "{text}");
+    }
+    for text in ["as fast as f32", "99.25 % (97.8 – 99.7)", "397 of 400", "228.0 GMAC/s", "WrongAnswer", "1 tie"] {
+        assert!(report.html.contains(text), "{text}");
+    }
+    for text in ["99.50 %", "failures: 2 BuildFailed, 2 WrongAnswer, 2 TimedOut", "digits: 4 layers", "×"] {
+        assert!(report.text.contains(text), "{text}\n{}", report.text);
+    }
+}
+
+#[test]
+fn twice_is_the_same_and_stale_charts_go() {
+    let sample = Sample::new();
+    let first = sample.report();
+    let folder = sample.path().join("charts");
+    fs::write(folder.join("pareto-gone.svg"), "<svg ></svg>").unwrap();
+    build(sample.path()).unwrap();
+    assert!(!folder.join("pareto-gone.svg").exists());
+    let second = sample.report();
+    assert_eq!((&first.html, &first.charts, &first.text), (&second.html, &second.charts, &second.text));
+    fs::write(folder.join("notes.svg"), "mine").unwrap();
+    fs::write(folder.join("paretology.svg"), "mine too").unwrap();
+    build(sample.path()).unwrap();
+    assert!(folder.join("notes.svg").exists() && folder.join("paretology.svg").exists());
+    let failures = sample.with_records(|_, r| (r.outcome, r.median_ns) = (Outcome::Crashed, None));
+    build(failures.path()).unwrap();
+    assert_eq!(charts(failures.path()).into_keys().collect::<Vec<_>>(), ["notes.svg", "paretology.svg"]);
+}
+
+#[test]
+fn what_others_wrote_is_escaped() {
+    let sample = Sample::new().with_records(|i, r| {
+        if !r.outcome.right() {
+            r.message = "<script>alert(\"&\")</script>\u{7}".into();
+        }
+        r.layer = r.layer.replace("digits/", "<script>/<img src=x> & '").replace("encoder", "a\u{1}b\"<");
+        r.schedule = if i == 0 { "<script>".into() } else { r.schedule.clone() };
+        r.candidate = format!("<script>.{}", r.candidate);
+        r.target = "<script>".into();
+    });
+    let report = sample.without(&["finals.csv"]).report();
+    assert!(report.html.contains("&lt;script&gt;alert("));
+    assert!(report.charts.keys().all(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))));
+}
+
+#[test]
+fn less_than_everything() {
+    let records_only = Sample::new().without(&["finals.csv", "accuracy.csv", "host.toml", "study.json"]).report();
+    assert_eq!(records_only.kinds(), ["pareto", "heatmap", "convergence"]);
+    assert!(records_only.html.contains("no host.toml") && records_only.html.contains("no final"));
+    assert!(records_only.text.contains("each counted once"));
+
+    let no_accuracy = Sample::new().without(&["accuracy.csv"]).report();
+    assert!(no_accuracy.kinds().contains(&"roofline") && !no_accuracy.html.contains(" dB<"));
+    assert!(no_accuracy.charts["pareto-digits.svg"].contains("All of digits"));
+
+    let one = Sample::new().without(&["finals.csv"]);
+    let candidate = one.records.iter().find(|r| r.outcome.right()).unwrap().candidate.clone();
+    let one = one.keep(|r| r.candidate == candidate && r.layer == "digits/conv1").report();
+    assert_eq!(one.kinds(), ["roofline"]);
+    assert!(one.text.contains("digits: 1 layer"), "{}", one.text);
+
+    let none = Sample::new().keep(|_| false).report();
+    assert!(none.charts.is_empty() && none.html.contains("Nothing was recorded."));
+    assert!(none.text.contains("nothing was recorded"));
+}
+
+#[test]
+fn only_failures() {
+    let sample = Sample::new().with_records(|_, r| {
+        (r.outcome, r.message) = (Outcome::WrongAnswer, "off by one".into());
+        (r.median_ns, r.gmacs, r.roof_share) = (None, None, None);
+    });
+    let report = sample.report();
+    assert!(report.charts.is_empty() && !sample.path().join("charts").exists());
+    assert!(report.html.contains("no candidate was right") && report.html.contains("off by one"));
+    assert!(report.text.contains("no candidate was right") && report.text.contains("WrongAnswer"), "{}", report.text);
+}
+
+#[test]
+fn emulated_runs_show_no_time() {
+    // even where, against the rules, the records hold some
+    let report = Sample::new().with_records(|_, r| r.evidence = Evidence::Emulated).report();
+    assert!(report.charts.is_empty());
+    assert_eq!(time_in(&report.html), None);
+    assert_eq!(time_in(&report.text), None);
+    assert!(!report.html.contains('±') && !report.html.contains("Speed-up"));
+    assert!(report.html.contains("emulated: checked only") && report.html.contains("w8a8 f32io right in 4 of 4"));
+    assert!(report.text.contains("emulated: checked only"), "{}", report.text);
+    assert!(time_in(&Sample::new().report().html).is_some());
+}
+
+#[test]
+fn conditions_are_kept_apart() {
+    let sample = Sample::new().with_records(|_, r| {
+        if r.layer.starts_with("encoder") {
+            r.regime = Regime::AllCold;
+        }
+    });
+    let report = sample.report();
+    assert!(report.charts.contains_key("roofline-x86-avx512vnni-hot-t1.svg"));
+    let cold = &report.charts["roofline-x86-avx512vnni-all-cold-t1.svg"];
+    assert!(cold.contains("all cold") && cold.contains("ffn.up") && !cold.contains("conv1"));
+    assert!(report.html.contains("caches hot") && report.html.contains("all cold"));
+}
+
+#[test]
+fn nonsense_is_not_drawn() {
+    let sample = Sample::new().with_records(|i, r| {
+        let odd = [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e300, 1e-300][i % 6];
+        (r.median_ns, r.gmacs, r.roof_share, r.at_s) = (Some(odd), Some(odd), Some(odd), odd);
+        (r.ci_low_ns, r.ci_high_ns) = (Some(odd), Some(-odd));
+        r.m = if i % 4 == 0 { 0 } else { r.m };
+    });
+    let mut accuracy: Vec<Accuracy> = read_table(&sample.path().join("accuracy.csv")).unwrap();
+    for a in &mut accuracy {
+        (a.sqnr_db, a.cosine, a.weight_bits) = (Some(f64::INFINITY), Some(f64::NAN), f64::NAN);
+        (a.top1, a.samples) = (Some(9), 0);
+    }
+    write(&sample.path().join("accuracy.csv"), &accuracy);
+    sample.without(&["finals.csv"]).report();
+}
+
+#[test]
+fn the_sample_is_of_the_present_format() {
+    let sample = Sample::new();
+    let finals: Vec<Final> = read_table(&sample.path().join("finals.csv")).unwrap();
+    let run = Run::load(sample.path()).unwrap();
+    assert!(!finals.is_empty() && run.winners.iter().all(|w| w.final_rounds == 10));
+    assert!(run.provenance.is_some_and(|p| p.roofs.is_some() && p.target_title.contains("test data")));
+}
