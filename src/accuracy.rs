@@ -4,8 +4,8 @@
 use anyhow::{Result, ensure};
 
 use crate::candidate::Contract;
-use crate::data::{LayerData, Trained};
-use crate::layer::{Layer, Network, Shape};
+use crate::data::{LayerData, MOST_WEIGHTS, Trained};
+use crate::layer::{Layer, Network, Op, Shape};
 use crate::op;
 use crate::record::Accuracy;
 use crate::scheme::grid::Grid;
@@ -38,7 +38,7 @@ pub fn metrics(truth: &[f64], got: &[f32]) -> Metrics {
         output += got * got;
         product += y * got;
         noise += error * error;
-        max = if error.is_nan() { error } else { max.max(error.abs()) }; // f64::max would lose it
+        max = max.max(error.abs()); // loses a NaN, which the sums keep
     }
     let finite = |v: f64| v.is_finite().then_some(v);
     let mse = finite(noise / truth.len() as f64);
@@ -54,15 +54,15 @@ pub fn metrics(truth: &[f64], got: &[f32]) -> Metrics {
 ///
 /// With two samples or more, the first half calibrates and the second is measured: by every scheme and contract alike, so
 /// that their figures compare. A single sample is both. Under the int8 contract the activations' grid is static, from
-/// the least to the greatest calibration value; under f32io it is each row's or image's own. A layer too large to
-/// measure in half a second is measured on fewer samples, then on its first output rows.
+/// the least to the greatest calibration value; under f32io it is each row's or image's own. Of a layer too large to
+/// measure in about a second fewer samples are taken, and the first rows and columns of the output.
 ///
 /// The f32 scheme's output is the truth rounded once to f32: a kernel that sums in f32 is at least as wrong.
 /// # Errors
 /// Data of another shape, or a contract that the scheme does not have.
 pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: Contract) -> Result<Accuracy> {
     check(scheme, contract)?;
-    let (shape, relu, bias) = (layer.shape, layer.relu, &data.bias);
+    let (shape, relu) = (layer.shape, layer.relu);
     let right = data.weights.len() == shape.weights_len()
         && data.bias.len() == shape.n()
         && !data.samples.is_empty()
@@ -73,14 +73,14 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: 
         1 => (&data.samples[..], &data.samples[..]),
         n => data.samples.split_at(n / 2),
     };
-    let (shape, count) = portion(shape, measured.len(), MOST_MACS);
-    let measured = &measured[..count];
+    let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
+    let (measured, floats, bias) = (&measured[..count], &data.weights[..shape.weights_len()], &data.bias[..shape.n()]);
 
-    let weights = scheme.quantize(&data.weights, shape.k());
+    let weights = scheme.quantize(floats, shape.k());
     let fixed = (contract == Contract::Int8).then(|| grid(calibration));
     let (mut truth, mut got) = (vec![], vec![]);
     for x in measured {
-        truth.extend(op::forward_f64(&shape, relu, x, &data.weights, bias));
+        truth.extend(op::forward_f64(&shape, relu, x, floats, bias));
         got.extend(op::forward(&shape, relu, x, &weights, bias, fixed));
     }
     let Metrics { sqnr_db, cosine, mse, max_error } = metrics(&truth, &got);
@@ -96,7 +96,7 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: 
         mse,
         max_error,
         top1: None,
-        weight_bits: bits(scheme, &weights, data.weights.len()) / data.weights.len() as f64,
+        weight_bits: bits(scheme, &weights, floats.len()) / floats.len() as f64,
     })
 }
 
@@ -142,12 +142,14 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &dyn Scheme, con
     })
 }
 
-/// The samples, and the first rows of their outputs, that `most` multiply-accumulates suffice for; at least one of each.
-/// The input stays whole, and so does an image's grid.
-fn portion(shape: Shape, samples: usize, most: u64) -> (Shape, usize) {
+/// What of a layer is measured: so many samples, and of their outputs the first columns and rows. The input stays whole,
+/// and so does an image's grid.
+fn portion(shape: Shape, samples: usize, most_macs: u64, most_weights: usize) -> (Shape, usize) {
+    let outputs = if shape.op == Op::Depthwise { shape.f } else { shape.f.min((most_weights / shape.k()).max(1)) };
+    let shape = Shape { f: outputs, ..shape };
     let line = shape.macs() / shape.oh as u64;
-    let rows = shape.oh.min((most / line).max(1) as usize);
-    (Shape { oh: rows, ..shape }, samples.min((most / shape.macs()).max(1) as usize))
+    let rows = shape.oh.min((most_macs / line).max(1) as usize);
+    (Shape { oh: rows, ..shape }, samples.min((most_macs / shape.macs()).max(1) as usize))
 }
 
 fn check(scheme: &dyn Scheme, contract: Contract) -> Result<()> {
@@ -174,7 +176,6 @@ fn bits(scheme: &dyn Scheme, weights: &Weights, count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::Op;
     use crate::scheme::f32::F32;
     use crate::scheme::w8a8::W8A8;
 
@@ -237,21 +238,25 @@ mod tests {
     #[test]
     fn large_layers_are_measured_in_part() {
         let gemm = Shape::gemm(128, 11008, 4096).unwrap();
-        assert_eq!(portion(gemm, 9, MOST_MACS), (Shape { oh: 11, ..gemm }, 1));
-        let conv = Shape::conv(Op::Conv2d, [6, 5, 3], 4, [3, 3], 1, [1; 4]).unwrap(); // 540 for each output row
-        assert_eq!(portion(conv, 9, 10 * conv.macs()), (conv, 9));
-        assert_eq!(portion(conv, 9, 3 * conv.macs()), (conv, 3));
-        assert_eq!(portion(conv, 9, 1100), (Shape { oh: 2, ..conv }, 1));
-        assert_eq!(portion(conv, 9, 1), (Shape { oh: 1, ..conv }, 1));
+        assert_eq!(portion(gemm, 9, MOST_MACS, MOST_WEIGHTS), (Shape { f: 4096, oh: 29, ..gemm }, 1));
+        let conv = Shape::conv(Op::Conv2d, [6, 5, 3], 4, [3, 3], 1, [1; 4]).unwrap(); // 135 for a row of one output
+        assert_eq!(portion(conv, 9, 10 * conv.macs(), 1000), (conv, 9));
+        assert_eq!(portion(conv, 9, 3 * conv.macs(), 1000), (conv, 3));
+        assert_eq!(portion(conv, 9, 1100, 1000), (Shape { oh: 2, ..conv }, 1));
+        assert_eq!(portion(conv, 9, 1, 1), (Shape { oh: 1, f: 1, ..conv }, 1));
+        let depthwise = Shape::conv(Op::Depthwise, [6, 5, 3], 3, [3, 3], 1, [1; 4]).unwrap();
+        assert_eq!(portion(depthwise, 1, 1, 1), (Shape { oh: 1, ..depthwise }, 1));
         let (_, data) = layer(conv);
         for scheme in [&F32 as &dyn Scheme, &W8A8] {
-            let weights = scheme.quantize(&data.weights, conv.k());
-            let run = |shape: &Shape| op::forward(shape, true, &data.samples[0], &weights, &data.bias, None);
-            assert_eq!(
-                run(&portion(conv, 1, 1100).0),
-                run(&conv)[..2 * 5 * 4],
-                "the first rows are those of the whole"
-            );
+            let run = |shape: &Shape| {
+                let (weights, bias) = (&data.weights[..shape.weights_len()], &data.bias[..shape.n()]);
+                op::forward(shape, true, &data.samples[0], &scheme.quantize(weights, shape.k()), bias, None)
+            };
+            let part = run(&portion(conv, 1, 300, 60).0);
+            let whole = run(&conv);
+            let first: Vec<f32> = whole[..10 * 4].chunks_exact(4).flat_map(|row| row[..2].to_vec()).collect();
+            assert_eq!(part, first[..part.len()], "the first rows and columns are those of the whole");
+            assert_eq!(part.len(), 5 * 2);
         }
     }
 

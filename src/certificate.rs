@@ -86,14 +86,15 @@ fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
     };
     let record = (*record).clone();
     let timed = record.evidence == Evidence::Measured;
-    let median_ns = verdict.as_ref().map(|v| v.median_ns).or(record.median_ns);
-    let ci_ns = verdict.as_ref().map(|v| v.ci_ns).or(record.ci_low_ns.zip(record.ci_high_ns));
+    // a time that did not come from the device itself is no time
+    let median_ns = verdict.as_ref().map(|v| v.median_ns).or(record.median_ns).filter(|_| timed);
+    let ci_ns = verdict.as_ref().map(|v| v.ci_ns).or(record.ci_low_ns.zip(record.ci_high_ns)).filter(|_| timed);
     let macs = record.m as f64 * record.n as f64 * record.k as f64;
     let roof_ns = record.roof_share.zip(record.median_ns).map(|(share, ns)| share * ns);
     Some(Winner {
         gmacs: median_ns.map(|ns| macs / ns),
         roof_share: roof_ns.zip(median_ns).map(|(roof, ns)| roof / ns),
-        median_ns: median_ns.filter(|_| timed),
+        median_ns,
         ci_ns,
         p_best: verdict.as_ref().map(|v| v.p_best),
         ties: verdict.as_ref().map_or(vec![], |v| v.ties.clone()),

@@ -12,6 +12,9 @@ use crate::tensor::Tensor;
 /// No layer keeps more samples than these; a quantization error is known well before.
 pub const MOST_SAMPLES: usize = 200;
 
+/// Of a layer with more weights than these only the first outputs are looked at, and synthetic weights repeat.
+pub const MOST_WEIGHTS: usize = 1 << 24;
+
 /// Weights and activations of one layer, all finite.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerData {
@@ -80,9 +83,13 @@ fn synthetic_weights(shape: &Shape, rng: &mut Rng) -> Vec<f32> {
     let (n, k) = (shape.n(), shape.k());
     let spread = (2.0 / k as f64).sqrt();
     let mut weights = Vec::with_capacity(n * k);
-    for _ in 0..n {
+    let own = n.min((MOST_WEIGHTS / k).max(1)); // outputs
+    for _ in 0..own {
         let scale = spread * (0.5 * normal_pair(rng).0).exp();
         weights.extend(normals(rng).take(k).map(|z| (scale * z) as f32));
+    }
+    while weights.len() < n * k {
+        weights.extend_from_within(..(n * k - weights.len()).min(own * k));
     }
     weights
 }
@@ -148,7 +155,7 @@ pub struct Trained {
 impl Trained {
     /// None where the network comes without trained weights.
     /// # Errors
-    /// A file that cannot be read, a tensor that is missing or of another shape, layers that don't follow one another.
+    /// A tensor that is missing or of another shape, layers that don't follow one another: one line that names the file.
     pub fn load(network: &Network) -> Result<Option<Self>> {
         let Some(data) = &network.data else { return Ok(None) };
         for pair in network.layers.windows(2) {
@@ -159,7 +166,7 @@ impl Trained {
         }
         let repeated = network.layers.iter().find(|l| l.count != 1);
         ensure!(repeated.is_none(), "{}: a layer of a network with trained weights occurs once", network.name);
-        let layers = network.layers.iter().map(|layer| parameters(network, layer, &data.weights));
+        let layers = network.layers.iter().map(|layer| parameters(layer, &data.weights));
         let layers = layers.collect::<Result<_>>()?;
         let (calibration, test) = (split(network, data, "calibration")?, split(network, data, "test")?);
         Ok(Some(Self { layers, calibration, test }))
@@ -184,10 +191,10 @@ impl Trained {
     }
 }
 
-fn parameters(network: &Network, layer: &Layer, file: &str) -> Result<Parameters> {
+fn parameters(layer: &Layer, file: &str) -> Result<Parameters> {
     let read = |what: &str, dims: &[usize]| {
         let name = format!("{}.{what}", layer.name);
-        tensor(network, file, &name)?.expect("it", dims).with_context(|| format!("{file}#{name}"))
+        tensor(file, &name)?.expect("it", dims).with_context(|| format!("{file}#{name}"))
     };
     let (weights, bias) = (read("weight", &layer.shape.weights_shape())?, read("bias", &[layer.shape.n()])?);
     Ok(Parameters { weights: weights.data, bias: bias.data })
@@ -195,7 +202,7 @@ fn parameters(network: &Network, layer: &Layer, file: &str) -> Result<Parameters
 
 fn split(network: &Network, data: &NetworkData, name: &str) -> Result<Labelled> {
     let file = &data.samples;
-    let (x, y) = (tensor(network, file, &format!("{name}.x"))?, tensor(network, file, &format!("{name}.y"))?);
+    let (x, y) = (tensor(file, &format!("{name}.x"))?, tensor(file, &format!("{name}.y"))?);
     let (first, last) = (network.layers[0].shape, network.layers[network.layers.len() - 1].shape);
     let dims = [&[y.data.len()], &first.lhs_shape()[..]].concat();
     let x = x.expect("it", &dims).with_context(|| format!("{file}#{name}.x"))?;
@@ -208,13 +215,10 @@ fn split(network: &Network, data: &NetworkData, name: &str) -> Result<Labelled> 
     Ok(Labelled { x: x.collect(), y })
 }
 
-/// A named tensor of a network's file.
-fn tensor(network: &Network, file: &str, name: &str) -> Result<Tensor> {
-    let folder = &network.layers[0].folder;
-    match built_in_file(file).filter(|_| folder.as_os_str().is_empty()) {
-        Some(bytes) => Tensor::from_safetensors(bytes, name).with_context(|| file.to_string()),
-        None => Tensor::read(&format!("{file}#{name}"), folder),
-    }
+/// A named tensor of a built-in network's file.
+fn tensor(file: &str, name: &str) -> Result<Tensor> {
+    let bytes = built_in_file(file).with_context(|| format!("{file} belongs to no built-in network"))?;
+    Tensor::from_safetensors(bytes, name).with_context(|| file.to_string())
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ pub struct Layer {
     pub weights: Option<String>,
     pub bias: Option<String>,
     pub activations: Option<String>,
-    /// Folder the specs are relative to; empty for a built-in network.
+    /// Folder the specs are relative to.
     pub folder: PathBuf,
 }
 
@@ -272,7 +272,7 @@ impl Network {
     /// A user's file of layers.
     pub fn read(path: &Path) -> Result<Self> {
         let text = input::read_text(path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let file = path.display().to_string();
         let mut network = Self::parse(&file, &text, &folder)?;
         if network.data.is_some() {

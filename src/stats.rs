@@ -46,7 +46,10 @@ pub fn lower_bound(log_ratios: &[f64], alpha: f64) -> f64 {
 pub fn best_probability(series: &[Vec<f64>], seed: u64) -> Vec<f64> {
     const DRAWS: usize = 1000;
     let mut rng = fastrand::Rng::with_seed(seed);
-    let rounds = series.first().map_or(0, Vec::len);
+    let rounds = series.iter().map(Vec::len).min().unwrap_or(0);
+    if rounds == 0 {
+        return vec![0.0; series.len()];
+    }
     let mut wins = vec![0usize; series.len()];
     for _ in 0..DRAWS {
         let picks: Vec<usize> = (0..rounds).map(|_| rng.usize(0..rounds)).collect();

@@ -164,6 +164,7 @@ impl Tables {
 
 /// Candidates asked for at once: enough to share a compilation, few enough to learn from.
 const BATCH: usize = 24;
+const LEAST_BATCH: usize = 6;
 /// Finalists, and how far behind the best one may be to be one.
 const FINALISTS: usize = 6;
 const FINAL_MARGIN: f64 = 1.04;
@@ -183,6 +184,8 @@ pub struct Study<'a> {
     pub stop: &'a AtomicBool,
     /// When the run began, had it never been interrupted.
     started: Instant,
+    /// Seconds that a candidate of the last batch took, all told.
+    pace: f64,
     old: HashMap<Group, Vec<Record>>,
 }
 
@@ -195,7 +198,7 @@ impl<'a> Study<'a> {
         for record in old {
             groups.entry(group_of(&record)).or_default().push(record);
         }
-        Self { plan, device, tables, stop, started, old: groups }
+        Self { plan, device, tables, stop, started, pace: 0.0, old: groups }
     }
 
     /// Runs every job that an earlier part of the run has not finished; stops early, with everything so far recorded,
@@ -303,16 +306,17 @@ impl<'a> Study<'a> {
         let mut all: Vec<Record> = Vec::new();
         loop {
             let room = match budget {
-                Budget::Seconds(s) if begun.elapsed().as_secs_f64() < s * (1.0 - FINAL_SHARE) || all.is_empty() => BATCH,
+                Budget::Seconds(s) => self.room(s * (1.0 - FINAL_SHARE) - begun.elapsed().as_secs_f64(), all.is_empty()),
                 Budget::Trials(n) => n.saturating_sub(all.len()).min(BATCH),
-                Budget::Seconds(_) => 0,
             };
             let points = if room == 0 || self.stop.load(Ordering::Relaxed) { vec![] } else { strategy.ask(room) };
             if points.is_empty() {
                 return Ok(all);
             }
             let schedules: Vec<Schedule> = points.iter().map(|p| space.points[*p].clone()).collect();
+            let asked = Instant::now();
             let records = device.evaluate(&schedules)?;
+            self.pace = asked.elapsed().as_secs_f64() / records.len().max(1) as f64;
             for record in records.iter().filter(|r| !recorded.contains(&r.schedule)) {
                 self.tables.records.append(record)?;
             }
@@ -321,6 +325,12 @@ impl<'a> Study<'a> {
             all.extend(records);
             progress.batch(all.len(), best(&all));
         }
+    }
+
+    /// Candidates that a batch may have so as to end in time; the first batch of a job always has some.
+    fn room(&self, seconds: f64, first: bool) -> usize {
+        let fits = if self.pace > 0.0 { (seconds.max(0.0) / self.pace) as usize } else { BATCH };
+        if first { fits.clamp(LEAST_BATCH, BATCH) } else { fits.min(BATCH) }
     }
 
     /// A balanced comparison of the best, in rounds; what decides.

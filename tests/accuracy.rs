@@ -227,35 +227,25 @@ fn bad_tensors_are_one_line_that_names_the_file() {
 }
 
 #[test]
-fn a_users_network_with_trained_weights_scores_and_its_mistakes_are_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let source = Path::new("src/networks/digits");
-    for file in ["digits.toml", "digits.safetensors", "digits-data.safetensors"] {
-        fs::copy(source.join(file), dir.path().join(file)).unwrap();
-    }
-    let text = fs::read_to_string(dir.path().join("digits.toml")).unwrap();
-    let load = |text: &str| {
-        let path = dir.path().join("own.toml");
-        fs::write(&path, text).unwrap();
-        let network = Network::read(&path).unwrap();
-        Trained::load(&network).map(|t| (network, t.unwrap()))
+fn a_network_that_its_files_do_not_fit_is_refused_in_one_line() {
+    let text = include_str!("../src/networks/digits/digits.toml");
+    let say = |from: &str, to: &str| {
+        let network = Network::parse("digits.toml", &text.replacen(from, to, 1), Path::new("")).unwrap();
+        format!("{:#}", Trained::load(&network).unwrap_err())
     };
-    let (network, trained) = load(&text).unwrap();
-    assert_eq!(of_network(&network, &trained, &F32, Contract::F32io).unwrap().top1, Some(398));
-
-    // its own files are read, even where a built-in one has the same name
-    fs::write(dir.path().join("digits.safetensors"), "").unwrap();
-    let say = |text: &str| format!("{:#}", load(text).unwrap_err());
-    let own = dir.path().join("digits.safetensors").display().to_string();
-    assert!(say(&text).starts_with(&own), "{}", say(&text));
-    fs::copy(source.join("digits.safetensors"), dir.path().join("digits.safetensors")).unwrap();
+    let gives = "digits: `pw2` gives 1024 numbers and `fc` takes 1000; they cannot be run";
+    assert_eq!(say("k = 1024", "k = 1000"), gives);
     assert_eq!(
-        say(&text.replacen("k = 1024", "k = 1000", 1)),
-        "digits: `pw2` gives 1024 numbers and `fc` takes 1000; they cannot be run"
+        say("n = 10\n", "n = 11\n"),
+        "digits.safetensors#fc.weight: it has shape [10, 1024], the layer needs [11, 1024]"
     );
-    assert!(say(&text.replacen("name = \"pw2\"", "name = \"pw9\"", 1)).contains("has no tensor `pw9.weight`"));
-    let wrong = say(&text.replacen("weights = \"digits.safetensors\"", "weights = \"digits-data.safetensors\"", 1));
-    assert!(wrong.contains("has no tensor `conv1.weight`"), "{wrong}");
+    assert!(say("n = 10\n", "n = 10\ncount = 2\n").contains("occurs once"));
+    assert!(
+        say("name = \"pw2\"", "name = \"pw9\"").starts_with("digits.safetensors: has no tensor `pw9.weight`; it has ")
+    );
+    assert_eq!(say("\"digits-data.", "\"gone."), "gone.safetensors belongs to no built-in network");
+    let few = say("\"digits.safetensors\"", "\"digits-data.safetensors\"");
+    assert!(few.starts_with("digits-data.safetensors: has no tensor `conv1.weight`"), "{few}");
 }
 
 // ---- the law against loops written a second time -----------------------------------

@@ -269,5 +269,6 @@ fn the_sample_is_of_the_present_format() {
     let finals: Vec<Final> = read_table(&sample.path().join("finals.csv")).unwrap();
     let run = Run::load(sample.path()).unwrap();
     assert!(!finals.is_empty() && run.winners.iter().all(|w| w.final_rounds == 10));
+    assert!(summary(&run).contains("each as often as it occurs"), "study.json is not understood");
     assert!(run.provenance.is_some_and(|p| p.roofs.is_some() && p.target_title.contains("test data")));
 }

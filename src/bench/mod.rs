@@ -78,7 +78,7 @@ impl Device {
 }
 
 /// Racing of one batch, and of the final.
-pub const BATCH: Rules = Rules { sample_ns: 200_000.0, rounds: 12, least: 3, alpha: 0.05, hopeless: 2.5 };
+pub const BATCH: Rules = Rules { sample_ns: 200_000.0, rounds: 8, least: 3, alpha: 0.05, hopeless: 2.5 };
 /// Bytes that cold buffers rotate through, in last-level caches.
 const COLD_POOL: u64 = 3;
 

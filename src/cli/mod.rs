@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod emit;
 mod layers;
 mod progress;
 mod report;
@@ -14,6 +15,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::study::Plan;
 
 /// Finds, proves and reports the best quantized kernel for every layer on this device.
 #[derive(Parser)]
@@ -41,6 +44,8 @@ enum Verb {
     Layers(layers::Args),
     /// Rebuild the tables and charts of a run from its records alone
     Report(report::Args),
+    /// Print the C of a run's winners, or of any of its candidates
+    Emit(emit::Args),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bitsmith completions bash > ~/.local/share/bash-completion/completions/bitsmith")]
     Completions {
@@ -74,6 +79,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Emit(args) => emit::run(&args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bitsmith", &mut script);
@@ -90,6 +96,13 @@ fn one_line(text: &str) -> String {
 /// `bitsmith layers | head` is no mistake.
 fn is_closed_pipe(e: &anyhow::Error) -> bool {
     e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// What a run was asked to do.
+fn read_plan(dir: &Path) -> Result<Plan> {
+    let path = dir.join("study.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{} holds no run: no study.json", dir.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
 }
 
 /// One run at a time measures on this machine; says so when it has to wait.

@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::progress::Bar;
-use super::{lock_device, print, report};
+use super::{lock_device, print, read_plan, report};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::candidate::{Contract, Regime};
@@ -213,9 +213,7 @@ fn new_folder(args: &Args, target: &str) -> Result<PathBuf> {
 }
 
 fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
-    let path = dir.join("study.json");
-    let text = fs::read_to_string(&path).with_context(|| format!("{} holds no run to resume: no study.json", dir.display()))?;
-    let mut plan: Plan = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    let mut plan = read_plan(dir)?;
     if let Some(budget) = args.budget {
         plan.budget = budget;
     }

@@ -184,19 +184,3 @@ pub fn line(area: &Area, points: Vec<Point>, style: ShapeStyle) -> Result<()> {
     area.draw(&PathElement::new(points, style))?;
     Ok(())
 }
-
-/// Dashes of 5 on 4 pixels along a straight line.
-pub fn dashed(area: &Area, from: Point, to: Point, style: ShapeStyle) -> Result<()> {
-    let (dx, dy) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
-    let length = dx.hypot(dy);
-    let at = |d: f64| {
-        let t = (d / length).min(1.0);
-        (from.0 + (dx * t).round() as i32, from.1 + (dy * t).round() as i32)
-    };
-    let mut d = 0.0;
-    while d < length {
-        line(area, vec![at(d), at(d + 5.0)], style)?;
-        d += 9.0;
-    }
-    Ok(())
-}

@@ -114,7 +114,7 @@ impl Chart {
                 let here = plot.at(x(step), step.2);
                 // candidates of one batch come at one time: what counts is the best of them
                 match path.last_mut() {
-                    Some(last) if last.0 == here.0 => *last = here,
+                    Some(last) if here.0 - last.0 <= 2 => last.1 = here.1,
                     Some(last) => {
                         let corner = (here.0, last.1);
                         path.extend([corner, here]);
@@ -122,8 +122,11 @@ impl Chart {
                     None => path.push(here),
                 }
             }
-            let style = LINES.get(i).map_or(LINE.mix(0.6).stroke_width(1), |c| c.stroke_width(2));
-            line(area, path, style)?;
+            let (color, width) = LINES.get(i).map_or((LINE.mix(0.6), 1), |c| (c.to_rgba(), 2));
+            if let Some(end) = path.last() {
+                area.draw(&Circle::new(*end, 1 + width as i32, color.filled()))?;
+            }
+            line(area, path, color.stroke_width(width))?;
         }
         Ok(())
     }

@@ -10,16 +10,15 @@ pub fn known<T>(value: Option<T>, write: impl Fn(T) -> String) -> String {
 }
 
 /// So many significant digits, without an exponent.
-pub fn significant(x: f64, digits: i32) -> String {
+pub fn significant(x: f64, digits: usize) -> String {
     if !x.is_finite() {
         return UNKNOWN.into();
     }
-    let size = if x == 0.0 { 0 } else { x.abs().log10().floor() as i32 };
-    let decimals = (digits - 1 - size).clamp(0, 9) as usize;
-    let text = format!("{x:.decimals$}");
-    // 9.996 is 10.0, not 10.00
-    let carried = text.bytes().filter(u8::is_ascii_digit).count() > digits as usize && decimals > 0 && x.abs() >= 1.0;
-    if carried { format!("{x:.*}", decimals - 1) } else { text }
+    // the exponent after rounding: 9.996 is 10.0 with three digits
+    let rounded = format!("{x:.*e}", digits.saturating_sub(1));
+    let exponent = rounded.split_once('e').and_then(|(_, e)| e.parse::<i32>().ok()).unwrap_or(0);
+    let decimals = (digits as i32 - 1 - exponent).clamp(0, 9) as usize;
+    format!("{x:.decimals$}")
 }
 
 /// The unit in which a time reads best: its name and its length in nanoseconds.
@@ -60,7 +59,7 @@ pub fn times(ratio: f64) -> String {
 
 /// A probability that never claims to be certain.
 pub fn probability(p: f64) -> String {
-    if p > 0.995 { "> 99 %".into() } else { percent(p, 0) }
+    if p > 0.99 { "> 99 %".into() } else { percent(p, 0) }
 }
 
 pub fn decibels(db: f64) -> String {

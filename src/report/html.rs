@@ -83,7 +83,7 @@ impl<'a> Page<'a> {
             regimes: regimes(&contexts),
             cards: cards(&totals, many),
             sure: sure(&rows),
-            blocks: blocks(rows),
+            blocks: blocks(rows, many),
             networks: totals.iter().flat_map(|t| t.sums.iter().map(move |s| network_row(t, s))).collect(),
             failures: failures(run),
             tried: run.records.len(),
@@ -181,12 +181,13 @@ struct Block {
     rows: Vec<Row>,
 }
 
-fn blocks(rows: Vec<Row>) -> Vec<Block> {
+fn blocks(rows: Vec<Row>, many: bool) -> Vec<Block> {
     let mut all: Vec<Block> = Vec::new();
     for row in rows {
-        match all.iter_mut().find(|b| (&b.network, &b.context) == (&row.network, &row.context)) {
+        let context = if many { row.context.title() } else { String::new() };
+        match all.iter_mut().find(|b| b.network == row.network && b.context == context) {
             Some(block) => block.rows.push(row),
-            None => all.push(Block { network: row.network.clone(), context: row.context.clone(), rows: vec![row] }),
+            None => all.push(Block { network: row.network.clone(), context, rows: vec![row] }),
         }
     }
     all
@@ -202,6 +203,8 @@ struct NetworkRow {
     layers: String,
     basis: String,
     speed_up: String,
+    /// Does it leave out the quantization that f32 has no need of?
+    product: bool,
     best: bool,
     top1: String,
     samples: String,
@@ -225,6 +228,7 @@ fn network_row(total: &Total, sum: &Sum) -> NetworkRow {
         time: known(sum.ns, format::time),
         layers: format!("{} of {}", if sum.ns.is_some() { sum.timed } else { sum.right }, total.layers),
         basis: total.basis(),
+        product: total.is_product(sum),
         best: sum.speed_up.is_some_and(|x| x > 1.0 && x >= fastest),
         speed_up: speed_up.unwrap_or(format::UNKNOWN.into()),
         top1: known(sum.top1, |(hits, of)| format::top1(hits, of)),

@@ -43,6 +43,11 @@ impl Total {
         self.sums.iter().find(|s| s.series.is_f32())
     }
 
+    /// Is it compared with f32 although it leaves out what f32 has no need of, the quantization?
+    pub fn is_product(&self, sum: &Sum) -> bool {
+        sum.speed_up.is_some() && self.f32().is_some_and(|f| f.series.contract != sum.series.contract)
+    }
+
     /// How the layers were added up.
     pub fn basis(&self) -> String {
         let how = if self.counted { "each as often as it occurs" } else { "each counted once" };
@@ -66,8 +71,7 @@ impl Total {
 
     /// What takes and gives the same as f32 comes before what is faster.
     fn rank(&self, sum: &Sum) -> f64 {
-        let like = self.f32().is_some_and(|f| f.series.contract == sum.series.contract);
-        sum.speed_up.unwrap_or(0.0) + if like { 1e9 } else { 0.0 }
+        sum.speed_up.unwrap_or(0.0) + if self.is_product(sum) { 0.0 } else { 1e9 }
     }
 
     fn against_f32(&self, best: &Sum, f32: &Sum) -> String {
@@ -81,7 +85,7 @@ impl Total {
             (Some(Some(ns)), Some(Some(base))) => format!(" ({} → {})", format::time(base), format::time(ns)),
             _ => format!(" on the {} that both have", format::count(best.common, "layer")),
         };
-        let product = if best.series.contract == f32.series.contract { "" } else { ", quantization not included" };
+        let product = if self.is_product(best) { ", quantization not included" } else { "" };
         format!("{} is {verdict}{from_to}{product}.{}", best.series.title(), accuracy_change(best, f32))
     }
 

@@ -201,7 +201,7 @@ impl Chart<'_> {
         if let Some((hits, of)) = sum.top1 {
             parts.push(format!("top-1 {}", format::top1(hits, of)));
         }
-        if self.total.f32().is_some_and(|f| f.series.contract != sum.series.contract) {
+        if self.total.is_product(sum) {
             parts.push("product alone".into());
         }
         parts.join(" · ")

@@ -219,7 +219,7 @@ impl Labels {
         let inside = own.0 >= l && own.1 >= t && own.2 <= r && own.3 <= b;
         let free = self.is_free(own);
         if inside && free {
-            self.taken.push(own);
+            self.taken.push((own.0 - 4, own.1, own.2 + 4, own.3)); // a gap between words
             style.draw(area, text, (x, y))?;
         }
         Ok(inside && free)

@@ -4,7 +4,7 @@ use anyhow::Result;
 use plotters::prelude::*;
 
 use super::Drawing;
-use super::canvas::{ACCENT, Area, INK, LABEL, LINE, Mark, NOTE, SOFT, WIDTH, dashed, legend, line, svg};
+use super::canvas::{ACCENT, Area, INK, LABEL, LINE, Mark, NOTE, SOFT, WIDTH, legend, line, svg};
 use super::format;
 use super::plot::{Axis, FEW, Labels, Plot, extent, plain};
 use super::view::{Context, Planned, Series, contexts, gmacs_of, label, positive, series, time_of};
@@ -77,7 +77,7 @@ const HEIGHT: i32 = 520;
 impl Chart<'_> {
     fn svg(&self) -> Result<String> {
         let mut lines = vec![self.context.title()];
-        lines.push("A point under a slope is bound by reading from that level, one under a ceiling by multiplying. Roofs were measured on this device.".into());
+        lines.push("Slopes: the most that reading operands once from each level allows. Ceilings: the most that multiplying allows. Both measured.".into());
         if self.estimated {
             lines.push("Convolutions: windows counted in full, so their true intensity is higher.".into());
         }
@@ -158,7 +158,7 @@ impl Chart<'_> {
                 continue;
             }
             let (from, to) = (plot.at(start, start * speed), plot.at(end, end * speed));
-            dashed(area, from, to, SOFT.stroke_width(1))?;
+            line(area, vec![from, to], SOFT.mix(0.7).stroke_width(1))?;
             let text = format!("{name} {} GB/s", format::significant(speed, 3));
             for up in [12, 27, 42, 57] {
                 if labels.try_at(area, &text, NOTE.centred(), (to.0, to.1 - up))? {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::format::{self, known};
-use super::view::{contexts, gmacs_of, positive, split, time_of};
+use super::view::{Context, contexts, gmacs_of, positive, split, time_of};
 use crate::certificate::{Group, Winner, group_of};
 use crate::record::Record;
 use crate::run::Run;
@@ -18,8 +18,8 @@ pub struct Row {
     pub scheme: String,
     pub contract: String,
     pub series: String,
-    /// Empty where the run has only one.
-    pub context: String,
+    #[serde(skip)]
+    pub context: Context,
     pub shape: String,
     pub candidate: String,
     pub right: bool,
@@ -64,8 +64,7 @@ pub fn rows(run: &Run) -> Vec<Row> {
 
 fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
     let first = winner.map(|w| &w.record).or(records.first().copied())?;
-    let contexts = contexts(run);
-    let context = contexts.iter().find(|c| c.0.holds(first)).filter(|_| contexts.len() > 1);
+    let (context, _) = contexts(run).into_iter().find(|c| c.0.holds(first))?;
     let (network, layer) = split(&first.layer);
     let ns = winner.and_then(time_of);
     let ci = winner.and_then(|w| w.ci_ns).filter(|(low, high)| ns.is_some() && low.is_finite() && high.is_finite());
@@ -80,7 +79,7 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
         scheme: first.scheme.clone(),
         contract: first.contract.name().into(),
         series: format::series(&first.scheme, first.contract),
-        context: context.map_or(String::new(), |c| c.0.title()),
+        context,
         shape: format::shape(first.m, first.n, first.k),
         candidate: winner.map_or(String::new(), |w| w.record.candidate.clone()),
         right: winner.is_some(),

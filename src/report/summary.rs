@@ -12,29 +12,31 @@ use crate::target::Evidence;
 const WIDTH: usize = 100;
 const MOST: usize = 30;
 
-/// The winners, the networks and the failures of a run, as plain text.
+/// The winners, the networks and the failures of a run, as plain text; what was taken under different conditions, apart.
 pub fn summary(run: &Run) -> String {
+    let (mut rows, totals) = (rows(run), totals(run));
     let mut out = String::new();
     for (context, _) in contexts(run) {
         out += &format!("{}\n", format::shorten(&context.title(), WIDTH));
-    }
-    let rows = rows(run);
-    out += &table(&rows);
-    let totals = totals(run);
-    if !totals.is_empty() {
+        let (own, others) = rows.into_iter().partition(|r| r.context == context);
+        rows = others;
+        out += &table(&own);
+        out.push('\n');
+        totals.iter().filter(|t| t.context == context).for_each(|t| out += &network(t));
         out.push('\n');
     }
-    let many = contexts(run).len() > 1;
-    totals.iter().for_each(|t| out += &network(t, many));
+    if out.is_empty() {
+        return "nothing was recorded\n".into();
+    }
     out += &failures(run);
-    out
+    format!("{}\n", out.trim_end())
 }
 
 /// Alignment of each column: true is to the right.
 type Columns = Vec<(&'static str, bool)>;
 
 fn table(rows: &[Row]) -> String {
-    let Some(first) = rows.first() else { return "nothing was recorded\n".into() };
+    let Some(first) = rows.first() else { return String::new() };
     let timed = rows.iter().any(|r| r.ns.is_some());
     let one_network = rows.iter().all(|r| r.network == first.network);
     let shown = slowest(rows);
@@ -107,15 +109,18 @@ fn aligned(columns: &Columns, lines: Vec<Vec<String>>) -> String {
     out
 }
 
-fn network(total: &Total, many: bool) -> String {
-    let context = if many { format!(" ({})", total.context.title()) } else { String::new() };
+fn network(total: &Total) -> String {
+    let head = |text: String| format!("{}\n", format::shorten(&format!("{}: {text}", total.network), WIDTH));
     if total.context.evidence == Evidence::Emulated || total.sums.iter().all(|s| s.ns.is_none()) {
-        return format!("{}\n", format::shorten(&format!("{}{context}: {}", total.network, total.message()), WIDTH));
+        return head(total.message());
     }
-    let mut out = format!("{}\n", format::shorten(&format!("{}{context}: {}", total.network, total.basis()), WIDTH));
+    let mut out = head(total.basis());
     let lines = total.sums.iter().map(|s| network_cells(total, s)).collect();
     let columns = vec![("  format", false), ("time", true), ("speed-up", true), ("top-1", true), ("least SQNR", true)];
     out += &aligned(&columns, lines);
+    if total.sums.iter().any(|s| total.is_product(s)) {
+        out += "  int8: the product alone, without the quantization that f32io includes\n";
+    }
     out
 }
 
@@ -138,6 +143,5 @@ fn failures(run: &Run) -> String {
     if each.is_empty() {
         return String::new();
     }
-    let text = format!("\nfailures: {} of {} tried", each.join(", "), run.records.len());
-    format!("{text}\n")
+    format!("failures: {} of {} tried\n", each.join(", "), run.records.len())
 }
