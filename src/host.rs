@@ -54,7 +54,13 @@ impl Host {
         let or_unknown = |s: String| if s.is_empty() { "unknown".to_string() } else { s };
         Self {
             name: or_unknown(text("/proc/sys/kernel/hostname")),
-            cpu: or_unknown(format!("{} ({}.{}.{})", cpuinfo("model name"), cpuinfo("cpu family"), cpuinfo("model"), cpuinfo("stepping"))),
+            cpu: or_unknown(format!(
+                "{} ({}.{}.{})",
+                cpuinfo("model name"),
+                cpuinfo("cpu family"),
+                cpuinfo("model"),
+                cpuinfo("stepping")
+            )),
             microcode: cpuinfo("microcode"),
             governor: text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             kernel: text("/proc/sys/kernel/osrelease"),

@@ -276,7 +276,13 @@ impl Network {
         let file = path.display().to_string();
         let mut network = Self::parse(&file, &text, &folder)?;
         if network.data.is_some() {
-            return Err(input::bad_field(&file, &text, 0, "weights", "is for built-in networks; name each layer's tensors"));
+            return Err(input::bad_field(
+                &file,
+                &text,
+                0,
+                "weights",
+                "is for built-in networks; name each layer's tensors",
+            ));
         }
         if network.name.is_empty() {
             network.name = path.file_stem().map_or("user".into(), |s| s.to_string_lossy().into_owned());
@@ -398,7 +404,10 @@ impl LayerWire {
     }
 
     fn layer(&self, network: &str, folder: &Path) -> Result<Layer> {
-        ensure!(!self.name.is_empty() && !self.name.contains([',', '"', '\n']), "name must not be empty or hold , or \"");
+        ensure!(
+            !self.name.is_empty() && !self.name.contains([',', '"', '\n']),
+            "name must not be empty or hold , or \""
+        );
         ensure!(self.count > 0, "count is 0; it must be at least 1");
         Ok(Layer {
             network: network.into(),
@@ -415,7 +424,8 @@ impl LayerWire {
 
     fn shape(&self) -> Result<Shape> {
         self.refuse_others()?;
-        let need = |name: &str, v: Option<usize>| v.ok_or_else(|| anyhow!("{name} is missing; {} needs it", self.op.name()));
+        let need =
+            |name: &str, v: Option<usize>| v.ok_or_else(|| anyhow!("{name} is missing; {} needs it", self.op.name()));
         match self.op {
             Op::Gemm => Shape::gemm(need("m", self.m)?, need("n", self.n)?, need("k", self.k)?),
             Op::Gemv => {
@@ -425,7 +435,10 @@ impl LayerWire {
             Op::Conv2d | Op::Depthwise => {
                 let input = [need("h", self.h)?, need("w", self.w)?, need("c", self.c)?];
                 let f = if self.op == Op::Depthwise { input[2] } else { need("f", self.f)? };
-                ensure!(self.op == Op::Conv2d || self.f.is_none_or(|f| f == input[2]), "f is not c; depthwise keeps its channels");
+                ensure!(
+                    self.op == Op::Conv2d || self.f.is_none_or(|f| f == input[2]),
+                    "f is not c; depthwise keeps its channels"
+                );
                 let pad = match self.pad {
                     None => [0; 4],
                     Some(Pad::All(p)) => [p; 4],
@@ -451,7 +464,8 @@ mod tests {
             assert!(Shape::parse_gemm(bad).is_err(), "{bad}");
         }
         assert!(Shape::parse_conv("8x8x4x4x9x9").is_err());
-        let text = "[[layer]]\nname=\"a\"\nop=\"gemm\"\nm=1\nn=2\nk=3\n[[layer]]\nname=\"b\"\nop=\"gemm\"\nm=4\nn=0\nk=3\n";
+        let text =
+            "[[layer]]\nname=\"a\"\nop=\"gemm\"\nm=1\nn=2\nk=3\n[[layer]]\nname=\"b\"\nop=\"gemm\"\nm=4\nn=0\nk=3\n";
         let error = Network::parse("u.toml", text, Path::new("")).unwrap_err().to_string();
         assert_eq!(error, "u.toml:11: field `n`: layer `b`: n is 0; every dimension must be at least 1");
     }

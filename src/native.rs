@@ -60,7 +60,8 @@ impl Isa {
         let text = header(name).with_context(|| format!("no isa `{name}`; choose one of {}", known.join(", ")))?;
         let list = format!("#define BS_TILES_{} \"", name.to_uppercase());
         let names = text.split_once(&list).and_then(|(_, rest)| rest.split_once('"'));
-        let names = names.ok_or_else(|| anyhow!("native/isa/{name}.h does not define BS_TILES_{}", name.to_uppercase()))?.0;
+        let names =
+            names.ok_or_else(|| anyhow!("native/isa/{name}.h does not define BS_TILES_{}", name.to_uppercase()))?.0;
         let tiles = names.split(' ').map(|t| tile(name, t).with_context(|| format!("native/isa/{name}.h: tile {t}")));
         Ok(Self { name: name.into(), tiles: tiles.collect::<Result<_>>()? })
     }

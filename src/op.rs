@@ -61,7 +61,8 @@ pub fn forward_int(
 ) -> Vec<f32> {
     let span = if rows_per_grid(shape) == 1 { shape.k() } else { shape.lhs_len() };
     let grids: Vec<Grid> = x.chunks_exact(span).map(|row| fixed.unwrap_or_else(|| Grid::of(row))).collect();
-    let lhs: Vec<u8> = x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v))).collect();
+    let lhs: Vec<u8> =
+        x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v))).collect();
     let sums = column_sums(codes, shape.k());
     let zero = grids.first().map_or(0, |g| g.zero);
     let acc = reference_int(shape, &lhs, codes, &vec![0; shape.n()], zero);

@@ -86,7 +86,9 @@ struct RunnerUp {
 /// A run without `host.toml`: a profile must say for which device it is.
 pub fn profile(run: &Run) -> anyhow::Result<String> {
     let provenance = run.provenance.clone();
-    let p = provenance.ok_or_else(|| anyhow::anyhow!("{}: host.toml is missing; it says for which device the profile is", run.dir.display()))?;
+    let p = provenance.ok_or_else(|| {
+        anyhow::anyhow!("{}: host.toml is missing; it says for which device the profile is", run.dir.display())
+    })?;
     let layer = run.winners.iter().map(|w| entry(run, w)).collect();
     let device = Device {
         target: p.target,

@@ -136,7 +136,8 @@ pub struct Final {
 
 /// The rows of the latest whole final among `finals`, which are of one competition.
 pub fn whole_final<'a>(finals: &[&'a Final]) -> Vec<&'a Final> {
-    let latest = finals.iter().filter(|f| finals.iter().filter(|g| g.held == f.held).count() == f.rows).map(|f| f.held).max();
+    let latest =
+        finals.iter().filter(|f| finals.iter().filter(|g| g.held == f.held).count() == f.rows).map(|f| f.held).max();
     finals.iter().filter(|f| Some(f.held) == latest).copied().collect()
 }
 

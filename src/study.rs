@@ -15,9 +15,9 @@ use crate::bench::{Bench, Device, Evaluate};
 use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
 use crate::certificate::{Group, group_of};
 use crate::data::{LayerData, MOST_SAMPLES, Trained};
+use crate::emit::Source;
 use crate::kernel::Task;
 use crate::layer::{Layer, Network};
-use crate::emit::Source;
 use crate::record::{Accuracy, Final, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::search;
@@ -214,7 +214,9 @@ impl<'a> Study<'a> {
         for (i, job) in jobs.iter().enumerate() {
             let left = jobs.len() - i;
             let share = match self.plan.budget {
-                Budget::Seconds(s) => Budget::Seconds((s - self.started.elapsed().as_secs_f64()).max(0.0) / left as f64),
+                Budget::Seconds(s) => {
+                    Budget::Seconds((s - self.started.elapsed().as_secs_f64()).max(0.0) / left as f64)
+                }
                 Budget::Trials(n) => Budget::Trials(n.saturating_sub(tried).div_ceil(left).max(1)),
             };
             let begun = Instant::now();
@@ -306,7 +308,9 @@ impl<'a> Study<'a> {
         let mut all: Vec<Record> = Vec::new();
         loop {
             let room = match budget {
-                Budget::Seconds(s) => self.room(s * (1.0 - FINAL_SHARE) - begun.elapsed().as_secs_f64(), all.is_empty()),
+                Budget::Seconds(s) => {
+                    self.room(s * (1.0 - FINAL_SHARE) - begun.elapsed().as_secs_f64(), all.is_empty())
+                }
                 Budget::Trials(n) => n.saturating_sub(all.len()).min(BATCH),
             };
             let points = if room == 0 || self.stop.load(Ordering::Relaxed) { vec![] } else { strategy.ask(room) };

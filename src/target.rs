@@ -166,7 +166,9 @@ mod tests {
         }
         let text = TARGETS[1].1;
         let say = |from: &str, to: &str| Target::parse("t.toml", &text.replace(from, to)).unwrap_err().to_string();
-        assert!(say("isa = \"avx2\"", "isa = \"avx3\"").starts_with("t.toml:4: field `isa`: no isa `avx3`; choose one of"));
+        assert!(
+            say("isa = \"avx2\"", "isa = \"avx3\"").starts_with("t.toml:4: field `isa`: no isa `avx3`; choose one of")
+        );
         assert!(say("family = \"x86\"", "family = \"mips\"").contains("t.toml:3: field `family`"));
         assert!(say("requires", "require").contains("unknown field `require`"));
         assert!(Target::find("nosuch").unwrap_err().to_string().contains("x86-avx2"));

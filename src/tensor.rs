@@ -99,8 +99,5 @@ impl Tensor {
 }
 
 fn elements<T: npyz::Deserialize, R: Read>(npy: NpyFile<R>, f: impl Fn(T) -> f32) -> Result<Vec<f32>> {
-    npy.data::<T>()
-        .map_err(|e| anyhow!("{e}"))?
-        .map(|x| x.map(&f).map_err(|_| anyhow!("is truncated")))
-        .collect()
+    npy.data::<T>().map_err(|e| anyhow!("{e}"))?.map(|x| x.map(&f).map_err(|_| anyhow!("is truncated"))).collect()
 }

@@ -23,7 +23,13 @@ fn pick(task: Task, rng: &mut Rng, wanted: impl Fn(&Schedule) -> bool) -> Option
 }
 
 /// One case of each arithmetic for each of `count` shapes, on 1 to `threads` threads.
-fn draw(lab: &Lab, count: usize, threads: usize, caches: Option<Caches>, shape: impl Fn(&mut Rng) -> Shape) -> Vec<Case> {
+fn draw(
+    lab: &Lab,
+    count: usize,
+    threads: usize,
+    caches: Option<Caches>,
+    shape: impl Fn(&mut Rng) -> Shape,
+) -> Vec<Case> {
     let mut rng = Rng::with_seed(count as u64);
     let mut cases = Vec::new();
     for _ in 0..count {

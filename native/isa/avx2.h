@@ -128,7 +128,12 @@ BS_WORD __m256i dot_wide_lhs_load(const int16_t *p) {
     return _mm256_set1_epi32(pair);
 }
 BS_WORD __m256i dot_wide_rhs_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
-BS_WORD __m256i dot_wide_dot(__m256i c, __m256i a, __m256i b) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
+/* as one statement: GCC would reassociate the sums of unrolled steps and spill what no longer fits the registers */
+BS_WORD __m256i dot_wide_dot(__m256i c, __m256i a, __m256i b) {
+    __m256i product;
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(c), "=&x"(product) : "x"(a), "x"(b));
+    return c;
+}
 
 /* ---- tile dot_narrow: the same with weights packed as s8, widened as they are loaded: half the bytes ---- */
 enum { dot_narrow_N = 8, dot_narrow_K = 2, dot_narrow_ELEM = 2, dot_narrow_RHS = 1, dot_narrow_REGS = 16 };

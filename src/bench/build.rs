@@ -31,6 +31,8 @@ pub struct Builder {
 
 /// A source that did not compile, by its index, with the compiler's first error.
 pub type Blame = (usize, String);
+/// A built program, and the indices of its kernels in table order.
+pub type Program = (PathBuf, Vec<usize>);
 
 impl Builder {
     /// # Errors
@@ -38,11 +40,16 @@ impl Builder {
     pub fn new(target: &Target, cache: &Path) -> Result<Self> {
         let compiler = target.compiler.clone();
         let version = Command::new(&compiler.cc).arg("--version").output().map_err(|e| {
-            anyhow!("target {}: compiler `{}` cannot be run ({e}); install it or name another in the target's file", target.name, compiler.cc)
+            anyhow!(
+                "target {}: compiler `{}` cannot be run ({e}); install it or name another in the target's file",
+                target.name,
+                compiler.cc
+            )
         })?;
         let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_string();
         let kind = if version.contains("clang") { "clang" } else { "gcc" };
-        let number = version.split_whitespace().rev().find(|w| w.starts_with(|c: char| c.is_ascii_digit())).unwrap_or("unknown");
+        let number =
+            version.split_whitespace().rev().find(|w| w.starts_with(|c: char| c.is_ascii_digit())).unwrap_or("unknown");
         let facts = format!("{version}|{:?}|{:?}|{FLAGS:?}", compiler.flags, compiler.link);
         let id = format!("{kind}-{number}-{}", &short_hash(facts.as_bytes())[..6]);
         let all: String = native::FILES.iter().map(|(_, text)| *text).collect();
@@ -80,7 +87,7 @@ impl Builder {
 
     /// Programs that together hold every source that compiles, each with the indices of its kernels in table order, and
     /// the sources that do not.
-    pub fn build(&self, sources: &[&Source]) -> Result<(Vec<(PathBuf, Vec<usize>)>, Vec<Blame>)> {
+    pub fn build(&self, sources: &[&Source]) -> Result<(Vec<Program>, Vec<Blame>)> {
         let all: Vec<usize> = (0..sources.len()).collect();
         if let Ok(program) = self.program(sources)? {
             return Ok((vec![(program, all)], vec![]));
@@ -108,7 +115,8 @@ impl Builder {
         // two halves keep two cores busy
         let (first, second) = sources.split_at(sources.len().div_ceil(2));
         let texts = [emit::batch(first), emit::batch(second), emit::table(sources), self.harness_text()];
-        let path = self.cache.join(format!("batch-{}", short_hash(format!("{}{}", self.id, texts.concat()).as_bytes())));
+        let path =
+            self.cache.join(format!("batch-{}", short_hash(format!("{}{}", self.id, texts.concat()).as_bytes())));
         if let Ok(program) = fs::File::open(&path) {
             let _ = program.set_modified(std::time::SystemTime::now()); // used: the cache drops the oldest
             return Ok(Ok(path));
@@ -227,6 +235,7 @@ pub fn cache_folder() -> Result<PathBuf> {
         .or_else(|| env("XDG_CACHE_HOME").map(|p| p.join("bitsmith")))
         .or_else(|| env("HOME").map(|p| p.join(".cache/bitsmith")))
         .context("cannot tell where to keep built kernels; set BITSMITH_CACHE to a folder")?;
-    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}; set BITSMITH_CACHE to another folder", folder.display()))?;
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot write {}; set BITSMITH_CACHE to another folder", folder.display()))?;
     Ok(folder)
 }

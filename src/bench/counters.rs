@@ -38,7 +38,10 @@ impl Counters {
         self.cycles.disable().ok()?;
         self.instructions.disable().ok()?;
         let per_call = |n: u64| n as f64 / calls as f64;
-        let counts = Counts { cycles: per_call(self.cycles.read().ok()?), instructions: per_call(self.instructions.read().ok()?) };
+        let counts = Counts {
+            cycles: per_call(self.cycles.read().ok()?),
+            instructions: per_call(self.instructions.read().ok()?),
+        };
         ran.then_some(counts)
     }
 }

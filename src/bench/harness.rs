@@ -46,13 +46,15 @@ struct Watch {
 
 impl Watchdog {
     fn new(child: Child) -> Self {
-        let state = Arc::new((Mutex::new(Watch { child, deadline: None, expired: false, over: false }), Condvar::new()));
+        let state =
+            Arc::new((Mutex::new(Watch { child, deadline: None, expired: false, over: false }), Condvar::new()));
         let shared = state.clone();
         std::thread::spawn(move || {
             let (lock, changed) = &*shared;
             let Ok(mut watch) = lock.lock() else { return };
             while !watch.over {
-                let wait = watch.deadline.map_or(Duration::from_secs(3600), |d| d.saturating_duration_since(Instant::now()));
+                let wait =
+                    watch.deadline.map_or(Duration::from_secs(3600), |d| d.saturating_duration_since(Instant::now()));
                 if watch.deadline.is_some() && wait.is_zero() {
                     watch.expired = true;
                     watch.deadline = None;
@@ -93,7 +95,8 @@ impl Watchdog {
 }
 
 fn how_it_ended(status: std::process::ExitStatus) -> String {
-    let names = [(4, "SIGILL"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (9, "SIGKILL"), (11, "SIGSEGV"), (24, "SIGXCPU")];
+    let names =
+        [(4, "SIGILL"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (9, "SIGKILL"), (11, "SIGSEGV"), (24, "SIGXCPU")];
     match status.signal() {
         Some(n) => {
             let name = names.iter().find(|(s, _)| *s == n).map_or(format!("signal {n}"), |(_, name)| (*name).into());

@@ -3,8 +3,8 @@
 pub mod build;
 pub mod counters;
 pub mod harness;
-pub mod problem;
 pub mod probe;
+pub mod problem;
 pub mod race;
 pub mod replay;
 pub mod runner;
@@ -115,7 +115,14 @@ impl Trial {
 }
 
 impl<'a> Bench<'a> {
-    pub fn new(device: &'a Device, task: Task, layer: &str, regime: Regime, seed: u64, started: Instant) -> Result<Self> {
+    pub fn new(
+        device: &'a Device,
+        task: Task,
+        layer: &str,
+        regime: Regime,
+        seed: u64,
+        started: Instant,
+    ) -> Result<Self> {
         let problem = Problem::new(task, seed)?;
         Ok(Self { device, problem, layer: layer.into(), regime, started, seed, incumbent: None, batches: 0 })
     }

@@ -157,7 +157,12 @@ impl Plan {
         kernels.push(Kernel { kind: "clock", source, work, threads: 1 });
         let caches = device.caches();
         // half of a cache leaves room for what else lives there; a level that is not there reads as the next
-        let levels = [("l1", caches.l1 / 2), ("l2", caches.l2 / 2), ("l3", caches.l3.max(caches.l2) / 2 / threads as u64), ("memory", caches.last() * 4)];
+        let levels = [
+            ("l1", caches.l1 / 2),
+            ("l2", caches.l2 / 2),
+            ("l3", caches.l3.max(caches.l2) / 2 / threads as u64),
+            ("memory", caches.last() * 4),
+        ];
         for (kind, bytes) in levels {
             let bytes = (bytes as usize / 512 * 512).max(4096);
             let rounds = ((4 << 20) / bytes).max(1);

@@ -43,7 +43,9 @@ impl Problem {
         let (n, k) = (shape.n(), shape.k());
         let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, &mut rng)).collect();
         let weights = match task.arithmetic() {
-            Arithmetic::Float => Weights::Float(codes.iter().map(|c| f32::from(*c) * 0.01 + rng.f32() * 1e-3).collect()),
+            Arithmetic::Float => {
+                Weights::Float(codes.iter().map(|c| f32::from(*c) * 0.01 + rng.f32() * 1e-3).collect())
+            }
             _ => Weights::Int { codes, scales: (0..n).map(|_| 0.001 + rng.f32() * 0.1).collect() },
         };
         let init: Vec<i32> = (0..n).map(|_| rng.i32(-1_000_000..1_000_000)).collect();
@@ -99,7 +101,11 @@ impl Problem {
                 let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
                 let (codes, scales) = codes(&self.weights);
                 let out = op::forward_int(shape, relu, &x, (&codes, &scales), bias, None);
-                Input { lhs: bytes(&x), zero: 0, expected: Expected::exact(out.into_iter().map(f32::to_bits).collect()) }
+                Input {
+                    lhs: bytes(&x),
+                    zero: 0,
+                    expected: Expected::exact(out.into_iter().map(f32::to_bits).collect()),
+                }
             }
             Arithmetic::Float => {
                 let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
@@ -132,7 +138,7 @@ fn adversarial_weight(column: usize, i: usize, k: usize, rng: &mut fastrand::Rng
     match column % PATTERNS {
         3 => 127,
         4 => -127,
-        5 if i % 2 == 0 => 127,
+        5 if i.is_multiple_of(2) => 127,
         5 => -127,
         6 if i + 1 == k => 127,
         6 => 0,
@@ -143,7 +149,7 @@ fn adversarial_weight(column: usize, i: usize, k: usize, rng: &mut fastrand::Rng
 fn adversarial_u8((pattern, i, span, random): (usize, usize, usize, f32), zero: i32) -> u8 {
     match pattern {
         2 => 255,
-        3 if i % 2 == 0 => 255,
+        3 if i.is_multiple_of(2) => 255,
         3 => 0,
         4 => zero as u8,
         5 if i + 1 == span => 255,
@@ -157,7 +163,7 @@ fn adversarial_u8((pattern, i, span, random): (usize, usize, usize, f32), zero: 
 fn adversarial_f32((pattern, i, span, random): (usize, usize, usize, f32)) -> f32 {
     match pattern {
         2 => 3.25,
-        3 if i % 2 == 0 => 1e4,
+        3 if i.is_multiple_of(2) => 1e4,
         3 => -1e4,
         4 => 0.0,
         5 if i + 1 == span => -7.5,

@@ -159,7 +159,11 @@ impl<'a> Session<'a> {
         Ok(ended)
     }
 
-    fn prepare(&mut self, kernels: &[usize], (regime, pool): (Regime, u64)) -> Result<std::result::Result<(), Failure>> {
+    fn prepare(
+        &mut self,
+        kernels: &[usize],
+        (regime, pool): (Regime, u64),
+    ) -> Result<std::result::Result<(), Failure>> {
         if self.harness.is_dead() {
             self.restart()?;
         }

@@ -40,7 +40,15 @@ pub fn run(args: &Args) -> Result<()> {
     for l in &network.layers {
         let s = &l.shape;
         let macs = s.macs() as f64 / 1e6;
-        text += &format!("{:<26}{:<11}{:>8}{:>8}{:>8}{:>7}{macs:>12.3}\n", l.name, s.op.name(), s.m(), s.n(), s.k(), l.count);
+        text += &format!(
+            "{:<26}{:<11}{:>8}{:>8}{:>8}{:>7}{macs:>12.3}\n",
+            l.name,
+            s.op.name(),
+            s.m(),
+            s.n(),
+            s.k(),
+            l.count
+        );
     }
     print(&text)
 }

@@ -47,7 +47,9 @@ enum Verb {
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  bitsmith completions bash > ~/.local/share/bash-completion/completions/bitsmith")]
+    #[command(
+        after_help = "Example:\n  bitsmith completions bash > ~/.local/share/bash-completion/completions/bitsmith"
+    )]
     Completions {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
@@ -58,9 +60,9 @@ enum Verb {
 pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli.verb),
-        Err(e) if e.use_stderr() && !matches!(e.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) => {
-            Err(anyhow!("{}", e.to_string().split("\n\nUsage").next().unwrap_or_default().trim_start_matches("error: ")))
-        }
+        Err(e) if e.use_stderr() && !matches!(e.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) => Err(
+            anyhow!("{}", e.to_string().split("\n\nUsage").next().unwrap_or_default().trim_start_matches("error: ")),
+        ),
         Err(e) => e.exit(),
     };
     match result {
@@ -101,7 +103,8 @@ fn is_closed_pipe(e: &anyhow::Error) -> bool {
 /// What a run was asked to do.
 fn read_plan(dir: &Path) -> Result<Plan> {
     let path = dir.join("study.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("{} holds no run: no study.json", dir.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("{} holds no run: no study.json", dir.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
 }
 

@@ -10,7 +10,9 @@ use crate::bench::{Device, counters::Counters};
 use crate::target::{Evidence, Target};
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  bitsmith targets\n  bitsmith targets probe\n  bitsmith targets probe x86-avx2 --json")]
+#[command(
+    after_help = "Examples:\n  bitsmith targets\n  bitsmith targets probe\n  bitsmith targets probe x86-avx2 --json"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -23,7 +23,7 @@ use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::scheme;
 use crate::search;
-use crate::study::{appraise, Budget, Cost, Plan, Progress, Study, Tables};
+use crate::study::{Budget, Cost, Plan, Progress, Study, Tables, appraise};
 use crate::target::Target;
 
 #[derive(clap::Args)]
@@ -221,13 +221,7 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
 }
 
 /// Runs a plan in a new folder, or goes on in `old`. Nothing is written before the device is known to work.
-fn tune(
-    plan: &Plan,
-    target: Target,
-    old: Option<&Path>,
-    args: &Args,
-    stop: &AtomicBool,
-) -> Result<serde_json::Value> {
+fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
     let cache = cache_folder()?;
     let mut bar = Bar::new();
     let _lock = lock_device(&cache, &target.name, |text| bar.note(text))?;

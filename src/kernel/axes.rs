@@ -17,9 +17,19 @@ pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     vec![
         ("tile", tiles(task, family)),
         ("block", Box::new(move |s| blocks(task, tile(task, family, s)))),
-        ("unroll", Box::new(move |s| [1, 2, 4].iter().filter(|u| **u == 1 || **u * 2 <= steps(s)).map(|u| Knob::sizes("k", &[*u])).collect())),
+        (
+            "unroll",
+            Box::new(move |s| {
+                [1, 2, 4].iter().filter(|u| **u == 1 || **u * 2 <= steps(s)).map(|u| Knob::sizes("k", &[*u])).collect()
+            }),
+        ),
         ("staging", Box::new(move |_| staging(task))),
-        ("order", Box::new(move |_| if task.shape.m() == 1 { vec![Knob::word("mn")] } else { vec![Knob::word("mn"), Knob::word("nm")] })),
+        (
+            "order",
+            Box::new(move |_| {
+                if task.shape.m() == 1 { vec![Knob::word("mn")] } else { vec![Knob::word("mn"), Knob::word("nm")] }
+            }),
+        ),
         ("caches", Box::new(move |s| caches(task, tile(task, family, s), s))),
         ("prefetch", Box::new(move |s| prefetch(task, tile(task, family, s)))),
         ("split", split(task)),
@@ -51,7 +61,9 @@ fn tiles<'a>(task: &'a Task, family: &'a Family) -> Choices<'a> {
 }
 
 fn split<'a>(task: &'a Task) -> Choices<'a> {
-    Box::new(move |_| if task.shape.m() == 1 { vec![Knob::word("tn")] } else { vec![Knob::word("tm"), Knob::word("tn")] })
+    Box::new(
+        move |_| if task.shape.m() == 1 { vec![Knob::word("tn")] } else { vec![Knob::word("tm"), Knob::word("tn")] },
+    )
 }
 
 fn tile<'a>(task: &'a Task, family: &Family, schedule: &Schedule) -> &'a Tile {

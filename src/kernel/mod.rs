@@ -134,7 +134,8 @@ impl Task {
         let variant = schedule.0.first().map_or("", |k| k.word.as_str());
         let mut fitting = self.families()?.into_iter();
         let found = fitting.find_map(|f| Some((f, self.isa.tile(f.tiles, variant)?)));
-        let (family, tile) = found.with_context(|| format!("schedule `{schedule}` names no tile of {}", self.isa.name))?;
+        let (family, tile) =
+            found.with_context(|| format!("schedule `{schedule}` names no tile of {}", self.isa.name))?;
         Ok(Nest::new(self, family, tile, schedule))
     }
 }

@@ -271,7 +271,10 @@ impl<'a> Nest<'a> {
         body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.begin(r, v, lanes)));
         body.extend((self.family.inner)(self, rows, vectors, partial));
         body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.end(r, v, lanes)));
-        Function { head: format!("static void {name}({}, int64_t i, int64_t column, const char *rhs)", self.parameters()), body }
+        Function {
+            head: format!("static void {name}({}, int64_t i, int64_t column, const char *rhs)", self.parameters()),
+            body,
+        }
     }
 
     fn for_each_vector(
@@ -347,7 +350,8 @@ impl<'a> Nest<'a> {
                 do_(format!("{}({}, i, p * {width}, rhs)", Self::block_name(symbol, r, vectors, partial), self.pass()))
             };
             let tails = self.row_tails();
-            let mut chain = tails.iter().rev().fold(vec![], |rest, r| vec![if_(format!("rows - i == {r}"), vec![call(*r)], rest)]);
+            let mut chain =
+                tails.iter().rev().fold(vec![], |rest, r| vec![if_(format!("rows - i == {r}"), vec![call(*r)], rest)]);
             if self.has_whole_blocks() {
                 chain = vec![if_(format!("rows - i >= {}", self.rows), vec![call(self.rows)], chain)];
             }
@@ -359,7 +363,10 @@ impl<'a> Nest<'a> {
             (full, all) if full == all => calls(self.vectors, 0),
             (full, _) => vec![if_(format!("p < {full}"), calls(self.vectors, 0), calls(vectors, partial))],
         });
-        Function { head: format!("static void {symbol}_at({}, int64_t i, int64_t rows, int64_t p)", self.parameters()), body }
+        Function {
+            head: format!("static void {symbol}_at({}, int64_t i, int64_t rows, int64_t p)", self.parameters()),
+            body,
+        }
     }
 
     /// Copies, pads, converts or quantizes the lines of a strip.
@@ -450,7 +457,11 @@ impl<'a> Nest<'a> {
         let mut body = vec![
             let_("const int64_t", "lines", least("line1 - line", self.strip())),
             let_("const int64_t", "rows", format!("lines * {width}")),
-            let_(&format!("{} *", self.output()), "out", format!("({} *)args->out + line * {}", self.output(), width * s.n())),
+            let_(
+                &format!("{} *", self.output()),
+                "out",
+                format!("({} *)args->out + line * {}", self.output(), width * s.n()),
+            ),
         ];
         if self.raw {
             let step = if self.plain_rows() { s.k() } else { s.stride * self.line() };

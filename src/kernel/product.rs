@@ -75,14 +75,7 @@ fn depth_loop(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt
 }
 
 /// One step of depth: every vector of weights times every row.
-fn step(
-    nest: &Nest,
-    rows: usize,
-    vectors: usize,
-    k: &str,
-    tag: &str,
-    lhs: impl Fn(usize) -> String,
-) -> Vec<Stmt> {
+fn step(nest: &Nest, rows: usize, vectors: usize, k: &str, tag: &str, lhs: impl Fn(usize) -> String) -> Vec<Stmt> {
     let t = &nest.tile.prefix;
     let mut body = Vec::new();
     for v in 0..vectors {
@@ -133,6 +126,6 @@ pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
 /// Can the depth of this task be blocked? Window rows are not, and a raw row's tail is not.
 pub fn can_block_depth(task: &Task, tile: &Tile, raw: bool) -> bool {
     segments(&task.shape) == 1
-        && !(raw && task.shape.k() % tile.k != 0)
+        && (!raw || task.shape.k().is_multiple_of(tile.k))
         && (task.arithmetic() != Arithmetic::Dynamic || !raw)
 }

@@ -29,7 +29,11 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
 /// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 32 bytes (what every x86 core since Haswell loads twice a cycle).
 pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
     let ty = "typedef uint64_t v4 __attribute__((vector_size(32), aligned(8), may_alias))";
-    let mut body = vec![do_("(void)thread, (void)threads"), do_(ty), let_("const char *", "p", format!("(const char *)args->rhs + thread * {bytes}L"))];
+    let mut body = vec![
+        do_("(void)thread, (void)threads"),
+        do_(ty),
+        let_("const char *", "p", format!("(const char *)args->rhs + thread * {bytes}L")),
+    ];
     body.extend((0..8).map(|i| let_("v4", format!("s{i}"), "{0}")));
     let line = (0..8).map(|i| do_(format!("s{i} ^= *(const v4 *)(p + i + {})", i * 32))).collect();
     let again = vec![for_("i", 0, bytes, 256, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(significant(0.0123, 2), "0.012");
         assert_eq!(interval((4108.2, 4131.0)), "4.108 – 4.131 µs");
         assert_eq!(spread((99.0, 101.0), 100.0), "±1.0 %");
-        assert_eq!((times(3.14), times(12.34)), ("3.1×".into(), "12.3×".into()));
+        assert_eq!((times(3.12), times(12.34)), ("3.1×".into(), "12.3×".into()));
         assert_eq!(shorten("abcdefghij", 5), "ab…ij");
         assert_eq!(slug("net/a <b>"), "net-a--b-");
     }

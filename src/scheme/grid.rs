@@ -12,10 +12,8 @@ impl Grid {
     /// The grid over [low, high] widened to contain 0 (as ONNX's DynamicQuantizeLinear).
     pub fn of_range(low: f32, high: f32) -> Self {
         let (low, high) = (low.min(0.0), high.max(0.0));
-        let mut scale = (high - low) / 255.0;
-        if !(scale >= 2f32.powi(-100)) {
-            scale = 2f32.powi(-100); // constant zero, or a range too small to invert
-        }
+        // constant zero, or a range too small to invert, has the least step
+        let scale = ((high - low) / 255.0).max(2f32.powi(-100));
         let inverse = 1.0 / scale;
         let zero = ((-low * inverse).round_ties_even() as i32).min(255);
         Self { scale, inverse, zero }
@@ -36,7 +34,7 @@ impl Grid {
     pub fn finish(&self, acc: i32, scale: f32, sum: i32, bias: f32, relu: bool) -> f32 {
         let acc = acc.wrapping_sub(self.zero.wrapping_mul(sum));
         let y = acc as f32 * (self.scale * scale) + bias;
-        if relu && !(y > 0.0) { 0.0 } else { y }
+        if relu { y.max(0.0) + 0.0 } else { y } // + 0: never a negative zero
     }
 }
 

@@ -13,7 +13,10 @@ use crate::candidate::Contract;
 pub enum Weights {
     Float(Vec<f32>),
     /// `weight[n][k] = scales[n] * codes[n][k]`.
-    Int { codes: Vec<i8>, scales: Vec<f32> },
+    Int {
+        codes: Vec<i8>,
+        scales: Vec<f32>,
+    },
 }
 
 /// A number format for weights and activations.

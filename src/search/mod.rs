@@ -47,7 +47,11 @@ mod tests {
     fn space() -> Space {
         let axis = |name: &'static str| {
             let word = name.to_string();
-            (name, Box::new(move |_: &_| (0..8).map(|i| Knob::sizes(&word, &[i])).collect::<Vec<_>>()) as Box<dyn Fn(&_) -> _>)
+            (
+                name,
+                Box::new(move |_: &_| (0..8).map(|i| Knob::sizes(&word, &[i])).collect::<Vec<_>>())
+                    as Box<dyn Fn(&_) -> _>,
+            )
         };
         Space::product(&[axis("a"), axis("b"), axis("c")])
     }

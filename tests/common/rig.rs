@@ -113,7 +113,13 @@ impl Lab {
                 }
             }
         }
-        assert!(bad.is_empty(), "{} of {} kernels are wrong, the first: {:#?}", bad.len(), cases.len(), &bad[..bad.len().min(5)]);
+        assert!(
+            bad.is_empty(),
+            "{} of {} kernels are wrong, the first: {:#?}",
+            bad.len(),
+            cases.len(),
+            &bad[..bad.len().min(5)]
+        );
     }
 }
 
