@@ -27,8 +27,14 @@ fn main() {
     });
     let _ = panic::take_hook();
     match generated {
-        Ok(Some(bindings)) => bindings.write_to_file(&out).expect("OUT_DIR is writable"),
-        _ => drop(fs::copy("src/native_bindings.rs", &out).expect("the committed bindings are there")),
+        Ok(Some(bindings)) => {
+            bindings.write_to_file(&out).expect("OUT_DIR is writable");
+            println!("cargo:rustc-env=BITSMITH_BINDINGS=generated");
+        }
+        _ => {
+            fs::copy("src/native_bindings.rs", &out).expect("the committed bindings are there");
+            println!("cargo:rustc-env=BITSMITH_BINDINGS=committed");
+        }
     }
 
     let revision = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok();

@@ -7,4 +7,49 @@
 /* SIMDe 0.7.4 gives this alias the masked form's arity */
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16(a, b) simde_mm512_madd_epi16(a, b)
+/* and lacks these */
+#include <stdint.h>
+#include <string.h>
+static inline void bs_masked_copy(void *to, const void *from, unsigned mask) {
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1) memcpy((char *)to + 4 * i, (const char *)from + 4 * i, 4);
+}
+static inline __m512i bs_masked_load(unsigned mask, const void *from) {
+    int32_t lanes[16] = {0};
+    bs_masked_copy(lanes, from, mask);
+    return _mm512_loadu_si512(lanes);
+}
+static inline void bs_masked_store(void *to, unsigned mask, __m512i v) {
+    int32_t lanes[16];
+    _mm512_storeu_si512(lanes, v);
+    bs_masked_copy(to, lanes, mask);
+}
+static inline __m512 bs_to_floats(__m512i v) {
+    int32_t lanes[16];
+    float floats[16];
+    _mm512_storeu_si512(lanes, v);
+    for (int i = 0; i < 16; i++) floats[i] = (float)lanes[i];
+    return _mm512_loadu_ps(floats);
+}
+static inline __m512i bs_widen_u8(__m128i v) {
+    uint8_t bytes[16];
+    int32_t lanes[16];
+    _mm_storeu_si128((__m128i *)bytes, v);
+    for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
+    return _mm512_loadu_si512(lanes);
+}
+static inline __m512i bs_widen_s8(__m128i v) {
+    int8_t bytes[16];
+    int32_t lanes[16];
+    _mm_storeu_si128((__m128i *)bytes, v);
+    for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
+    return _mm512_loadu_si512(lanes);
+}
+#define _mm512_cvtepi32_ps(v) bs_to_floats(v)
+#define _mm512_cvtepu8_epi32(v) bs_widen_u8(v)
+#define _mm512_cvtepi8_epi32(v) bs_widen_s8(v)
+#define _mm512_maskz_loadu_epi32(mask, from) bs_masked_load(mask, from)
+#define _mm512_maskz_loadu_ps(mask, from) _mm512_castsi512_ps(bs_masked_load(mask, from))
+#define _mm512_mask_storeu_epi32(to, mask, v) bs_masked_store(to, mask, v)
+#define _mm512_mask_storeu_ps(to, mask, v) bs_masked_store(to, mask, _mm512_castps_si512(v))
 #endif

@@ -12,7 +12,7 @@ use crate::native;
 use crate::target::{Compiler, Target};
 
 /// Flags every batch is compiled with. Contraction is off because f32 epilogues are compared bit for bit.
-const FLAGS: &[&str] = &["-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-w"];
+const FLAGS: &[&str] = &["-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off", "-fno-math-errno", "-w"];
 /// Programs kept in the cache before the oldest go.
 const KEPT_BYTES: u64 = 1 << 30;
 
@@ -95,7 +95,7 @@ impl Builder {
         let mut good = Vec::new();
         let mut blamed = Vec::new();
         for i in all {
-            match self.object(&emit::batch(&[sources[i]]))? {
+            match self.program(&[sources[i]])? {
                 Ok(_) => good.push(i),
                 Err(message) => blamed.push((i, message)),
             }
@@ -106,7 +106,7 @@ impl Builder {
         let kept: Vec<&Source> = good.iter().map(|i| sources[*i]).collect();
         match self.program(&kept)? {
             Ok(program) => Ok((vec![(program, good)], blamed)),
-            Err(message) => bail!("kernels that compile one by one do not link together: {message}"),
+            Err(message) => bail!("kernels that build one by one do not build together: {message}"),
         }
     }
 

@@ -224,8 +224,9 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
 fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
     let cache = cache_folder()?;
     let mut bar = Bar::new();
-    let _lock = lock_device(&cache, &target.name, |text| bar.note(text))?;
-    let device = Device::open(target, &cache)?.with_roofs(&cache, plan.threads)?;
+    let device = Device::open(target, &cache)?;
+    let _lock = lock_device(&cache, &device.target.name, |text| bar.note(text))?;
+    let device = device.with_roofs(&cache, plan.threads)?;
     let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
     let tables = Tables::open(dir)?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;

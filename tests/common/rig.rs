@@ -12,7 +12,7 @@ use bitsmith::kernel::Task;
 use super::Lab;
 
 /// Kernels that share a program: enough to pay for the headers once, few enough for the two halves to balance.
-const PROGRAM: usize = 48;
+const PROGRAM: usize = 96;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// One kernel that must be right.

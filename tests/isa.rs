@@ -1,0 +1,286 @@
+//! The words of every tile, through kernels emitted as for any layer: all pairs of bytes at every place of a step, sums at
+//! the ends of their range, ties of rounding, and that every header says every word that a family may use.
+
+mod common;
+
+use bitsmith::bench::build::Builder;
+use bitsmith::candidate::{Contract, Schedule};
+use bitsmith::emit::Source;
+use bitsmith::kernel::Task;
+use bitsmith::layer::{Op, Shape};
+use bitsmith::native::{Isa, Tile};
+use bitsmith::op;
+use bitsmith::scheme::Weights;
+use bitsmith::target::{TARGETS, Target};
+use common::rig::{Operands, Rig};
+use common::{Lab, cache};
+
+const ISAS: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni"];
+
+/// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
+fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {
+    let points = task.space().unwrap().points;
+    let of = |word: &str| points.iter().filter(|p| p.0[0].word == tile.variant() && p.has(word)).collect::<Vec<_>>();
+    let ends =
+        |all: Vec<&Schedule>| all.first().into_iter().chain(all.last()).map(|p| (*p).clone()).collect::<Vec<_>>();
+    [ends(of("raw")), ends(of("staged"))].concat()
+}
+
+/// Kernels of one integer task per schedule, with the weights they are asked to multiply.
+struct Bank {
+    task: Task,
+    schedules: Vec<Schedule>,
+    first: usize,
+}
+
+/// Every bank's kernels in one program.
+fn start(lab: &Lab, tasks: Vec<(Task, Vec<Schedule>)>) -> (Rig, Vec<Bank>) {
+    let (mut sources, mut banks) = (Vec::new(), Vec::new());
+    for (task, schedules) in tasks {
+        let first = sources.len();
+        sources.extend(schedules.iter().map(|s| task.emit(s).unwrap()));
+        banks.push(Bank { task, schedules, first });
+    }
+    (Rig::start(lab, &sources), banks)
+}
+
+impl Bank {
+    /// Runs every kernel of the bank and compares with the law, output for output.
+    fn check(&self, rig: &mut Rig, lhs: &[u8], codes: &[i8], init: &[i32]) {
+        let (shape, n) = (&self.task.shape, self.task.shape.n());
+        let right = op::reference_int(shape, lhs, codes, init, 0);
+        let weights = Weights::Int { codes: codes.to_vec(), scales: vec![1.0; n] };
+        let cols = self.task.pack_columns(&weights, init, &vec![0.0; n]);
+        for (i, schedule) in self.schedules.iter().enumerate() {
+            let rhs = self.task.pack(schedule, &weights).unwrap();
+            let operands = Operands { lhs, rhs: &rhs, cols: &cols, out_bytes: right.len() * 4, zero: 0, threads: 1 };
+            let name = self.task.name(schedule).unwrap();
+            let out = rig.run(self.first + i, &operands, "right").unwrap_or_else(|f| panic!("{name}: {f}"));
+            let out = out.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap()));
+            let wrong = out.zip(&right).position(|(got, right)| got != *right);
+            assert_eq!(wrong.map(|at| (at / n, at % n)), None, "{name}, {shape:?}: (row, column)");
+        }
+    }
+}
+
+/// Rows are the 256 activations, columns all 256 weights. (Schemes stay within -127..=127; tiles take -128 too.)
+fn every_code() -> impl Iterator<Item = i8> {
+    i8::MIN..=i8::MAX
+}
+
+/// All 65,536 pairs at each place of a step and of what is left over, alone and everywhere at once.
+fn every_pair_in_every_place(lab: &Lab) {
+    let mut tasks = Vec::new();
+    for tile in lab.device.isa.tiles_of("dot") {
+        for k in 1..=2 * tile.k + 1 {
+            let task = lab.task(Shape::gemm(256, 256, k).unwrap(), "w8a8", Contract::Int8, false, 1);
+            let schedules = schedules(&task, tile);
+            tasks.push((task, schedules));
+        }
+    }
+    let (mut rig, banks) = start(lab, tasks);
+    for bank in &banks {
+        let k = bank.task.shape.k();
+        let codes: Vec<i8> = every_code().flat_map(|c| std::iter::repeat_n(c, k)).collect();
+        let everywhere: Vec<u8> = (0..=255u8).flat_map(|a| std::iter::repeat_n(a, k)).collect();
+        bank.check(&mut rig, &everywhere, &codes, &[0; 256]);
+        for place in 0..k {
+            let alone = |i: usize| if i % k == place { everywhere[i] } else { 0 };
+            let lhs: Vec<u8> = (0..everywhere.len()).map(alone).collect();
+            bank.check(&mut rig, &lhs, &codes, &[-7; 256]);
+        }
+    }
+}
+
+/// All 65,536 pairs through the depthwise tiles: pixels are the activations, channels the weights.
+fn every_pair_of_a_channel(lab: &Lab) {
+    let mut tasks = Vec::new();
+    for tile in lab.device.isa.tiles_of("dw") {
+        for taps in 1..=3 {
+            let shape = Shape::conv(Op::Depthwise, [256 + taps - 1, 1, 256], 256, [taps, 1], 1, [0; 4]).unwrap();
+            let task = lab.task(shape, "w8a8", Contract::Int8, false, 1);
+            let schedules = schedules(&task, tile);
+            tasks.push((task, schedules));
+        }
+    }
+    let (mut rig, banks) = start(lab, tasks);
+    for bank in &banks {
+        let taps = bank.task.shape.k();
+        let codes: Vec<i8> = every_code().flat_map(|c| std::iter::repeat_n(c, taps)).collect();
+        let lhs: Vec<u8> = (0..bank.task.shape.h).flat_map(|y| std::iter::repeat_n(y as u8, 256)).collect();
+        bank.check(&mut rig, &lhs, &codes, &[1; 256]);
+    }
+}
+
+/// The largest and smallest products as often as a 32-bit sum allows.
+fn sums_at_the_ends(lab: &Lab) {
+    let shape = |k| Shape::gemm(2, 5, k).unwrap();
+    let most = largest_depth(lab);
+    let mut tasks = Vec::new();
+    for tile in lab.device.isa.tiles_of("dot") {
+        for k in [2, 3, 511, 4095, 4096, most] {
+            let task = lab.task(shape(k), "w8a8", Contract::Int8, false, 1);
+            let schedules = schedules(&task, tile);
+            tasks.push((task, schedules));
+        }
+    }
+    let (mut rig, banks) = start(lab, tasks);
+    for bank in &banks {
+        let k = bank.task.shape.k();
+        let columns =
+            [|_| 127, |_| -127, |i| if i % 2 == 0 { 127 } else { -127 }, |i| if i % 4 < 2 { -127 } else { 127 }, |_| 0];
+        let codes: Vec<i8> = columns.iter().flat_map(|f: &fn(usize) -> i8| (0..k).map(f)).collect();
+        bank.check(&mut rig, &vec![255; 2 * k], &codes, &[1000, -1000, 0, i32::MAX, i32::MIN]);
+    }
+}
+
+/// Deepest product that is served; one more could overflow.
+fn largest_depth(lab: &Lab) -> usize {
+    let most = i32::MAX as usize / (255 * 255);
+    let space = |k| lab.task(Shape::gemm(2, 5, k).unwrap(), "w8a8", Contract::Int8, false, 1).space();
+    assert!(space(most).is_ok());
+    assert!(space(most + 1).unwrap_err().to_string().contains("could overflow a 32-bit accumulator"));
+    most
+}
+
+/// Codes that lie exactly between two steps go to the even one, and what lies outside is clamped: each code is read back
+/// through a column that holds a single 1.
+fn ties_of_rounding(lab: &Lab) {
+    let k = 96;
+    let task = lab.task(Shape::gemm(4, k, k).unwrap(), "w8a8", Contract::F32io, false, 1);
+    let schedules = lab.device.isa.tiles_of("dot").flat_map(|t| schedules(&task, t)).collect();
+    let (mut rig, banks) = start(lab, vec![(task, schedules)]);
+    let bank = &banks[0];
+    // scales of 1, 1/2, 3 and 1, with the zero point at either end and in between; the first two numbers set the range
+    let row = |low: f32, high: f32, step: f32| {
+        (0..k).map(move |i| [low, high].get(i).copied().unwrap_or((low + (i as f32 - 2.0) * step).min(high)))
+    };
+    let rows = [row(0.0, 255.0, 0.5), row(-64.0, 63.5, 0.25), row(-765.0, 0.0, 1.5), row(-100.0, 155.0, 2.5)];
+    let x: Vec<f32> = rows.into_iter().flatten().collect();
+    let (codes, scales): (Vec<i8>, _) = ((0..k * k).map(|i| i8::from(i / k == i % k)).collect(), vec![1.0; k]);
+    let right = op::forward_int(&bank.task.shape, false, &x, (&codes, &scales), &vec![0.0; k], None);
+    assert_eq!(right[2..10], [0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0], "the law itself");
+    let weights = Weights::Int { codes, scales };
+    let cols = bank.task.pack_columns(&weights, &vec![0; k], &vec![0.0; k]);
+    let lhs: Vec<u8> = x.iter().flat_map(|v| v.to_le_bytes()).collect();
+    for (i, schedule) in bank.schedules.iter().enumerate() {
+        let rhs = bank.task.pack(schedule, &weights).unwrap();
+        let operands = Operands { lhs: &lhs, rhs: &rhs, cols: &cols, out_bytes: right.len() * 4, zero: 0, threads: 1 };
+        let out = rig.run(i, &operands, "left").unwrap();
+        let out: Vec<f32> = out.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+        assert_eq!(out, right, "{schedule}");
+    }
+}
+
+macro_rules! on_every_isa {
+    ($($test:ident)*) => {
+        $(#[test]
+        fn $test() {
+            ISAS.iter().for_each(|name| super::$test(&super::Lab::new(name)));
+        })*
+    };
+}
+
+mod exact {
+    use super::ISAS;
+
+    on_every_isa! {
+        every_pair_in_every_place
+        every_pair_of_a_channel
+        sums_at_the_ends
+        ties_of_rounding
+    }
+}
+
+/// The words that a family may use of a tile of each kind, besides its types and constants.
+fn words(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "dot" => &[
+            "range", "stage", "quant", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw",
+            "raw_tail", "lhs_load", "rhs_load", "dot",
+        ],
+        "f32" => &[
+            "stage", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
+            "dot",
+        ],
+        "dw" => &[
+            "range",
+            "stage",
+            "quant",
+            "zero",
+            "load",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "lhs_load",
+            "lhs_load_n",
+            "rhs_load",
+            "dot",
+        ],
+        "dwf" => &[
+            "stage",
+            "zero",
+            "load",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "lhs_load",
+            "lhs_load_n",
+            "rhs_load",
+            "dot",
+        ],
+        other => panic!("say here which words a `{other}` tile has"),
+    }
+}
+
+/// A unit that names every word of a tile.
+fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
+    let t = &tile.prefix;
+    let kind = t.split('_').next().unwrap();
+    let uses: String = words(kind).iter().map(|w| format!("    (void)({t}_{w});\n")).collect();
+    let types: String =
+        ["elem", "lhs", "rhs", "acc"].iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
+    let opaque = if ["dot", "f32"].contains(&kind) && isa.name != "avx512vnni" {
+        format!("    {t}_acc sum = {t}_zero(); {t}_opaque(sum);\n") // what a roof kernel uses
+    } else {
+        String::new()
+    };
+    let sizes = format!(
+        "    _Static_assert({t}_N == {} && {t}_ELEM == {} && sizeof(elem) == {}, \"\");\n",
+        tile.n, tile.elem, tile.elem
+    );
+    Source {
+        symbol: format!("words_{t}"),
+        header: format!("isa/{}.h", isa.name),
+        text: format!(
+            "void words_{t}(const struct bs_args *args, int32_t thread, int32_t threads) {{\n{types}{uses}{opaque}{sizes}}}\n"
+        ),
+        work_bytes: 64,
+    }
+}
+
+/// Compiling needs no CPU that could run the result, so this covers every target.
+#[test]
+fn every_target_compiles_every_word_and_every_tile() {
+    for (name, _) in TARGETS {
+        let target = Target::find(name).unwrap();
+        let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
+        let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
+        let lab = Lab::new("x86-scalar");
+        for (kind, op) in [("dot", Op::Gemm), ("f32", Op::Gemm), ("dw", Op::Depthwise), ("dwf", Op::Depthwise)] {
+            for tile in isa.tiles_of(kind) {
+                let shape = match op {
+                    Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
+                    _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
+                };
+                let scheme = if ["f32", "dwf"].contains(&kind) { "f32" } else { "w8a8" };
+                let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
+                sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
+            }
+        }
+        let (_, blamed) = builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
+        assert!(blamed.is_empty(), "{name}: {}: {}", sources[blamed[0].0].symbol, blamed[0].1);
+    }
+}
