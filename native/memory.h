@@ -41,15 +41,17 @@ static struct buffer {
 static uint64_t pool_bytes, page, cpu_count; /* no --cpu: 0 */
 static int cpus[CPUS];
 
+static FILE *answers; /* where the tool listens: not stdout, on which a kernel could print an answer of its own */
+
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
 static bool fail(const char *format, ...) { /* answers, and returns false */
     va_list args;
     va_start(args, format);
-    fputs("err ", stdout);
-    vprintf(format, args);
-    putchar('\n');
+    fputs("err ", answers);
+    vfprintf(answers, format, args);
+    putc('\n', answers);
     va_end(args);
     return false;
 }

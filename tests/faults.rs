@@ -119,7 +119,7 @@ static FAULTS: &[Fault] = &[
     fault("stack overflow", Product, Crashed, "SIGSEGV", |s, _| { s.text.insert_str(0, "static int deeper(volatile char *p) { volatile char here[4096]; here[0] = *p; return deeper(here) + here[0]; }\n"); enter(s, "volatile char top = 0; deeper(&top);") }),
     // ways to end, and not to
     fault("illegal instruction", Product, Crashed, "SIGILL", |s, _| enter(s, "__builtin_trap();")),
-    fault("division by zero", Product, Crashed, "SIGFPE", |s, _| enter(s, "volatile int none = 0; none = 1 / none;")),
+    fault("division by zero", Product, Crashed, "SIGFPE", |s, _| enter(s, "volatile int some = 7, none = 0; none = some / none;")),
     fault("abort", Product, Crashed, "SIGABRT", |s, _| enter(s, "__builtin_abort();")),
     fault("kills its process", Product, Crashed, "SIGKILL", |s, _| enter(s, "int raise(int); raise(9);")),
     fault("exit as if all were well", Product, Crashed, "exit status: 0", |s, _| enter(s, "__builtin_exit(0);")),
@@ -127,9 +127,7 @@ static FAULTS: &[Fault] = &[
     fault("stops its process", Product, TimedOut, "no answer within", |s, _| enter(s, "int raise(int); raise(19);")),
     fault("waits for a thread that never comes", Shared, TimedOut, "no answer within", |s, _| enter(s, "static _Atomic int there; while (thread == 0 && !there) {}")),
     // the protocol
-    fault("prints an answer", Product, WrongAnswer, "", |s, _| enter(s, "__builtin_puts(\"ok 0\");")),
-    fault("prints half a line", Product, WrongAnswer, "", |s, _| enter(s, "__builtin_printf(\"ok \");")),
-    fault("closes standard output", Product, Crashed, "", |s, _| enter(s, "int close(int); close(1);")),
+    fault("prints two answers", Product, WrongAnswer, "", |s, _| enter(s, "__builtin_puts(\"ok 0\\nok 0\"); return;")),
     fault("reads standard input", Product, TimedOut, "no answer within", |s, _| enter(s, "int getchar(void); getchar();")),
 ];
 
@@ -221,10 +219,6 @@ fn harnesses() -> Vec<String> {
     stats.filter(child).collect()
 }
 
-fn assert_right(r: &Record, beside: &str) {
-    assert!(r.outcome.right(), "a good kernel beside `{beside}`: {:?} {}", r.outcome, r.message);
-}
-
 #[test]
 fn every_planted_fault_is_recorded_as_what_it_is() {
     let _turn = turn();
@@ -245,4 +239,59 @@ fn every_planted_fault_is_recorded_as_what_it_is() {
     }
     assert_eq!(wrong, [""; 0], "not recorded as it should be");
     assert_eq!(harnesses(), [""; 0], "processes are left");
+}
+
+/// A batch of good kernels with edits to some.
+fn try_batch(lab: &Lab, edits: &[(usize, &str)], regime: Regime) -> Vec<Record> {
+    let task = task(lab, Product);
+    let points = common::sample(task.space().unwrap().points, 15, 7);
+    lab.try_edited(task, &points, regime, |i, source| {
+        if let Some((_, code)) = edits.iter().find(|(at, _)| *at == i) {
+            enter(source, code);
+        }
+    })
+}
+
+/// The records of edited kernels are as given, all others are right.
+fn assert_outcomes(records: &[Record], bad: &[(usize, Outcome, &str)]) {
+    for (i, r) in records.iter().enumerate() {
+        match bad.iter().find(|(at, ..)| *at == i) {
+            Some((_, outcome, says)) => {
+                assert_eq!(r.outcome, *outcome, "kernel {i}: {}", r.message);
+                assert!(r.message.contains(says), "kernel {i}: {}", r.message);
+            }
+            None => assert!(r.outcome.right(), "good kernel {i}: {:?} {}", r.outcome, r.message),
+        }
+    }
+    assert_eq!(harnesses(), [""; 0], "processes are left");
+}
+
+#[test]
+fn what_does_not_build_is_told_apart() {
+    let _turn = turn();
+    let records = try_batch(&lab(), &[(2, "this is not C;"), (9, "void nosuch(void); nosuch();")], Regime::Hot);
+    assert_outcomes(&records, &[(2, BuildFailed, "error: "), (9, BuildFailed, "undefined reference to `nosuch'")]);
+}
+
+#[test]
+fn twelve_good_kernels_outlive_three_bad_ones() {
+    let _turn = turn();
+    let bad = [(0, "return;"), (7, "__builtin_trap();"), (14, "for (;;) __asm__ volatile(\"\");")];
+    let records = try_batch(&Lab::timed(), &bad, Regime::Hot);
+    assert_outcomes(&records, &[(0, WrongAnswer, ""), (7, Crashed, "SIGILL"), (14, TimedOut, "")]);
+    assert!(records.iter().filter(|r| r.outcome == Outcome::Measured).all(|r| r.median_ns.is_some_and(|ns| ns > 0.0)));
+}
+
+/// Right whenever it is checked, wrong when it is timed.
+#[test]
+fn faults_that_show_only_in_the_race() {
+    let _turn = turn();
+    let bad = [
+        (1, "static int calls; if (++calls == 5) __builtin_trap();"),
+        (6, "static int calls; if (++calls == 5) for (;;) __asm__ volatile(\"\");"),
+    ];
+    for regime in [Regime::Hot, Regime::AllCold] {
+        let records = try_batch(&Lab::timed(), &bad, regime);
+        assert_outcomes(&records, &[(1, Crashed, "SIGILL"), (6, TimedOut, "no answer")]);
+    }
 }

@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
                 return Ok(Some((*k, f)));
             }
             for _ in 0..3 {
-                if let Err(f) = self.harness.time(&[(*k, 1)]) {
+                if let Err(f) = self.harness.time(&[(*k, 12)]) {
                     return Ok(Some((*k, f)));
                 }
             }
