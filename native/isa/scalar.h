@@ -6,7 +6,9 @@
 #include <string.h>
 /* what this instruction set offers to the emitter */
 #define BS_TILES_SCALAR "dot_scalar f32_scalar dw_scalar dwf_scalar"
+#ifndef BS_WORD
 #define BS_WORD static inline __attribute__((always_inline, unused))
+#endif
 
 /* ---- dynamic quantization to u8, affine: x ~ scale * (q - zero); the range always contains 0 (as ONNX's
  * DynamicQuantizeLinear), inputs are finite. Products and sums round separately: build with -ffp-contract=off. ---- */

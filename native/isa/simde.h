@@ -1,6 +1,8 @@
 /* For checking only, never for timing: x86 intrinsics that this CPU lacks, emulated by SIMDe (Debian: libsimde-dev). */
 #ifndef BS_ISA_SIMDE_H
 #define BS_ISA_SIMDE_H
+/* emulated words are long: one copy of each is enough */
+#define BS_WORD static __attribute__((noinline, unused))
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <immintrin.h>
 #include <simde/x86/avx512.h>
