@@ -291,6 +291,6 @@ fn faults_that_show_only_in_the_race() {
         (1, "static int calls; if (++calls == 4) __builtin_trap();"),
         (6, "static int calls; if (++calls == 4) for (;;) __asm__ volatile(\"\");"),
     ];
-    let records = try_batch(&Lab::timed(), &bad, Regime::Hot);
+    let records = try_batch(&Lab::timed(), &bad);
     assert_outcomes(&records, &[(1, Crashed, "SIGILL"), (6, TimedOut, "no answer")]);
 }
