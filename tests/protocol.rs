@@ -6,6 +6,7 @@ mod common;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bitsmith::emit::Source;
@@ -18,7 +19,7 @@ fn kernel(symbol: &str, code: &str) -> Source {
 }
 
 /// The zero point is where a kernel reads or writes.
-fn program() -> PathBuf {
+fn build() -> PathBuf {
     let touch = |buffer: &str| format!("*(volatile char *)args->out = ((volatile char *)args->{buffer})[args->zero];");
     let sources = [
         kernel("read_lhs", &touch("lhs")),
@@ -35,6 +36,11 @@ fn program() -> PathBuf {
     let (programs, blamed) = Lab::timed().device.builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
     assert!(blamed.is_empty(), "{blamed:?}");
     programs[0].0.clone()
+}
+
+fn program() -> &'static PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(build)
 }
 
 const READ_LHS: usize = 0;
