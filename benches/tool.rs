@@ -35,11 +35,12 @@ fn paths(c: &mut Criterion) {
     c.bench_function("parse: resnet50.toml", |b| b.iter(|| Network::built_in("resnet50")));
 
     let floats: Vec<f32> = (0..768 * 768).map(|i| (i as f32).sin()).collect();
-    let weights = task.scheme.quantize(&floats, 768);
+    let quantize = || task.scheme.kernel_weights(task.scheme.quantize(&floats, 768, None, None));
+    let weights = quantize();
     let mut group = c.benchmark_group("weights");
     group.throughput(Throughput::Elements(768 * 768));
     group.bench_function("pack 768x768", |b| b.iter(|| task.pack(point, &weights)));
-    group.bench_function("quantize 768x768 w8a8", |b| b.iter(|| task.scheme.quantize(&floats, 768)));
+    group.bench_function("quantize 768x768 w8a8", |b| b.iter(quantize));
     group.finish();
 
     let Weights::Int { codes, .. } = &weights else { unreachable!("w8a8 is an integer scheme") };

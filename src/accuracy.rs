@@ -4,12 +4,13 @@
 use anyhow::{Result, ensure};
 
 use crate::candidate::Contract;
-use crate::data::{LayerData, MOST_WEIGHTS, Trained};
+use crate::data::{LayerData, MOST_WEIGHTS, Parameters, Trained};
 use crate::layer::{Layer, Network, Op, Shape};
 use crate::op;
+use crate::quantized::QuantizedLayer;
 use crate::record::Accuracy;
-use crate::scheme::grid::Grid;
-use crate::scheme::{Scheme, Weights};
+use crate::scheme::Scheme;
+use crate::scheme::correct::{Draft, Input};
 
 /// Multiply-accumulates that measuring one layer may take: about half a second of [`op::forward_f64`].
 const MOST_MACS: u64 = 500_000_000;
@@ -54,13 +55,14 @@ pub fn metrics(truth: &[f64], got: &[f32]) -> Metrics {
 ///
 /// With two samples or more, the first half calibrates and the second is measured: by every scheme and contract alike, so
 /// that their figures compare. A single sample is both. Under the int8 contract the activations' grid is static, from
-/// the least to the greatest calibration value; under f32io it is each row's or image's own. Of a layer too large to
-/// measure in about a second fewer samples are taken, and the first rows and columns of the output.
+/// the least to the greatest calibration value; under f32io it is what the scheme says. Of a layer too large to measure
+/// in about a second fewer samples are taken, and the first rows and columns of the output. A correction that works
+/// across layers does nothing to one alone.
 ///
 /// The f32 scheme's output is the truth rounded once to f32: a kernel that sums in f32 is at least as wrong.
 /// # Errors
 /// Data of another shape, or a contract that the scheme does not have.
-pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: Contract) -> Result<Accuracy> {
+pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
     check(scheme, contract)?;
     let (shape, relu) = (layer.shape, layer.relu);
     let right = data.weights.len() == shape.weights_len()
@@ -73,111 +75,160 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &dyn Scheme, contract: 
         1 => (&data.samples[..], &data.samples[..]),
         n => data.samples.split_at(n / 2),
     };
-    let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
-    let (measured, floats, bias) = (&measured[..count], &data.weights[..shape.weights_len()], &data.bias[..shape.n()]);
+    let columns = outputs(shape, MOST_WEIGHTS);
+    let floats = &data.weights[..columns.weights_len()];
+    let bias = &data.bias[..columns.n()];
+    let calibration: Vec<&[f32]> = calibration.iter().map(Vec::as_slice).collect();
+    let quantized = QuantizedLayer::of(draft(columns, floats, bias), &calibration, scheme, contract);
 
-    let weights = scheme.quantize(floats, shape.k());
-    let fixed = (contract == Contract::Int8).then(|| grid(calibration));
+    let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
+    let measured = &measured[..count];
     let (mut truth, mut got) = (vec![], vec![]);
     for x in measured {
         truth.extend(op::forward_f64(&shape, relu, x, floats, bias));
-        got.extend(op::forward(&shape, relu, x, &weights, bias, fixed));
+        got.extend(quantized.forward(&shape, relu, x));
     }
-    let Metrics { sqnr_db, cosine, mse, max_error } = metrics(&truth, &got);
-    Ok(Accuracy {
+    let weights: Vec<f64> = quantized.truth.iter().map(|w| f64::from(*w)).collect();
+    let row = Accuracy {
         network: layer.network.clone(),
         layer: layer.name.clone(),
-        scheme: scheme.name().into(),
-        contract,
         data: if data.real { "real" } else { "synthetic" }.into(),
         samples: measured.len(),
-        sqnr_db,
-        cosine,
-        mse,
-        max_error,
-        top1: None,
-        weight_bits: bits(scheme, &weights, floats.len()) / floats.len() as f64,
-    })
+        weight_bits: quantized.stored_bits / floats.len() as f64,
+        weight_sqnr_db: metrics(&weights, &quantized.values).sqnr_db,
+        note: quantized.warnings.join("; "),
+        ..blank(scheme, contract)
+    };
+    Ok(with_metrics(row, &metrics(&truth, &got)))
 }
 
-/// What a network scores on its test split when every layer runs under the scheme, in the very arithmetic of its kernels.
+/// What a network scores on its test split when every layer runs under the scheme, in the very arithmetic of its kernels;
+/// and how far its outputs are from the float network's.
 /// Between layers numbers are f32: under the int8 contract each layer's accumulators are scaled, biased and clamped in
 /// f32, then put on the next layer's static grid, which comes from the float network on the whole calibration split.
 /// # Errors
 /// A contract that the scheme does not have.
 /// # Panics
 /// When the network is not the one that was loaded.
-pub fn of_network(network: &Network, trained: &Trained, scheme: &dyn Scheme, contract: Contract) -> Result<Accuracy> {
+pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
     check(scheme, contract)?;
     assert_eq!(network.layers.len(), trained.layers.len());
-    let mut stages = Vec::with_capacity(network.layers.len());
-    for (i, (layer, p)) in network.layers.iter().zip(&trained.layers).enumerate() {
-        let weights = scheme.quantize(&p.weights, layer.shape.k());
-        let fixed = (contract == Contract::Int8).then(|| grid(&trained.layer_data(network, i, usize::MAX).samples));
-        stages.push((layer, weights, &p.bias, fixed));
-    }
-    let class = |image: &Vec<f32>| {
-        let logits = stages.iter().fold(image.clone(), |x, (layer, weights, bias, fixed)| {
-            op::forward(&layer.shape, layer.relu, &x, weights, bias, *fixed)
-        });
-        (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])) // of equal ones the first
-    };
+    let layers = quantized_layers(network, trained, scheme, contract);
     let test = &trained.test;
-    let correct = test.x.iter().zip(&test.y).filter(|(x, y)| class(x) == Some(usize::from(**y))).count();
+    let (mut truth, mut got) = (vec![], vec![]);
+    let (mut kl, mut correct) = (0.0, 0);
+    for (image, label) in test.x.iter().zip(&test.y) {
+        let float = network
+            .layers
+            .iter()
+            .zip(&trained.layers)
+            .fold(image.clone(), |x, (layer, p)| op::forward(&layer.shape, layer.relu, &x, &p.weights, &p.bias));
+        let logits = network
+            .layers
+            .iter()
+            .zip(&layers)
+            .fold(image.clone(), |x, (layer, q)| q.forward(&layer.shape, layer.relu, &x));
+        kl += divergence(&float, &logits);
+        let class = (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])); // of equal ones the first
+        correct += usize::from(class == Some(usize::from(*label)));
+        truth.extend(float.into_iter().map(f64::from));
+        got.extend(logits);
+    }
     let total: usize = trained.layers.iter().map(|p| p.weights.len()).sum();
-    let stored: f64 = stages.iter().zip(&trained.layers).map(|((_, w, ..), p)| bits(scheme, w, p.weights.len())).sum();
-    Ok(Accuracy {
+    let stored: f64 = layers.iter().map(|q| q.stored_bits).sum();
+    let kl = kl / test.x.len() as f64;
+    let row = Accuracy {
         network: network.name.clone(),
-        layer: String::new(),
-        scheme: scheme.name().into(),
-        contract,
         data: "real".into(),
         samples: test.x.len(),
+        top1: Some(correct),
+        weight_bits: stored / total as f64,
+        kl: Some(kl).filter(|v| v.is_finite()),
+        ..blank(scheme, contract)
+    };
+    Ok(with_metrics(row, &metrics(&truth, &got)))
+}
+
+/// Every layer of a network under a scheme.
+fn quantized_layers(network: &Network, trained: &Trained, scheme: &Scheme, contract: Contract) -> Vec<QuantizedLayer> {
+    let each = network.layers.iter().zip(&trained.layers);
+    let mut drafts: Vec<Draft> = each.map(|(l, p)| draft(l.shape, &p.weights, &p.bias)).collect();
+    let relu: Vec<bool> = network.layers.iter().map(|l| l.relu).collect();
+    scheme.corrections.iter().for_each(|c| c.across(&mut drafts, &relu));
+    let changed = |d: &Draft| Parameters { weights: d.weights.clone(), bias: d.bias.clone() };
+    let trained = Trained { layers: drafts.iter().map(changed).collect(), ..trained.clone() };
+    let quantize = |(i, draft)| {
+        let samples = trained.layer_data(network, i, usize::MAX).samples;
+        let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
+        QuantizedLayer::of(draft, &samples, scheme, contract)
+    };
+    drafts.into_iter().enumerate().map(quantize).collect()
+}
+
+fn draft(shape: Shape, weights: &[f32], bias: &[f32]) -> Draft {
+    Draft { shape, weights: weights.to_vec(), bias: bias.to_vec(), input: Input::default(), importance: None }
+}
+
+/// Kullback-Leibler divergence, in nats, of the classes' probabilities from the true ones; both are given as logits.
+fn divergence(truth: &[f32], got: &[f32]) -> f64 {
+    let log_softmax = |logits: &[f32]| {
+        let most = logits.iter().fold(f64::NEG_INFINITY, |m, v| m.max(f64::from(*v)));
+        let sum: f64 = logits.iter().map(|v| (f64::from(*v) - most).exp()).sum();
+        logits.iter().map(|v| f64::from(*v) - most - sum.ln()).collect::<Vec<f64>>()
+    };
+    let (p, q) = (log_softmax(truth), log_softmax(got));
+    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
+}
+
+fn blank(scheme: &Scheme, contract: Contract) -> Accuracy {
+    Accuracy {
+        network: String::new(),
+        layer: String::new(),
+        scheme: scheme.to_string(),
+        contract,
+        data: String::new(),
+        samples: 0,
         sqnr_db: None,
         cosine: None,
         mse: None,
         max_error: None,
-        top1: Some(correct),
-        weight_bits: stored / total as f64,
-    })
+        top1: None,
+        weight_bits: 0.0,
+        weight_sqnr_db: None,
+        kl: None,
+        note: String::new(),
+    }
+}
+
+fn with_metrics(row: Accuracy, m: &Metrics) -> Accuracy {
+    Accuracy { sqnr_db: m.sqnr_db, cosine: m.cosine, mse: m.mse, max_error: m.max_error, ..row }
+}
+
+/// A layer of no more weights than these: of a larger one the first outputs.
+fn outputs(shape: Shape, most_weights: usize) -> Shape {
+    let outputs = if shape.op == Op::Depthwise { shape.f } else { shape.f.min((most_weights / shape.k()).max(1)) };
+    Shape { f: outputs, ..shape }
 }
 
 /// What of a layer is measured: so many samples, and of their outputs the first columns and rows. The input stays whole,
 /// and so does an image's grid.
 fn portion(shape: Shape, samples: usize, most_macs: u64, most_weights: usize) -> (Shape, usize) {
-    let outputs = if shape.op == Op::Depthwise { shape.f } else { shape.f.min((most_weights / shape.k()).max(1)) };
-    let shape = Shape { f: outputs, ..shape };
+    let shape = outputs(shape, most_weights);
     let line = shape.macs() / shape.oh as u64;
     let rows = shape.oh.min((most_macs / line).max(1) as usize);
     (Shape { oh: rows, ..shape }, samples.min((most_macs / shape.macs()).max(1) as usize))
 }
 
-fn check(scheme: &dyn Scheme, contract: Contract) -> Result<()> {
+fn check(scheme: &Scheme, contract: Contract) -> Result<()> {
     let has = scheme.contracts().contains(&contract);
-    ensure!(has, "scheme `{}` has no {} contract", scheme.name(), contract.name());
+    ensure!(has, "scheme `{scheme}` has no {} contract", contract.name());
     Ok(())
-}
-
-/// The static grid of a tensor: from its least to its greatest value in any sample.
-fn grid(samples: &[Vec<f32>]) -> Grid {
-    let (low, high) = samples.iter().flatten().fold((0f32, 0f32), |(l, h), x| (l.min(*x), h.max(*x)));
-    Grid::of_range(low, high)
-}
-
-/// Bits that `count` weights are stored in: codes, and an f32 for each scale.
-fn bits(scheme: &dyn Scheme, weights: &Weights, count: usize) -> f64 {
-    let scales = match weights {
-        Weights::Float(_) => 0,
-        Weights::Int { scales, .. } => scales.len(),
-    };
-    scheme.weight_bits() * count as f64 + 32.0 * scales as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::f32::F32;
-    use crate::scheme::w8a8::W8A8;
+    use crate::scheme::find;
 
     #[test]
     fn metrics_by_hand() {
@@ -216,7 +267,7 @@ mod tests {
         data.weights = vec![127.0, -3.0, 127.0, 50.0];
         data.samples = vec![vec![0.0, 255.0]];
         for contract in Contract::ALL {
-            let row = of_layer(&layer, &data, &W8A8, contract).unwrap();
+            let row = of_layer(&layer, &data, &find("w8a8").unwrap(), contract).unwrap();
             assert_eq!((row.mse, row.max_error, row.sqnr_db), (Some(0.0), Some(0.0), None));
             assert_eq!((row.layer.as_str(), row.data.as_str(), row.top1), ("x", "synthetic", None));
             assert_eq!(row.weight_bits, 8.0 + 32.0 / 2.0);
@@ -228,10 +279,10 @@ mod tests {
         let (layer, mut data) = layer(Shape::gemm(1, 1, 2).unwrap());
         data.weights = vec![1.0, 1.0];
         data.samples = vec![vec![0.0, 1.0], vec![0.0, 4.0], vec![2.0, 4.0]];
-        let fixed = of_layer(&layer, &data, &W8A8, Contract::Int8).unwrap();
+        let fixed = of_layer(&layer, &data, &find("w8a8").unwrap(), Contract::Int8).unwrap();
         assert_eq!(fixed.samples, 2);
         assert!((fixed.max_error.unwrap() - 4.0).abs() < 1e-5, "6 is cut off at 1 + 1");
-        let dynamic = of_layer(&layer, &data, &W8A8, Contract::F32io).unwrap();
+        let dynamic = of_layer(&layer, &data, &find("w8a8").unwrap(), Contract::F32io).unwrap();
         assert!(dynamic.max_error.unwrap() < 0.02 && dynamic.samples == 2);
     }
 
@@ -247,10 +298,15 @@ mod tests {
         let depthwise = Shape::conv(Op::Depthwise, [6, 5, 3], 3, [3, 3], 1, [1; 4]).unwrap();
         assert_eq!(portion(depthwise, 1, 1, 1), (Shape { oh: 1, ..depthwise }, 1));
         let (_, data) = layer(conv);
-        for scheme in [&F32 as &dyn Scheme, &W8A8] {
+        for scheme in ["f32", "w8a8"].map(|n| find(n).unwrap()) {
             let run = |shape: &Shape| {
                 let (weights, bias) = (&data.weights[..shape.weights_len()], &data.bias[..shape.n()]);
-                op::forward(shape, true, &data.samples[0], &scheme.quantize(weights, shape.k()), bias, None)
+                let layer = draft(*shape, weights, bias);
+                QuantizedLayer::of(layer, &[&data.samples[0]], &scheme, Contract::F32io).forward(
+                    shape,
+                    true,
+                    &data.samples[0],
+                )
             };
             let part = run(&portion(conv, 1, 300, 60).0);
             let whole = run(&conv);
@@ -263,13 +319,13 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let (layer, mut data) = layer(Shape::gemm(2, 3, 4).unwrap());
-        let error = of_layer(&layer, &data, &F32, Contract::Int8).unwrap_err().to_string();
+        let error = of_layer(&layer, &data, &find("f32").unwrap(), Contract::Int8).unwrap_err().to_string();
         assert_eq!(error, "scheme `f32` has no int8 contract");
         data.samples[0].pop();
-        let error = of_layer(&layer, &data, &F32, Contract::F32io).unwrap_err().to_string();
+        let error = of_layer(&layer, &data, &find("f32").unwrap(), Contract::F32io).unwrap_err().to_string();
         assert_eq!(error, "layer user/x: the data are not of its shape");
         data.samples.clear();
-        assert!(of_layer(&layer, &data, &F32, Contract::F32io).is_err());
+        assert!(of_layer(&layer, &data, &find("f32").unwrap(), Contract::F32io).is_err());
     }
 
     #[test]
@@ -279,7 +335,7 @@ mod tests {
             data.weights = (0..12).map(|i| scale * (i as f32 / 12.0 - 0.5)).collect();
             data.samples = vec![(0..8).map(|i| scale * (0.5 - i as f32 / 8.0)).collect()];
             for contract in Contract::ALL {
-                let row = of_layer(&layer, &data, &W8A8, contract).unwrap();
+                let row = of_layer(&layer, &data, &find("w8a8").unwrap(), contract).unwrap();
                 let figures = [row.sqnr_db, row.cosine, row.mse, row.max_error];
                 assert!(figures.iter().flatten().all(|v| v.is_finite()), "{row:?}");
             }

@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 
 use crate::layer::{Layer, Network, NetworkData, Op, Shape, built_in_file};
 use crate::op;
-use crate::scheme::Weights;
 use crate::tensor::Tensor;
 
 /// No layer keeps more samples than these; a quantization error is known well before.
@@ -179,12 +178,12 @@ impl Trained {
     pub fn layer_data(&self, network: &Network, layer_index: usize, samples: usize) -> LayerData {
         assert!(layer_index < network.layers.len() && network.layers.len() == self.layers.len());
         let before = network.layers.iter().zip(&self.layers).take(layer_index);
-        let before: Vec<_> = before.map(|(layer, p)| (layer, Weights::Float(p.weights.clone()), &p.bias)).collect();
+        let before: Vec<_> = before.collect();
         let images = self.calibration.x.iter().take(samples.clamp(1, MOST_SAMPLES));
         let samples = images.map(|image| {
-            before.iter().fold(image.clone(), |x, (layer, weights, bias)| {
-                op::forward(&layer.shape, layer.relu, &x, weights, bias, None)
-            })
+            before
+                .iter()
+                .fold(image.clone(), |x, (layer, p)| op::forward(&layer.shape, layer.relu, &x, &p.weights, &p.bias))
         });
         let Parameters { weights, bias } = self.layers[layer_index].clone();
         LayerData { weights, bias, samples: samples.collect(), real: true }

@@ -2,8 +2,7 @@
 
 use crate::layer::{Op, Shape};
 use crate::native::abi;
-use crate::scheme::Weights;
-use crate::scheme::grid::Grid;
+use crate::scheme::affine::Grid;
 
 fn conv(s: &Shape) -> abi::bs_conv {
     abi::bs_conv {
@@ -49,18 +48,23 @@ pub fn rows_per_grid(shape: &Shape) -> usize {
     if matches!(shape.op, Op::Gemm | Op::Gemv) { 1 } else { usize::MAX }
 }
 
+/// Numbers that share one dynamic grid: a row of a matrix product, or a whole image.
+pub fn grid_span(shape: &Shape) -> usize {
+    if rows_per_grid(shape) == 1 { shape.k() } else { shape.lhs_len() }
+}
+
 /// A quantized layer on f32 activations: quantize, multiply in integers, finish; bit for bit what an `f32io` kernel
-/// gives. `fixed` is the static grid, where the activations' grid is not taken from the row itself.
+/// gives. `grid` tells the grid of the numbers that share one.
 pub fn forward_int(
     shape: &Shape,
     relu: bool,
     x: &[f32],
     (codes, scales): (&[i8], &[f32]),
     bias: &[f32],
-    fixed: Option<Grid>,
+    grid: impl Fn(&[f32]) -> Grid,
 ) -> Vec<f32> {
-    let span = if rows_per_grid(shape) == 1 { shape.k() } else { shape.lhs_len() };
-    let grids: Vec<Grid> = x.chunks_exact(span).map(|row| fixed.unwrap_or_else(|| Grid::of(row))).collect();
+    let span = grid_span(shape);
+    let grids: Vec<Grid> = x.chunks_exact(span).map(grid).collect();
     let lhs: Vec<u8> =
         x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v))).collect();
     let sums = column_sums(codes, shape.k());
@@ -93,10 +97,7 @@ pub fn forward_f64(shape: &Shape, relu: bool, x: &[f32], weights: &[f32], bias: 
     y
 }
 
-/// A layer under a scheme, on f32 activations.
-pub fn forward(shape: &Shape, relu: bool, x: &[f32], weights: &Weights, bias: &[f32], fixed: Option<Grid>) -> Vec<f32> {
-    match weights {
-        Weights::Float(w) => forward_f64(shape, relu, x, w, bias).into_iter().map(|v| v as f32).collect(),
-        Weights::Int { codes, scales } => forward_int(shape, relu, x, (codes, scales), bias, fixed),
-    }
+/// The same, rounded to f32.
+pub fn forward(shape: &Shape, relu: bool, x: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
+    forward_f64(shape, relu, x, weights, bias).into_iter().map(|v| v as f32).collect()
 }

@@ -159,6 +159,12 @@ pub struct Accuracy {
     pub top1: Option<usize>,
     /// Bits per weight, scales included.
     pub weight_bits: f64,
+    /// Signal to quantization noise of the weights alone.
+    pub weight_sqnr_db: Option<f64>,
+    /// Of a network: mean Kullback-Leibler divergence of its class probabilities from the float network's, in nats.
+    pub kl: Option<f64>,
+    /// What a user must know of it, or empty.
+    pub note: String,
 }
 
 /// An append-only CSV file. Rows are whole or absent: a torn last line is cut off when the file is opened again.

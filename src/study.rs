@@ -1,24 +1,21 @@
 //! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::accuracy;
 use crate::bench::race::Rules;
 use crate::bench::replay::Replay;
 use crate::bench::{Bench, Device, Evaluate};
 use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
 use crate::certificate::{Group, group_of};
-use crate::data::{LayerData, MOST_SAMPLES, Trained};
 use crate::emit::Source;
 use crate::kernel::Task;
-use crate::layer::{Layer, Network};
-use crate::record::{Accuracy, Final, Outcome, Record, Table, whole_final};
+use crate::layer::Layer;
+use crate::record::{Final, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::search;
 use crate::target::Target;
@@ -78,55 +75,6 @@ impl Plan {
     fn group(&self, job: &Job) -> Group {
         (job.layer.key(), job.scheme.clone(), self.contract, self.target.name.clone(), self.regime, self.threads)
     }
-}
-
-/// How wrong each of the plan's layers is under each of its schemes, and what each network with trained weights scores:
-/// the rows (network, layer or "", scheme) that are `wanted`, one at a time to `keep`.
-pub fn appraise(
-    plan: &Plan,
-    wanted: impl Fn(&str, &str, &str) -> bool,
-    mut keep: impl FnMut(Accuracy) -> Result<()>,
-) -> Result<()> {
-    let mut networks: BTreeMap<&str, Option<(Network, Trained)>> = BTreeMap::new();
-    for layer in &plan.layers {
-        if !networks.contains_key(layer.network.as_str()) {
-            networks.insert(&layer.network, trained(plan, &layer.network)?);
-        }
-        let data = OnceCell::new();
-        for name in plan.schemes.iter().filter(|s| wanted(&layer.network, &layer.name, s)) {
-            let scheme = scheme::find(name)?;
-            if !scheme.contracts().contains(&plan.contract) {
-                continue;
-            }
-            if data.get().is_none() {
-                let own = networks[layer.network.as_str()].as_ref().and_then(|(network, trained)| {
-                    let index = network.layers.iter().position(|l| l.name == layer.name)?;
-                    Some(trained.layer_data(network, index, MOST_SAMPLES))
-                });
-                let _ = data.set(own.map_or_else(|| LayerData::of(layer), Ok)?);
-            }
-            if let Some(data) = data.get() {
-                keep(accuracy::of_layer(layer, data, scheme, plan.contract)?)?;
-            }
-        }
-    }
-    for (network, trained) in networks.values().flatten() {
-        for name in plan.schemes.iter().filter(|s| wanted(&network.name, "", s)) {
-            let scheme = scheme::find(name)?;
-            if scheme.contracts().contains(&plan.contract) {
-                keep(accuracy::of_network(network, trained, scheme, plan.contract)?)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A built-in network with trained weights, where the plan has all its layers.
-fn trained(plan: &Plan, name: &str) -> Result<Option<(Network, Trained)>> {
-    let Ok(network) = Network::built_in(name) else { return Ok(None) };
-    let whole = network.layers.iter().all(|l| plan.layers.contains(l));
-    let trained = if whole { Trained::load(&network)? } else { None };
-    Ok(trained.map(|t| (network, t)))
 }
 
 /// What a run tells whoever watches it.

@@ -9,10 +9,10 @@ use bitsmith::candidate::Contract;
 use bitsmith::data::{LayerData, MOST_SAMPLES, Trained};
 use bitsmith::layer::{Layer, Network, Op, Shape};
 use bitsmith::record::Accuracy;
-use bitsmith::scheme::f32::F32;
-use bitsmith::scheme::grid::Grid;
-use bitsmith::scheme::w8a8::W8A8;
-use bitsmith::scheme::{SCHEMES, Weights};
+
+use bitsmith::scheme::affine::Grid;
+
+use bitsmith::scheme::{Weights, find};
 use bitsmith::{layer, op};
 use npyz::WriterBuilder;
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ fn digits() -> (Network, Trained) {
 #[test]
 fn digits_in_floats_score_what_their_readme_says() {
     let (network, trained) = digits();
-    let row = of_network(&network, &trained, &F32, Contract::F32io).unwrap();
+    let row = of_network(&network, &trained, &find("f32").unwrap(), Contract::F32io).unwrap();
     assert_eq!((row.network.as_str(), row.layer.as_str(), row.data.as_str()), ("digits", "", "real"));
     assert_eq!((row.top1, row.samples, row.weight_bits), (Some(398), 400, 32.0));
     let readme = fs::read_to_string("src/networks/digits/README.md").unwrap();
@@ -37,7 +37,7 @@ fn digits_in_floats_score_what_their_readme_says() {
 fn digits_in_eight_bits_score_nearly_the_same() {
     let (network, trained) = digits();
     for contract in Contract::ALL {
-        let row = of_network(&network, &trained, &W8A8, contract).unwrap();
+        let row = of_network(&network, &trained, &find("w8a8").unwrap(), contract).unwrap();
         println!("w8a8 {}: {} of {}, {:.3} bits", contract.name(), row.top1.unwrap(), row.samples, row.weight_bits);
         assert!(row.top1.unwrap().abs_diff(398) <= 2, "{row:?}");
         // one f32 scale for each of 170 output channels of 13,376 weights
@@ -51,13 +51,13 @@ fn digits_layers_are_as_wrong_as_eight_bits_are() {
     for (i, layer) in network.layers.iter().enumerate() {
         let data = trained.layer_data(&network, i, 200);
         for contract in Contract::ALL {
-            let row = of_layer(layer, &data, &W8A8, contract).unwrap();
+            let row = of_layer(layer, &data, &find("w8a8").unwrap(), contract).unwrap();
             let (sqnr, cosine) = (row.sqnr_db.unwrap(), row.cosine.unwrap());
             println!("w8a8 {} {:5}: {sqnr:.2} dB, cosine {cosine:.6}", contract.name(), layer.name);
             assert!(sqnr > 30.0 && sqnr < 60.0 && cosine > 0.999, "{row:?}");
             assert_eq!((row.data.as_str(), row.samples, row.layer.as_str()), ("real", 100, layer.name.as_str()));
         }
-        let row = of_layer(layer, &data, &F32, Contract::F32io).unwrap();
+        let row = of_layer(layer, &data, &find("f32").unwrap(), Contract::F32io).unwrap();
         assert!(row.sqnr_db.unwrap() > 130.0, "{row:?}");
     }
 }
@@ -66,15 +66,15 @@ fn digits_layers_are_as_wrong_as_eight_bits_are() {
 fn rows_never_hold_a_figure_that_is_no_number() {
     let (network, trained) = digits();
     let mut rows: Vec<Accuracy> = vec![];
-    for scheme in SCHEMES {
+    for scheme in bitsmith::scheme::LISTED.iter().map(|n| find(n).unwrap()) {
         for contract in scheme.contracts() {
-            rows.push(of_network(&network, &trained, *scheme, *contract).unwrap());
+            rows.push(of_network(&network, &trained, &scheme, *contract).unwrap());
             for name in ["tiny-ad", "tiny-kws"] {
                 for layer in &Network::built_in(name).unwrap().layers {
                     let mut data = LayerData::of(layer).unwrap();
-                    rows.push(of_layer(layer, &data, *scheme, *contract).unwrap());
+                    rows.push(of_layer(layer, &data, &scheme, *contract).unwrap());
                     data.weights.fill(0.0);
-                    rows.push(of_layer(layer, &data, *scheme, *contract).unwrap());
+                    rows.push(of_layer(layer, &data, &scheme, *contract).unwrap());
                 }
             }
         }
@@ -133,7 +133,7 @@ fn users_tensors_come_in_the_layers_shape() {
     let data = LayerData::of(&gemm).unwrap();
     assert_eq!((&data.weights, &data.bias, data.samples.concat()), (&w, &b, x));
     assert_eq!((data.samples.len(), data.real), (5, true));
-    let row = of_layer(&gemm, &data, &W8A8, Contract::F32io).unwrap();
+    let row = of_layer(&gemm, &data, &find("w8a8").unwrap(), Contract::F32io).unwrap();
     assert_eq!((row.network.as_str(), row.data.as_str(), row.samples), ("layers", "real", 3));
     assert!(row.sqnr_db.unwrap() > 30.0);
 
@@ -158,7 +158,7 @@ fn users_tensors_come_in_the_layers_shape() {
     let layer = user_layer(dir.path(), "op = \"gemm\"\nm = 2\nn = 3\nk = 4\nweights = \"w.npy\"");
     let data = LayerData::of(&layer).unwrap();
     assert_eq!((data.weights.len(), data.samples.len(), data.real), (12, 1, false));
-    assert_eq!(of_layer(&layer, &data, &W8A8, Contract::Int8).unwrap().data, "synthetic");
+    assert_eq!(of_layer(&layer, &data, &find("w8a8").unwrap(), Contract::Int8).unwrap().data, "synthetic");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn naive(s: &Shape, relu: bool, x: &[f32], w: &[i8], scales: &[f32], bias: &[f32
     for oy in 0..s.oh {
         for ox in 0..s.ow {
             let span = if product { &x[oy * s.c..(oy + 1) * s.c] } else { x };
-            let grid = fixed.unwrap_or_else(|| Grid::of(span));
+            let grid = fixed.unwrap_or_else(|| Grid::of(span, 8));
             for f in 0..s.f {
                 let mut sum = 0i64;
                 for ky in 0..s.kh {
@@ -312,8 +312,8 @@ proptest! {
         let codes: Vec<i8> = (0..shape.weights_len()).map(|_| rng.i8(-127..=127)).collect();
         let scales: Vec<f32> = (0..shape.n()).map(|_| 0.001 + rng.f32()).collect();
         let bias: Vec<f32> = (0..shape.n()).map(|_| rng.f32() * 20.0 - 10.0).collect();
-        let fixed = range.map(|(low, high)| Grid::of_range(low, high));
-        let got = op::forward_int(&shape, relu, &x, (&codes, &scales), &bias, fixed);
+        let fixed = range.map(|(low, high)| Grid::of_range(low, high, 8));
+        let got = op::forward_int(&shape, relu, &x, (&codes, &scales), &bias, |row| fixed.unwrap_or_else(|| Grid::of(row, 8)));
         let expected = naive(&shape, relu, &x, &codes, &scales, &bias, fixed);
         prop_assert_eq!(got, expected, "{:?} {:?}", shape, fixed);
     }
@@ -324,8 +324,10 @@ proptest! {
         let x: Vec<f32> = (0..shape.lhs_len()).map(|_| rng.f32() * 6.0 - 3.0 + shift).collect();
         let w: Vec<f32> = (0..shape.weights_len()).map(|_| rng.f32() - 0.5).collect();
         let bias = vec![0.25; shape.n()];
-        let Weights::Int { codes, scales } = bitsmith::scheme::Scheme::quantize(&W8A8, &w, shape.k()) else { unreachable!() };
-        let got = op::forward_int(&shape, false, &x, (&codes, &scales), &bias, None);
+        let scheme = find("w8a8").unwrap();
+        let quantized = scheme.kernel_weights(scheme.quantize(&w, shape.k(), None, None));
+        let Weights::Int { codes, scales } = quantized else { unreachable!() };
+        let got = op::forward_int(&shape, false, &x, (&codes, &scales), &bias, |row| Grid::of(row, 8));
         let truth = op::forward_f64(&shape, false, &x, &w, &bias);
         // each product: a step of the activations' grid times the weight, half a step of the weights' times the activation
         let bound = shape.k() as f64 * (0.04 * 0.5 + 0.5 / 254.0 * 7.1 + 1e-3);

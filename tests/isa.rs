@@ -11,6 +11,7 @@ use bitsmith::layer::{Op, Shape};
 use bitsmith::native::{Isa, Tile};
 use bitsmith::op;
 use bitsmith::scheme::Weights;
+use bitsmith::scheme::affine::Grid;
 use bitsmith::target::{TARGETS, Target};
 use common::rig::{Operands, Rig};
 use common::{Lab, cache};
@@ -158,7 +159,7 @@ fn ties_of_rounding(lab: &Lab) {
     let rows = [row(0.0, 255.0, 0.5), row(-64.0, 63.5, 0.25), row(-765.0, 0.0, 1.5), row(-100.0, 155.0, 2.5)];
     let x: Vec<f32> = rows.into_iter().flatten().collect();
     let (codes, scales): (Vec<i8>, _) = ((0..k * k).map(|i| i8::from(i / k == i % k)).collect(), vec![1.0; k]);
-    let right = op::forward_int(&bank.task.shape, false, &x, (&codes, &scales), &vec![0.0; k], None);
+    let right = op::forward_int(&bank.task.shape, false, &x, (&codes, &scales), &vec![0.0; k], |row| Grid::of(row, 8));
     assert_eq!(right[2..10], [0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0], "the law itself");
     let weights = Weights::Int { codes, scales };
     let cols = bank.task.pack_columns(&weights, &vec![0; k], &vec![0.0; k]);

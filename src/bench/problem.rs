@@ -8,6 +8,7 @@ use crate::candidate::Schedule;
 use crate::kernel::{Arithmetic, Task};
 use crate::op;
 use crate::scheme::Weights;
+use crate::scheme::affine::Grid;
 
 /// A layer's operands and expected outputs. One set of weights, several sets of activations.
 pub struct Problem {
@@ -100,7 +101,7 @@ impl Problem {
             Arithmetic::Dynamic => {
                 let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
                 let (codes, scales) = codes(&self.weights);
-                let out = op::forward_int(shape, relu, &x, (&codes, &scales), bias, None);
+                let out = op::forward_int(shape, relu, &x, (&codes, &scales), bias, |row| Grid::of(row, 8));
                 Input {
                     lhs: bytes(&x),
                     zero: 0,

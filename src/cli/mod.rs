@@ -1,16 +1,20 @@
 //! The command line: one file per verb.
 
+mod accuracy;
 mod emit;
 mod layers;
 mod progress;
 mod report;
+mod schemes;
 mod targets;
 mod tune;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use clap::error::ErrorKind;
@@ -38,6 +42,10 @@ Examples:
 enum Verb {
     /// Tune layers on a target: search, check, race, record, report
     Tune(Box<tune::Args>),
+    /// How wrong each number format is on each layer and network
+    Accuracy(accuracy::Args),
+    /// List number formats, and how their names are made
+    Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
@@ -78,6 +86,8 @@ pub fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Tune(args) => tune::run(&args),
+        Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
@@ -125,4 +135,33 @@ fn print(text: &str) -> Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+/// Set by Ctrl-C or a termination signal; a second one ends the program at once.
+fn stop_flag() -> Result<&'static AtomicBool> {
+    static STOP: OnceLock<AtomicBool> = OnceLock::new();
+    let stop = STOP.get_or_init(|| AtomicBool::new(false));
+    ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this batch; again to stop at once");
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(stop)
+}
+
+/// `<root>/<date>-<n>`, which no run has used yet.
+fn new_run_folder(root: &Path) -> Result<PathBuf> {
+    let date = jiff::Timestamp::now().to_string();
+    fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
+    for n in 1.. {
+        let dir = root.join(format!("{}-{n}", &date[..10]));
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot create {}", dir.display())),
+        }
+    }
+    unreachable!("there is always another number")
 }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +10,8 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::progress::Bar;
-use super::{lock_device, print, read_plan, report};
+use super::{lock_device, new_run_folder, print, read_plan, report, stop_flag};
+use crate::appraisal::appraise;
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::candidate::{Contract, Regime};
@@ -23,7 +23,7 @@ use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::scheme;
 use crate::search;
-use crate::study::{Budget, Cost, Plan, Progress, Study, Tables, appraise};
+use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
 use crate::target::Target;
 
 #[derive(clap::Args)]
@@ -115,20 +115,6 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Set by Ctrl-C or a termination signal; a second one ends the program at once.
-fn stop_flag() -> Result<&'static AtomicBool> {
-    static STOP: OnceLock<AtomicBool> = OnceLock::new();
-    let stop = STOP.get_or_init(|| AtomicBool::new(false));
-    ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("stopping after this batch; again to stop at once");
-    })
-    .context("cannot catch Ctrl-C")?;
-    Ok(stop)
-}
-
 fn plan(args: &Args, target: &Target) -> Result<Plan> {
     let mut layers = Vec::new();
     for name in &args.networks {
@@ -172,16 +158,19 @@ fn plan(args: &Args, target: &Target) -> Result<Plan> {
     })
 }
 
+/// What is compared when no scheme is named.
+const DEFAULT_SCHEMES: [&str; 2] = ["f32", "w8a8"];
+
 fn schemes(args: &Args) -> Result<Vec<String>> {
-    let fits = |s: &&&dyn scheme::Scheme| s.contracts().contains(&args.contract);
-    if args.schemes.is_empty() {
-        return Ok(scheme::SCHEMES.iter().filter(fits).map(|s| s.name().to_string()).collect());
-    }
+    let default: Vec<String> = DEFAULT_SCHEMES.iter().map(ToString::to_string).collect();
     let mut names: Vec<String> = Vec::new();
-    for s in &args.schemes {
-        let name = scheme::find(s)?.name().to_string();
-        if !names.contains(&name) {
-            names.push(name);
+    for s in if args.schemes.is_empty() { &default } else { &args.schemes } {
+        for scheme in scheme::matching(s)? {
+            let name = scheme.to_string();
+            let fits = !args.schemes.is_empty() || scheme.contracts().contains(&args.contract);
+            if fits && !names.contains(&name) {
+                names.push(name);
+            }
         }
     }
     Ok(names)
@@ -198,18 +187,7 @@ fn new_folder(args: &Args, target: &str) -> Result<PathBuf> {
         make(&dir)?;
         return Ok(dir);
     }
-    let date = jiff::Timestamp::now().to_string();
-    let root = Path::new("results").join(target);
-    make(&root)?;
-    for n in 1.. {
-        let dir = root.join(format!("{}-{n}", &date[..10]));
-        match fs::create_dir(&dir) {
-            Ok(()) => return Ok(dir),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e).with_context(|| format!("cannot create {}", dir.display())),
-        }
-    }
-    unreachable!("there is always another number")
+    new_run_folder(&Path::new("results").join(target))
 }
 
 fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
@@ -280,7 +258,7 @@ fn measure_accuracy(plan: &Plan, dir: &Path, stop: &AtomicBool) -> Result<()> {
     let wanted = |network: &str, layer: &str, scheme: &str| {
         !stop.load(Ordering::Relaxed) && !known.contains(&(network.into(), layer.into(), scheme.into()))
     };
-    appraise(plan, wanted, |row| table.append(&row))
+    appraise(&plan.layers, &plan.schemes, plan.contract, wanted, |rows| table.append_all(&rows))
 }
 
 fn document(run: &Run, costs: &HashMap<Group, Cost>) -> serde_json::Value {

@@ -26,7 +26,7 @@ use nest::Nest;
 pub struct Task {
     pub shape: Shape,
     pub relu: bool,
-    pub scheme: &'static dyn Scheme,
+    pub scheme: Scheme,
     pub contract: Contract,
     pub isa: Arc<Isa>,
     pub threads: usize,
@@ -60,9 +60,10 @@ impl Task {
         ensure!(
             self.scheme.contracts().contains(&self.contract),
             "{} has no {} contract",
-            self.scheme.name(),
+            self.scheme,
             self.contract.name()
         );
+        ensure!(self.scheme.has_kernels(), "no kernel family implements {}", self.scheme);
         let float = self.arithmetic() == Arithmetic::Float;
         ensure!(
             float || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
@@ -85,7 +86,7 @@ impl Task {
     pub fn name(&self, schedule: &Schedule) -> Result<Name> {
         Ok(Name {
             op: self.shape.op.name().into(),
-            scheme: self.scheme.name().into(),
+            scheme: self.scheme.to_string(),
             isa: self.isa.name.clone(),
             family: self.nest(schedule)?.family.name.into(),
             schedule: schedule.clone(),

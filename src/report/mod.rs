@@ -1,5 +1,6 @@
 //! The report of a run: tables and charts, made from its records alone.
 
+pub mod accuracy;
 mod canvas;
 mod convergence;
 mod format;

@@ -1,12 +1,50 @@
-//! Number formats: how weights and activations become numbers that a kernel multiplies.
+//! Schemes: how weights and activations become numbers of few bits.
+//!
+//! A scheme is a weight format, an activation format, and how their grids are chosen and rounded to. Each of these is a
+//! registry: [`format::KINDS`], [`calibrate::CALIBRATORS`], [`round::ROUNDINGS`], [`correct::CORRECTIONS`]. `name.rs` has
+//! the one grammar that names them all.
 
-pub mod f32;
-pub mod grid;
-pub mod w8a8;
+pub mod activations;
+pub mod affine;
+pub mod calibrate;
+pub mod correct;
+pub mod evidence;
+pub mod format;
+pub mod lattice;
+pub mod levels;
+mod name;
+pub mod round;
 
-use anyhow::{Result, anyhow};
+use std::sync::Arc;
 
 use crate::candidate::Contract;
+use activations::{Activations, Kind, Per};
+use calibrate::Calibrator;
+use correct::Correction;
+use evidence::Evidence;
+use format::{Fit, Format, Granularity};
+use lattice::{Matrix, Quantized};
+use round::Rounding;
+
+pub use name::{GRAMMAR, find, matching};
+
+/// A number format for weights and activations, and how their grids are chosen. Printed and parsed by its name.
+#[derive(Clone)]
+pub struct Scheme {
+    pub weights: Arc<dyn Format>,
+    pub granularity: Granularity,
+    /// Weights have a zero point.
+    pub affine: bool,
+    /// Weights use the full range of two's complement.
+    pub full: bool,
+    /// Scales are powers of two.
+    pub pow2: bool,
+    /// Clips weights.
+    pub clip: Arc<dyn Calibrator>,
+    pub activations: Activations,
+    pub rounding: &'static dyn Rounding,
+    pub corrections: Vec<&'static dyn Correction>,
+}
 
 /// Weights as the kernels see them, before packing: row-major [n, k].
 #[derive(Clone, Debug, PartialEq)]
@@ -19,27 +57,151 @@ pub enum Weights {
     },
 }
 
-/// A number format for weights and activations.
-pub trait Scheme: Sync {
-    fn name(&self) -> &'static str;
-    /// One line for `--help` and tables.
-    fn about(&self) -> &'static str;
-    /// Bits stored per weight, scales not counted.
-    fn weight_bits(&self) -> f64;
-    /// Are activations f32, or quantized to u8?
-    fn float_activations(&self) -> bool;
-    fn contracts(&self) -> &'static [Contract];
-    /// Quantizes finite weights [n, k], `k` per output channel.
-    fn quantize(&self, weights: &[f32], k: usize) -> Weights;
-}
+/// Schemes worth listing: what `bitsmith schemes` shows, what a `*` in `--scheme` is matched with, and what is compared
+/// where no scheme is named. Any other name of the grammar works as well.
+pub static LISTED: &[&str] = &[
+    "f64",
+    "f32",
+    "f16a16",
+    "bf16abf16",
+    "fp8e4m3",
+    "fp8e4m3afp8e4m3",
+    "fp8e5m2",
+    "fp6e2m3",
+    "fp6e3m2",
+    "fp4e2m1",
+    "w8a8",
+    "w8a8-static",
+    "w8a32",
+    "w7a8",
+    "w6a8",
+    "w5a8",
+    "w4a8",
+    "w4a8g32",
+    "w4a8g128",
+    "w4a32",
+    "w4a16g32",
+    "w4a32g32",
+    "w4a32g32-affine",
+    "w4a32g32q6",
+    "w4a4",
+    "w4a32-pow2",
+    "w4a32-tensor",
+    "w3a8",
+    "w3a32g32",
+    "w2a8",
+    "w2a4",
+    "w2a2",
+    "w2a32g32",
+    "wta8",
+    "wta32",
+    "w1a8",
+    "w1a1",
+    "w1a32",
+    "nf4",
+    "kmeans4",
+    "kmeans3",
+    "kmeans2",
+    "lloyd4",
+    "lloyd3",
+    "lloyd2",
+    "equal4",
+    "uniform4",
+];
 
-/// Every scheme: one file and one row each.
-pub static SCHEMES: &[&dyn Scheme] = &[&f32::F32, &w8a8::W8A8];
+impl Scheme {
+    /// Are activations f32 throughout?
+    pub fn float_activations(&self) -> bool {
+        self.activations.float()
+    }
 
-/// The scheme of that name.
-pub fn find(name: &str) -> Result<&'static dyn Scheme> {
-    SCHEMES.iter().copied().find(|s| s.name() == name).ok_or_else(|| {
-        let names: Vec<_> = SCHEMES.iter().map(|s| s.name()).collect();
-        anyhow!("unknown scheme `{name}`; choose one of {}", names.join(", "))
-    })
+    /// Bits of a weight's code, scales not counted.
+    pub fn weight_bits(&self) -> f64 {
+        self.weights.bits()
+    }
+
+    /// s8 weights with a scale per output, and u8 activations on one affine grid per row or tensor: what integer kernels
+    /// multiply.
+    pub fn integer(&self) -> bool {
+        let rows = self.granularity != Granularity::Tensor && !matches!(self.granularity, Granularity::Group { .. });
+        let plain = rows && !self.affine && self.weights.takes().integer;
+        let input = self.activations.per == Per::Row && matches!(self.activations.kind, Kind::Affine(_));
+        plain && input && self.corrections.iter().all(|c| !c.changes_input())
+    }
+
+    /// Contracts that a kernel of this scheme could have.
+    pub fn contracts(&self) -> &'static [Contract] {
+        if self.integer() { &Contract::ALL } else { &[Contract::F32io] }
+    }
+
+    /// Do the kernel families here implement it? The rounding of weights is nothing to them.
+    pub fn has_kernels(&self) -> bool {
+        self.weights.name() == "f32" && self.float_activations()
+            || self.integer() && self.weights.bits() == 8.0 && matches!(self.activations.kind, Kind::Affine(8))
+    }
+
+    pub fn fit(&self) -> Fit<'_> {
+        Fit {
+            granularity: self.granularity,
+            affine: self.affine,
+            full: self.full,
+            pow2: self.pow2,
+            calibrator: &*self.clip,
+            importance: None,
+        }
+    }
+
+    /// Quantizes finite weights, row-major [n, k].
+    pub fn quantize(
+        &self,
+        weights: &[f32],
+        k: usize,
+        importance: Option<&[f32]>,
+        evidence: Option<&Evidence>,
+    ) -> Quantized {
+        let how = Fit { importance, ..self.fit() };
+        self.rounding.round(&Matrix::new(weights, k), &*self.weights, &how, evidence)
+    }
+
+    /// Quantized weights as a kernel, or the law, takes them.
+    pub fn kernel_weights(&self, quantized: Quantized) -> Weights {
+        match quantized.int8().filter(|_| self.integer()) {
+            Some((codes, scales)) => Weights::Int { codes, scales },
+            None => Weights::Float(quantized.values),
+        }
+    }
+
+    /// Bits that the quantized weights take, scales and tables included.
+    pub fn stored_bits(&self, quantized: &Quantized) -> f64 {
+        let codes = quantized.values.len() as f64 * self.weights.bits();
+        let all = quantized.lattice.stored_bits;
+        self.weights.coded_bits(quantized).map_or(all, |coded| all - codes + coded)
+    }
+
+    /// `tensor`, `channel`, `group 32`; what the format says where it has its own.
+    pub fn granularity_name(&self) -> String {
+        match self.granularity {
+            _ if !self.weights.takes().scale => "format's own".into(),
+            Granularity::Tensor => "tensor".into(),
+            Granularity::Row => "channel".into(),
+            Granularity::Group { columns, sub: None } => format!("group {columns}"),
+            Granularity::Group { columns, sub: Some(bits) } => format!("group {columns}, {bits}-bit scales"),
+        }
+    }
+
+    /// Line of the ladder chart.
+    pub fn family(&self) -> String {
+        let weights = self.weights.family();
+        let group = match self.granularity {
+            Granularity::Group { columns, .. } => format!(" g{columns}"),
+            _ => String::new(),
+        };
+        format!("{weights}{group}, a{}", self.activations.kind)
+    }
+
+    /// One line for listings.
+    pub fn about(&self) -> String {
+        let kind = format::KINDS.iter().find(|k| (k.parse)(&self.weights.name()).is_some());
+        kind.map_or(String::new(), |k| k.about.into())
+    }
 }

@@ -1,33 +1,42 @@
-//! The affine u8 grid of activations: the same arithmetic, rounding for rounding, as `native/isa/scalar.h`.
+//! The affine grid of unsigned activations: with 8 bits the same arithmetic, rounding for rounding, as
+//! `native/isa/scalar.h`.
 
-/// `x ~ scale * (q - zero)`, q in 0..=255; the range always contains 0.
+/// `x ~ scale * (q - zero)`, q in 0..=top; the range always contains 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
     pub scale: f32,
     pub inverse: f32,
     pub zero: i32,
+    /// 2^bits - 1.
+    pub top: i32,
 }
 
 impl Grid {
     /// The grid over [low, high] widened to contain 0 (as ONNX's DynamicQuantizeLinear).
-    pub fn of_range(low: f32, high: f32) -> Self {
+    pub fn of_range(low: f32, high: f32, bits: u32) -> Self {
+        let top = (1 << bits) - 1;
         let (low, high) = (low.min(0.0), high.max(0.0));
         // constant zero, or a range too small to invert, has the least step
-        let scale = ((high - low) / 255.0).max(2f32.powi(-100));
+        let scale = ((high - low) / top as f32).max(2f32.powi(-100));
         let inverse = 1.0 / scale;
-        let zero = ((-low * inverse).round_ties_even() as i32).min(255);
-        Self { scale, inverse, zero }
+        let zero = ((-low * inverse).round_ties_even() as i32).min(top);
+        Self { scale, inverse, zero, top }
     }
 
     /// The grid over all of `x`, which is finite.
-    pub fn of(x: &[f32]) -> Self {
+    pub fn of(x: &[f32], bits: u32) -> Self {
         let (low, high) = x.iter().fold((0f32, 0f32), |(l, h), x| (l.min(*x), h.max(*x)));
-        Self::of_range(low, high)
+        Self::of_range(low, high, bits)
     }
 
     pub fn quantize(&self, x: f32) -> u8 {
         let q = (x * self.inverse).round_ties_even() as i64 + i64::from(self.zero);
-        q.clamp(0, 255) as u8
+        q.clamp(0, i64::from(self.top)) as u8
+    }
+
+    /// `x` put on the grid.
+    pub fn round(&self, x: f32) -> f32 {
+        self.scale * (i32::from(self.quantize(x)) - self.zero) as f32
     }
 
     /// An accumulator as f32: the kernels' epilogue.
@@ -45,10 +54,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn error_is_about_half_a_step(x in proptest::collection::vec(-50f32..200.0, 1..40)) {
-            let g = Grid::of(&x);
+        fn error_is_about_half_a_step(x in proptest::collection::vec(-50f32..200.0, 1..40), bits in 2u32..=8) {
+            let g = Grid::of(&x, bits);
             for v in &x {
-                let back = g.scale * (i32::from(g.quantize(*v)) - g.zero) as f32;
+                let back = g.round(*v);
                 // half a step, and the zero point's own rounding at the ends of the range
                 prop_assert!((v - back).abs() <= g.scale * 1.001);
             }

@@ -1,0 +1,84 @@
+//! How wrong each layer is under each scheme, and what each network with trained weights scores: everything that
+//! `accuracy.csv` holds, of a tuning run or of `bitsmith accuracy`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use crate::accuracy;
+use crate::candidate::Contract;
+use crate::data::{LayerData, MOST_SAMPLES, Trained};
+use crate::layer::{Layer, Network};
+use crate::record::Accuracy;
+use crate::scheme::{self, Scheme};
+
+/// A network with trained weights, all of whose layers are looked at.
+type Whole = (Network, Trained);
+
+/// Rows of the table are computed so many at a time: enough to keep every core busy, few enough to stop soon.
+const TOGETHER: usize = 8;
+
+/// The rows (network, layer or "", scheme) of these layers and schemes that are `wanted`; some at a time to `keep`.
+/// Schemes without this contract are passed over.
+/// # Errors
+/// A wrong scheme name, data that cannot be read, or what `keep` says.
+pub fn appraise(
+    layers: &[Layer],
+    schemes: &[String],
+    contract: Contract,
+    wanted: impl Fn(&str, &str, &str) -> bool,
+    mut keep: impl FnMut(Vec<Accuracy>) -> Result<()>,
+) -> Result<()> {
+    let schemes: Vec<Scheme> = schemes.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
+    let schemes: Vec<&Scheme> = schemes.iter().filter(|s| s.contracts().contains(&contract)).collect();
+    let networks = networks(layers)?;
+    let left = |network: &str, layer: &str| {
+        let left = schemes.iter().copied().filter(|s| wanted(network, layer, &s.to_string()));
+        left.collect::<Vec<&Scheme>>()
+    };
+    for layer in layers {
+        let left_here = left(&layer.network, &layer.name);
+        if left_here.is_empty() {
+            continue;
+        }
+        let data = data_of(layer, networks.get(layer.network.as_str()))?;
+        for some in left_here.chunks(TOGETHER) {
+            let some: Vec<&&Scheme> =
+                some.iter().filter(|s| wanted(&layer.network, &layer.name, &s.to_string())).collect();
+            let rows = some.par_iter().map(|s| accuracy::of_layer(layer, &data, s, contract));
+            keep(rows.collect::<Result<_>>()?)?;
+        }
+    }
+    for (network, trained) in networks.values() {
+        for some in left(&network.name, "").chunks(TOGETHER) {
+            let some: Vec<&&Scheme> = some.iter().filter(|s| wanted(&network.name, "", &s.to_string())).collect();
+            let rows = some.par_iter().map(|s| accuracy::of_network(network, trained, s, contract));
+            keep(rows.collect::<Result<_>>()?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Networks with trained weights that all layers are there of.
+fn networks(layers: &[Layer]) -> Result<BTreeMap<&str, Whole>> {
+    let mut networks = BTreeMap::new();
+    for name in layers.iter().map(|l| l.network.as_str()) {
+        let Ok(network) = Network::built_in(name) else { continue };
+        if networks.contains_key(name) || !network.layers.iter().all(|l| layers.contains(l)) {
+            continue;
+        }
+        if let Some(trained) = Trained::load(&network)? {
+            networks.insert(name, (network, trained));
+        }
+    }
+    Ok(networks)
+}
+
+fn data_of(layer: &Layer, whole: Option<&Whole>) -> Result<LayerData> {
+    let own = whole.and_then(|(network, trained)| {
+        let index = network.layers.iter().position(|l| l.name == layer.name)?;
+        Some(trained.layer_data(network, index, MOST_SAMPLES))
+    });
+    own.map_or_else(|| LayerData::of(layer), Ok)
+}

@@ -1,0 +1,97 @@
+//! A layer under a scheme: corrected, calibrated, quantized and ready to run, in the arithmetic of its kernels where it has
+//! some.
+
+use crate::candidate::Contract;
+use crate::layer::Shape;
+use crate::op;
+use crate::scheme::activations::{Activations, Fixed, Kind};
+use crate::scheme::affine::Grid;
+use crate::scheme::calibrate::MinMax;
+use crate::scheme::correct::{Draft, Input};
+use crate::scheme::evidence::Evidence;
+use crate::scheme::{Scheme, Weights};
+
+/// What became of a layer.
+pub struct QuantizedLayer {
+    pub weights: Weights,
+    /// The weights that the quantized ones stand for in the equations: the float weights, corrected.
+    pub truth: Vec<f32>,
+    /// What the quantized weights stand for, [n, k].
+    pub values: Vec<f32>,
+    pub bias: Vec<f32>,
+    /// Of the weights: codes, scales, tables.
+    pub stored_bits: f64,
+    /// What a user must know: a calibrator that did nothing, or harm.
+    pub warnings: Vec<String>,
+    input: Input,
+    activations: Activations,
+    fixed: Option<Fixed>,
+}
+
+impl QuantizedLayer {
+    /// Quantizes a layer. `samples`, each of the layer's input shape, calibrate: corrections, roundings, and static ranges
+    /// of activations, which the int8 contract always has.
+    pub fn of(mut layer: Draft, samples: &[&[f32]], scheme: &Scheme, contract: Contract) -> Self {
+        let needs = scheme.rounding.needs_evidence() || !scheme.corrections.is_empty();
+        let seen = needs.then(|| Evidence::of(&layer.shape, samples));
+        if let Some(seen) = &seen {
+            scheme.corrections.iter().for_each(|c| c.before(&mut layer, seen, scheme));
+        }
+        let channels = layer.shape.c;
+        let seen = match seen {
+            Some(seen) if !layer.input.is_none() => Some(seen.map(|row| layer.input.apply(row, channels))),
+            other => other,
+        };
+        let k = layer.shape.k();
+        let quantized = scheme.quantize(&layer.weights, k, layer.importance.as_deref(), seen.as_ref());
+        if let Some(seen) = &seen {
+            scheme.corrections.iter().for_each(|c| c.after(&mut layer, &quantized, seen));
+        }
+        let mut activations = scheme.activations.clone();
+        if contract == Contract::Int8 && activations.fixed.is_none() {
+            activations.fixed = Some(std::sync::Arc::new(MinMax));
+        }
+        let corrected: Vec<Vec<f32>> = match (&activations.fixed, layer.input.is_none()) {
+            (Some(_), false) => samples.iter().map(|s| applied(&layer.input, s, channels)).collect(),
+            _ => vec![],
+        };
+        let batches: Vec<&[f32]> =
+            if corrected.is_empty() { samples.to_vec() } else { corrected.iter().map(Vec::as_slice).collect() };
+        let (fixed, warning) = activations.calibrate(&batches).unzip();
+        Self {
+            stored_bits: scheme.stored_bits(&quantized),
+            values: quantized.values.clone(),
+            weights: scheme.kernel_weights(quantized),
+            truth: layer.weights,
+            bias: layer.bias,
+            warnings: warning.flatten().into_iter().collect(),
+            input: layer.input,
+            activations,
+            fixed,
+        }
+    }
+
+    /// The layer's output, [m, n], for activations of the shape that the layer had or of its first lines.
+    pub fn forward(&self, shape: &Shape, relu: bool, x: &[f32]) -> Vec<f32> {
+        let mut x = applied(&self.input, x, shape.c);
+        match (&self.weights, &self.activations.kind) {
+            (Weights::Int { codes, scales }, Kind::Affine(bits)) => {
+                let grid = |row: &[f32]| match &self.fixed {
+                    Some(Fixed::Grid(grid)) => *grid,
+                    _ => Grid::of(row, *bits),
+                };
+                op::forward_int(shape, relu, &x, (codes, scales), &self.bias, grid)
+            }
+            _ => {
+                self.activations.apply(&mut x, shape.c, op::grid_span(shape), self.fixed.as_ref());
+                op::forward(shape, relu, &x, &self.values, &self.bias)
+            }
+        }
+    }
+}
+
+fn applied(input: &Input, x: &[f32], channels: usize) -> Vec<f32> {
+    let mut x = x.to_vec();
+    input.apply(&mut x, channels);
+    x
+}

@@ -1,0 +1,168 @@
+//! What calibration says of a layer's input, as quantizers see it: rows of the equivalent matrix product.
+
+use std::sync::OnceLock;
+
+use faer::Mat;
+
+use crate::layer::{Op, Shape};
+
+/// Rows that are kept of a layer's calibration samples, at most: evenly spaced ones.
+const MOST_ROWS: usize = 4096;
+/// Numbers that are kept at most.
+const MOST_NUMBERS: usize = 1 << 26;
+
+/// Rows of inputs that outputs are products with.
+pub struct Evidence {
+    pub k: usize,
+    /// Input channels: column `j` of a row comes from channel `j % channels`. 1 in a depthwise layer.
+    pub channels: usize,
+    /// Row-major [rows, k]: one matrix, or in a depthwise layer one for each output.
+    inputs: Vec<Vec<f32>>,
+    gram: OnceLock<Mat<f64>>,
+}
+
+impl Evidence {
+    /// Cuts calibration samples, each of the layer's input shape, into rows; padding is zeros.
+    /// # Panics
+    /// When there is no sample, or one of another length.
+    pub fn of(shape: &Shape, samples: &[&[f32]]) -> Self {
+        assert!(!samples.is_empty() && samples.iter().all(|s| s.len() == shape.lhs_len()));
+        let depthwise = shape.op == Op::Depthwise;
+        let matrices = if depthwise { shape.n() } else { 1 };
+        let all = samples.len() * shape.m();
+        let most = (MOST_NUMBERS / (shape.k() * matrices)).clamp(1, MOST_ROWS);
+        let kept = all.min(most);
+        let mut inputs = vec![Vec::with_capacity(kept * shape.k()); matrices];
+        for i in 0..kept {
+            let at = i * all / kept;
+            let (sample, pixel) = (samples[at / shape.m()], at % shape.m());
+            for (channel, rows) in inputs.iter_mut().enumerate() {
+                window(shape, sample, pixel, depthwise.then_some(channel), rows);
+            }
+        }
+        Self { k: shape.k(), channels: if depthwise { 1 } else { shape.c }, inputs, gram: OnceLock::new() }
+    }
+
+    /// Does each output have inputs of its own?
+    pub fn own_inputs(&self) -> bool {
+        self.inputs.len() > 1
+    }
+
+    /// The rows that this output is a product with, row-major [rows, k].
+    pub fn rows(&self, output: usize) -> &[f32] {
+        &self.inputs[if self.own_inputs() { output } else { 0 }]
+    }
+
+    /// All rows, of all outputs.
+    pub fn all(&self) -> impl Iterator<Item = &[f32]> {
+        self.inputs.iter().flat_map(|m| m.chunks_exact(self.k))
+    }
+
+    /// X'X over the number of rows, [k, k], of the rows that all outputs share (of a depthwise layer, the first's).
+    pub fn gram(&self) -> &Mat<f64> {
+        self.gram.get_or_init(|| gram(&self.inputs[0], self.k))
+    }
+
+    /// The same for one output of its own inputs.
+    pub fn gram_of(&self, output: usize) -> Mat<f64> {
+        gram(self.rows(output), self.k)
+    }
+
+    /// Mean square of every column: what an error of its weight costs.
+    pub fn mean_squares(&self) -> Vec<f32> {
+        self.columns(|sum, x| sum + x * x).into_iter().map(|(s, n)| (s / n) as f32).collect()
+    }
+
+    /// Mean size of every input channel.
+    pub fn channel_means(&self) -> Vec<f32> {
+        self.by_channel(|sum, x| sum + x.abs()).into_iter().map(|(s, n)| (s / n) as f32).collect()
+    }
+
+    /// Largest size of every input channel.
+    pub fn channel_peaks(&self) -> Vec<f32> {
+        self.by_channel(|most, x| most.max(x.abs())).into_iter().map(|(m, _)| m as f32).collect()
+    }
+
+    /// Mean of every column, by output where outputs have inputs of their own.
+    pub fn column_means(&self, output: usize) -> Vec<f32> {
+        let rows = self.rows(output);
+        let mut means = vec![0f64; self.k];
+        rows.chunks_exact(self.k).for_each(|r| means.iter_mut().zip(r).for_each(|(m, x)| *m += f64::from(*x)));
+        let count = (rows.len() / self.k) as f64;
+        means.into_iter().map(|m| (m / count) as f32).collect()
+    }
+
+    /// The same evidence with every row changed.
+    pub fn map(&self, change: impl Fn(&mut [f32])) -> Self {
+        let mut inputs = self.inputs.clone();
+        inputs.iter_mut().flat_map(|m| m.chunks_exact_mut(self.k)).for_each(change);
+        Self { k: self.k, channels: self.channels, inputs, gram: OnceLock::new() }
+    }
+
+    fn columns(&self, fold: impl Fn(f64, f64) -> f64) -> Vec<(f64, f64)> {
+        let mut out = vec![(0.0, 0.0); self.k];
+        for row in self.all() {
+            out.iter_mut().zip(row).for_each(|(o, x)| *o = (fold(o.0, f64::from(*x)), o.1 + 1.0));
+        }
+        out
+    }
+
+    fn by_channel(&self, fold: impl Fn(f64, f64) -> f64) -> Vec<(f64, f64)> {
+        let mut out = vec![(0.0, 0.0); self.channels];
+        for row in self.all() {
+            for (j, x) in row.iter().enumerate() {
+                let o = &mut out[j % self.channels];
+                *o = (fold(o.0, f64::from(*x)), o.1 + 1.0);
+            }
+        }
+        out
+    }
+}
+
+fn gram(rows: &[f32], k: usize) -> Mat<f64> {
+    let count = rows.len() / k;
+    let x = Mat::from_fn(count, k, |i, j| f64::from(rows[i * k + j]));
+    x.transpose() * &x * faer::Scale(1.0 / count as f64)
+}
+
+/// Appends the window of one output pixel, channels inside; of one channel where that is given.
+fn window(s: &Shape, x: &[f32], pixel: usize, channel: Option<usize>, out: &mut Vec<f32>) {
+    let (top, left) = ((pixel / s.ow * s.stride) as isize, (pixel % s.ow * s.stride) as isize);
+    for i in 0..s.kh as isize {
+        for j in 0..s.kw as isize {
+            let (y, x0) = (top + i - s.top as isize, left + j - s.left as isize);
+            let inside = (0..s.h as isize).contains(&y) && (0..s.w as isize).contains(&x0);
+            let at = (y * s.w as isize + x0) * s.c as isize;
+            match (inside, channel) {
+                (false, None) => out.resize(out.len() + s.c, 0.0),
+                (false, Some(_)) => out.push(0.0),
+                (true, None) => out.extend_from_slice(&x[at as usize..][..s.c]),
+                (true, Some(c)) => out.push(x[at as usize + c]),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op;
+
+    #[test]
+    fn rows_times_weights_are_the_layer() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for op in [Op::Conv2d, Op::Depthwise] {
+            let shape = Shape::conv(op, [5, 4, 3], 3, [3, 2], 2, [1, 1, 1, 0]).unwrap();
+            let x: Vec<f32> = (0..shape.lhs_len()).map(|_| rng.f32()).collect();
+            let w: Vec<f32> = (0..shape.weights_len()).map(|_| rng.f32()).collect();
+            let evidence = Evidence::of(&shape, &[&x]);
+            let (truth, _) = op::reference_f64(&shape, &x, &w);
+            for (i, y) in truth.iter().enumerate() {
+                let (row, n) = (i / shape.n(), i % shape.n());
+                let (a, b) = (&evidence.rows(n)[row * shape.k()..][..shape.k()], &w[n * shape.k()..][..shape.k()]);
+                let got: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                assert!((got - y).abs() < 1e-9, "{op:?} {i}");
+            }
+        }
+    }
+}
