@@ -19,6 +19,7 @@ pub struct Winner {
     pub median_ns: Option<f64>,
     pub ci_ns: Option<(f64, f64)>,
     pub gmacs: Option<f64>,
+    /// Of the roof as it was in the final, round by round; of the probe's where there was no final.
     pub roof_share: Option<f64>,
     /// Probability that it, or one that ties with it, has the smallest median of the finalists.
     pub p_best: Option<f64>,
@@ -91,9 +92,10 @@ fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
     let ci_ns = verdict.as_ref().map(|v| v.ci_ns).or(record.ci_low_ns.zip(record.ci_high_ns)).filter(|_| timed);
     let macs = record.m as f64 * record.n as f64 * record.k as f64;
     let roof_ns = record.roof_share.zip(record.median_ns).map(|(share, ns)| share * ns);
+    let share = roof_ns.zip(median_ns).map(|(roof, ns)| roof / ns);
     Some(Winner {
         gmacs: median_ns.map(|ns| macs / ns),
-        roof_share: roof_ns.zip(median_ns).map(|(roof, ns)| roof / ns),
+        roof_share: verdict.as_ref().and_then(|v| v.roof_share).filter(|_| timed).or(share),
         median_ns,
         ci_ns,
         p_best: verdict.as_ref().map(|v| v.p_best),
@@ -115,12 +117,14 @@ struct Verdict {
     ties: Vec<String>,
     runner_up: Option<(String, f64)>,
     rounds: usize,
+    roof_share: Option<f64>,
 }
 
 impl Verdict {
     fn of(finals: &[&Final]) -> Option<Self> {
         let mut series: BTreeMap<&str, (usize, Vec<f64>)> = BTreeMap::new();
-        for f in whole_final(finals) {
+        let held = whole_final(finals);
+        for f in &held {
             series.entry(&f.candidate).or_insert((f.source_bytes, vec![])).1.push(f.ns);
         }
         let rounds = series.values().map(|s| s.1.len()).min()?;
@@ -150,8 +154,16 @@ impl Verdict {
             ties: equal.iter().filter(|i| **i != chosen).map(|i| names[*i].to_string()).collect(),
             runner_up: runner_up.map(|i| (names[i].to_string(), medians[i])),
             rounds,
+            roof_share: share(&held, names[chosen]),
         })
     }
+}
+
+/// Median over a final's rounds of the roof in that round over the candidate's time in it.
+fn share(finals: &[&Final], candidate: &str) -> Option<f64> {
+    let of = finals.iter().filter(|f| f.candidate == candidate);
+    let shares: Vec<f64> = of.filter_map(|f| Some(f.roof_ns? / f.ns)).filter(|s| s.is_finite()).collect();
+    (!shares.is_empty()).then(|| median(&shares))
 }
 
 #[cfg(test)]
@@ -172,6 +184,7 @@ mod tests {
             round,
             ns: base * (1.0 + 0.001 * ((round * 7) % 5) as f64),
             held: 1,
+            roof_ns: None,
             rows: 60,
         };
         (0..20).map(row).collect()

@@ -81,6 +81,8 @@ pub struct Record {
     pub instructions: Option<f64>,
     /// Seconds since the run began, for the convergence chart.
     pub at_s: f64,
+    /// The median at the pace of the job's first batch: what candidates of different batches are compared by.
+    pub corrected_ns: Option<f64>,
 }
 
 impl Record {
@@ -132,6 +134,8 @@ pub struct Final {
     /// When the final was held (Unix milliseconds), and how many rows it has: one that was interrupted does not count.
     pub held: u64,
     pub rows: usize,
+    /// The least time the task could take by the roof as it was in this very round; none where there is no roof.
+    pub roof_ns: Option<f64>,
 }
 
 /// The rows of the latest whole final among `finals`, which are of one competition.
@@ -249,6 +253,7 @@ mod tests {
             ns: 0.5,
             held: 1,
             rows: 3,
+            roof_ns: None,
         }
     }
 

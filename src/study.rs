@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::race::Rules;
 use crate::bench::replay::Replay;
-use crate::bench::{Bench, Device, Evaluate};
+use crate::bench::{Bench, Device, Duel, Evaluate};
 use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
 use crate::certificate::{Group, group_of};
 use crate::emit::Source;
@@ -114,8 +114,8 @@ impl Tables {
 const BATCH: usize = 24;
 const LEAST_BATCH: usize = 6;
 /// Finalists, and how far behind the best one may be to be one.
-const FINALISTS: usize = 6;
-const FINAL_MARGIN: f64 = 1.04;
+const FINALISTS: usize = 8;
+const FINAL_MARGIN: f64 = 1.06;
 /// The final: everybody stays, samples are longer.
 const FINAL: Rules = Rules { sample_ns: 1e6, rounds: 41, least: 41, alpha: 0.0, hopeless: f64::INFINITY };
 /// Share of a job's time that is kept for its final.
@@ -250,7 +250,8 @@ impl<'a> Study<'a> {
         let mut strategy = (search::find(&self.plan.strategy)?.make)(space, self.plan.seed);
         let recorded: std::collections::HashSet<String> = known.iter().map(|r| r.schedule.clone()).collect();
         if let Some(leader) = best(&known) {
-            bench.set_incumbent(leader.schedule.parse()?);
+            let ns = leader.corrected_ns.unwrap_or(f64::INFINITY);
+            bench.set_incumbent(leader.schedule.parse()?, ns);
         }
         let mut device = Replay::new(known, Some(bench));
         let mut all: Vec<Record> = Vec::new();
@@ -272,7 +273,7 @@ impl<'a> Study<'a> {
             for record in records.iter().filter(|r| !recorded.contains(&r.schedule)) {
                 self.tables.records.append(record)?;
             }
-            let time = |r: &Record| r.median_ns.filter(|_| r.outcome.right());
+            let time = |r: &Record| r.corrected_ns.filter(|_| r.outcome.right());
             strategy.tell(&points.iter().copied().zip(records.iter().map(time)).collect::<Vec<_>>());
             all.extend(records);
             progress.batch(all.len(), best(&all));
@@ -287,19 +288,21 @@ impl<'a> Study<'a> {
 
     /// A balanced comparison of the best, in rounds; what decides.
     fn hold_final(&mut self, bench: &mut Bench, group: &Group, measured: &[Record], budget: Budget) -> Result<()> {
-        let Some(leader) = best(measured).and_then(|r| r.median_ns) else { return Ok(()) };
+        let Some((leader, ns)) = best(measured).and_then(|r| Some((r.corrected_ns?, r.median_ns?))) else {
+            return Ok(());
+        };
         let mut close: Vec<&Record> = measured.iter().filter(|r| r.outcome == Outcome::Measured).collect();
-        close.retain(|r| r.median_ns.is_some_and(|ns| ns <= leader * FINAL_MARGIN));
-        close.sort_by(|a, b| a.median_ns.partial_cmp(&b.median_ns).unwrap_or(std::cmp::Ordering::Equal));
+        close.retain(|r| r.corrected_ns.is_some_and(|ns| ns <= leader * FINAL_MARGIN));
+        close.sort_by(|a, b| a.corrected_ns.partial_cmp(&b.corrected_ns).unwrap_or(std::cmp::Ordering::Equal));
         close.truncate(FINALISTS);
         let seconds = match budget {
             Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
             Budget::Trials(_) => 3.0,
         };
-        let round_s = close.len() as f64 * (2.0 * leader).max(FINAL.sample_ns + leader) / 1e9;
+        let round_s = close.len() as f64 * (2.0 * ns).max(FINAL.sample_ns + ns) / 1e9;
         let rounds = ((seconds / round_s) as usize).clamp(15, FINAL.rounds);
         let schedules: Vec<Schedule> = close.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
-        let series = bench.duel(&schedules, &Rules { rounds, ..FINAL })?;
+        let Duel { series, roof_ns } = bench.duel(&schedules, &Rules { rounds, ..FINAL })?;
         let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
         let total = series.iter().map(|(_, samples)| samples.len()).sum();
         let row = |record: &Record, source: &Source, round: usize, ns: f64| Final {
@@ -316,6 +319,7 @@ impl<'a> Study<'a> {
             ns: (ns * 100.0).round() / 100.0,
             held,
             rows: total,
+            roof_ns: roof_ns.get(round).map(|ns| (ns * 100.0).round() / 100.0),
         };
         let pairs = close.iter().zip(&series);
         let rows: Vec<Final> = pairs
@@ -364,6 +368,7 @@ impl<'a> Study<'a> {
             cycles: None,
             instructions: None,
             at_s: Duration::as_secs_f64(&self.started.elapsed()),
+            corrected_ns: None,
         })
     }
 }
@@ -375,6 +380,6 @@ fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Grou
 
 /// The fastest right record.
 fn best(records: &[Record]) -> Option<&Record> {
-    let timed = records.iter().filter(|r| r.outcome == Outcome::Measured && r.median_ns.is_some());
-    timed.min_by(|a, b| a.median_ns.partial_cmp(&b.median_ns).unwrap_or(std::cmp::Ordering::Equal))
+    let timed = records.iter().filter(|r| r.outcome == Outcome::Measured && r.corrected_ns.is_some());
+    timed.min_by(|a, b| a.corrected_ns.partial_cmp(&b.corrected_ns).unwrap_or(std::cmp::Ordering::Equal))
 }

@@ -19,7 +19,7 @@ use anyhow::Result;
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
 use crate::host::{Caches, Host};
-use crate::kernel::Task;
+use crate::kernel::{Arithmetic, Task, roof};
 use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
@@ -90,8 +90,8 @@ pub struct Bench<'a> {
     regime: Regime,
     started: Instant,
     seed: u64,
-    /// The fastest so far, which races along in every batch.
-    incumbent: Option<Schedule>,
+    /// The fastest so far, which races along in every batch, and its corrected time: what the machine's pace is known by.
+    incumbent: Option<(Schedule, f64)>,
     batches: u64,
 }
 
@@ -114,6 +114,14 @@ impl Trial {
     }
 }
 
+/// What a final came to.
+pub struct Duel {
+    /// Of each schedule: what was emitted for it, and its samples by round.
+    pub series: Vec<(Source, Vec<f64>)>,
+    /// By round; empty where there is no roof.
+    pub roof_ns: Vec<f64>,
+}
+
 impl<'a> Bench<'a> {
     pub fn new(
         device: &'a Device,
@@ -127,9 +135,9 @@ impl<'a> Bench<'a> {
         Ok(Self { device, problem, layer: layer.into(), regime, started, seed, incumbent: None, batches: 0 })
     }
 
-    /// What the fastest so far is, where that was found out elsewhere.
-    pub fn set_incumbent(&mut self, schedule: Schedule) {
-        self.incumbent = Some(schedule);
+    /// What the fastest so far is, and its corrected time, where that was found out elsewhere.
+    pub fn set_incumbent(&mut self, schedule: Schedule, corrected_ns: f64) {
+        self.incumbent = Some((schedule, corrected_ns));
     }
 
     pub fn task(&self) -> &Task {
@@ -138,29 +146,57 @@ impl<'a> Bench<'a> {
 
     /// Builds, checks and races sources that were emitted for these schedules; one record each.
     pub fn try_sources(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Record>> {
-        let trials = self.trials(sources, rules)?;
+        let trials = self.trials(sources, &[], rules)?;
         sources.iter().zip(trials).map(|((s, source), t)| self.record(s, &source.hash(), t)).collect()
     }
 
-    /// Interleaved samples, by round, of the best: the final. One series each; empty for one that failed.
-    pub fn duel(&mut self, schedules: &[Schedule], rules: &Rules) -> Result<Vec<(Source, Vec<f64>)>> {
+    /// Interleaved samples, by round, of the best: the final. One series each; empty for one that failed. And the task's
+    /// least time as the device was in each round, by the roof's own products, which race along.
+    pub fn duel(&mut self, schedules: &[Schedule], rules: &Rules) -> Result<Duel> {
         let emit = |s: &Schedule| Ok((s.clone(), self.task().emit(s)?));
         let sources: Vec<(Schedule, Source)> = schedules.iter().map(emit).collect::<Result<_>>()?;
-        let trials = self.trials(&sources, rules)?;
-        Ok(sources.into_iter().zip(trials).map(|((_, source), t)| (source, t.series.samples)).collect())
+        let roofs = self.products();
+        let along: Vec<&Source> = roofs.iter().map(|(source, _)| source).collect();
+        let mut trials = self.trials(&sources, &along, rules)?;
+        let raced = trials.split_off(sources.len());
+        let roof_ns = self.roof_ns(&roofs, &raced);
+        let series = sources.into_iter().zip(trials).map(|((_, source), t)| (source, t.series.samples)).collect();
+        Ok(Duel { series, roof_ns })
     }
 
-    fn trials(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Trial>> {
+    /// The products that the task's roof is measured with, and the multiply-accumulates of one call.
+    fn products(&self) -> Vec<(Source, u64)> {
+        let kind = if self.task().arithmetic() == Arithmetic::Float { "f32" } else { "dot" };
+        let isa = &self.device.isa;
+        isa.tiles_of(kind).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect()
+    }
+
+    fn roof_ns(&self, products: &[(Source, u64)], raced: &[Trial]) -> Vec<f64> {
+        let Some(roofs) = &self.device.roofs else { return vec![] };
+        let task = self.task();
+        let read = roofs.read_ns(task, self.regime, self.device.caches());
+        let macs = task.shape.macs() as f64 / task.threads as f64;
+        let rounds = raced.iter().map(|t| t.series.samples.len()).min().unwrap_or(0);
+        let product = |round: usize| {
+            let each = products.iter().zip(raced).map(|((_, work), t)| t.series.samples[round] / *work as f64);
+            macs * each.fold(f64::INFINITY, f64::min)
+        };
+        (0..rounds).map(|round| product(round).max(read)).collect()
+    }
+
+    /// Builds, checks and races sources; those `along` are raced but not checked, as they compute nothing.
+    fn trials(&mut self, sources: &[(Schedule, Source)], along: &[&Source], rules: &Rules) -> Result<Vec<Trial>> {
         self.batches += 1;
         let seed = self.seed.wrapping_add(self.batches);
-        let mut trials: Vec<Option<Trial>> = sources.iter().map(|_| None).collect();
-        let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).collect();
+        let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).chain(along.iter().copied()).collect();
+        let mut trials: Vec<Option<Trial>> = texts.iter().map(|_| None).collect();
         let (programs, blamed) = self.device.builder.build(&texts)?;
         for (i, message) in blamed {
             trials[i] = Some(Trial::ended(Outcome::BuildFailed, message));
         }
         for (program, kernels) in programs {
-            let schedules = kernels.iter().map(|i| &sources[*i].0).collect();
+            // what races along is bound to anybody's operands
+            let schedules = kernels.iter().map(|i| &sources[(*i).min(sources.len() - 1)].0).collect();
             let runner = runner::of(&self.device.target);
             let mut session = match Session::start(runner, program, &mut self.problem, schedules)? {
                 Ok(session) => session,
@@ -170,8 +206,8 @@ impl<'a> Bench<'a> {
                     continue;
                 }
             };
-            for (k, wrong) in session.check_all()?.into_iter().enumerate() {
-                trials[kernels[k]] = wrong.map(|(outcome, message)| Trial::ended(outcome, message));
+            for (k, i) in kernels.iter().enumerate().filter(|(_, i)| **i < sources.len()) {
+                trials[*i] = session.check(k)?.map(|(outcome, message)| Trial::ended(outcome, message));
             }
             if !self.device.times() {
                 continue;
@@ -227,6 +263,7 @@ impl<'a> Bench<'a> {
             cycles: trial.counts.map(|c| c.cycles),
             instructions: trial.counts.map(|c| c.instructions),
             at_s: (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            corrected_ns: middle.map(short),
         })
     }
 }
@@ -237,20 +274,41 @@ impl Evaluate for Bench<'_> {
         for schedule in schedules {
             sources.push((schedule.clone(), self.task().emit(schedule)?));
         }
-        let incumbent = self.incumbent.clone().filter(|i| !schedules.contains(i));
-        if let Some(best) = incumbent {
-            let source = self.task().emit(&best)?;
-            sources.push((best, source));
+        let along = self.incumbent.clone();
+        if let Some((best, _)) = along.as_ref().filter(|(i, _)| !schedules.contains(i)) {
+            sources.push((best.clone(), self.task().emit(best)?));
         }
-        let mut records = self.try_sources(&sources, &BATCH)?;
-        let fastest = records.iter().enumerate().filter(|(_, r)| r.outcome == Outcome::Measured);
-        let fastest = fastest.filter_map(|(i, r)| Some((i, r.median_ns?))).min_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((i, _)) = fastest {
-            self.incumbent = Some(sources[i].0.clone());
+        let trials = self.trials(&sources, &[], &BATCH)?;
+        let pace =
+            along.and_then(|(best, ns)| Some((&trials[sources.iter().position(|(s, _)| *s == best)?].series, ns)));
+        let corrected: Vec<Option<f64>> = trials.iter().map(|t| at_pace(&t.series, pace)).collect();
+        let mut records = Vec::with_capacity(sources.len());
+        for ((schedule, source), (trial, corrected)) in sources.iter().zip(trials.into_iter().zip(&corrected)) {
+            let record = self.record(schedule, &source.hash(), trial)?;
+            records.push(Record { corrected_ns: corrected.map(|ns| (ns * 100.0).round() / 100.0), ..record });
+        }
+        let measured = records.iter().enumerate().filter(|(_, r)| r.outcome == Outcome::Measured);
+        let fastest = measured.filter_map(|(i, r)| Some((i, r.corrected_ns?))).min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((i, ns)) = fastest {
+            self.incumbent = Some((sources[i].0.clone(), ns));
         }
         records.truncate(schedules.len());
         Ok(records)
     }
+}
+
+/// The time of a series at the pace at which another, raced along with it, takes so many nanoseconds: a machine's speed
+/// may change by a third from batch to batch, and only what was timed side by side compares. Without another, or rounds
+/// in common, the median as it is.
+fn at_pace(series: &Series, pace: Option<(&Series, f64)>) -> Option<f64> {
+    let own = (!series.samples.is_empty()).then(|| median(&series.samples))?;
+    let Some((other, ns)) = pace.filter(|(s, _)| !s.samples.is_empty()) else { return Some(own) };
+    let rounds = series.samples.len().min(other.samples.len());
+    if rounds < BATCH.least {
+        return Some(own / median(&other.samples) * ns); // it left at the first look
+    }
+    let ratios: Vec<f64> = series.samples.iter().zip(&other.samples).map(|(a, b)| a / b).collect();
+    Some(median(&ratios) * ns)
 }
 
 fn outcome_of(failure: &Failure) -> Outcome {
@@ -259,5 +317,22 @@ fn outcome_of(failure: &Failure) -> Outcome {
         Failure::Crashed(_) => Outcome::Crashed,
         Failure::Refused(why) if why.starts_with("out of memory") => Outcome::Unsupported,
         Failure::Refused(_) => Outcome::WrongAnswer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_brought_to_the_pace_of_the_incumbent() {
+        let series = |samples: &[f64]| Series { samples: samples.to_vec(), eliminated: false };
+        // the machine is half as fast as when the incumbent took 100, and slower still in the second round
+        let (other, own) = (series(&[200.0, 300.0, 200.0]), series(&[220.0, 330.0, 221.0]));
+        assert!((at_pace(&own, Some((&other, 100.0))).unwrap() - 110.0).abs() < 1e-9);
+        assert_eq!(at_pace(&own, None), Some(221.0));
+        assert_eq!(at_pace(&series(&[400.0]), Some((&other, 100.0))), Some(200.0));
+        assert_eq!(at_pace(&series(&[]), Some((&other, 100.0))), None);
+        assert_eq!(at_pace(&own, Some((&series(&[]), 100.0))), Some(221.0));
     }
 }

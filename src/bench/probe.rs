@@ -48,19 +48,23 @@ impl Roofs {
     /// The least time a task can take: the multiplications at the roof, or its operands read once from where they are
     /// in this regime, whichever is longer. Activations of an `f32io` task are read as f32.
     pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
-        let shape = &task.shape;
         let float = task.arithmetic() == Arithmetic::Float;
         let macs_per_s = if float { self.macs_per_s.f32 } else { self.macs_per_s.int8 };
-        let product_ns = shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
+        let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
+        product_ns.max(self.read_ns(task, regime, caches))
+    }
+
+    /// The part of [`Roofs::least_ns`] that reading takes.
+    pub fn read_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
+        let shape = &task.shape;
         let weights = (shape.weights_len() as f64 * task.scheme.weight_bits() / 8.0) as usize;
         let activations = shape.lhs_len() * if task.arithmetic() == Arithmetic::Int { 1 } else { 4 };
         let cold = |bytes: usize| bytes as f64 / self.read_gb_per_s.memory;
-        let read_ns = match regime {
+        match regime {
             Regime::Hot => self.hot_ns((weights + activations) as u64, caches),
             Regime::WeightsCold => cold(weights) + self.hot_ns(activations as u64, caches),
             Regime::AllCold => cold(weights + activations),
-        };
-        product_ns.max(read_ns)
+        }
     }
 
     /// The least time to read so many bytes again and again: of each level as much as fits, from the fastest on.
@@ -140,6 +144,8 @@ struct Kernel {
     threads: usize,
 }
 
+/// Rounds of a multiply roof: some 20 us.
+pub const PRODUCTS: usize = 4000;
 /// Samples of each kernel; the best one is the roof.
 const SAMPLES: usize = 25;
 
@@ -149,7 +155,7 @@ impl Plan {
         let mut kernels = Vec::new();
         for kind in ["dot", "f32"] {
             for tile in isa.tiles_of(kind) {
-                let (source, work) = roof::products(isa, tile, 4000);
+                let (source, work) = roof::products(isa, tile, PRODUCTS);
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
         }

@@ -7,13 +7,18 @@ use crate::native::{Isa, Tile};
 /// Independent sums of a multiply roof.
 const SUMS: usize = 12;
 
-/// Calls the tile's own product `rounds` x 12 times on registers. Multiply-accumulates of one call come with it.
+/// Scratch of a multiply roof: one operand of either side, and the sums.
+const WORK: usize = 256 + SUMS * 64;
+
+/// Calls the tile's own product `rounds` x 12 times on registers. Multiply-accumulates of one call come with it. It touches
+/// nothing but its scratch, so that it can race along with kernels of any layer.
 pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     let (t, symbol) = (&tile.prefix, format!("roof_{}", tile.prefix));
     let mut body = vec![
         do_("(void)thread, (void)threads"),
-        let_(&format!("{t}_lhs"), "x", format!("{t}_raw(args->lhs)")),
-        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load(args->rhs)")),
+        do_("memset(args->work, 63, 256)"), // as floats 0.75: sums stay normal numbers
+        let_(&format!("{t}_lhs"), "x", format!("{t}_raw((const void *)args->work)")),
+        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const char *)args->work + 128)")),
     ];
     body.extend((0..SUMS).map(|i| let_(&format!("{t}_acc"), format!("c{i}"), format!("{t}_zero()"))));
     let opaque = |name: String| do_(format!("{t}_opaque({name})"));
@@ -22,8 +27,8 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     let mut round: Vec<Stmt> = (0..SUMS).flat_map(product).collect();
     round.extend((0..SUMS).map(|i| opaque(format!("c{i}")))); // and keeps every sum in its register
     body.push(for_("r", 0, rounds, 1, round));
-    body.extend((0..SUMS).map(|i| do_(format!("{t}_store((void *)((char *)args->out + {}), c{i})", i * 64))));
-    (source(isa, symbol, body), (rounds * SUMS * tile.n * tile.k) as u64)
+    body.extend((0..SUMS).map(|i| do_(format!("{t}_store((void *)((char *)args->work + 256 + {}), c{i})", i * 64))));
+    (source(isa, symbol, WORK, body), (rounds * SUMS * tile.n * tile.k) as u64)
 }
 
 /// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 32 bytes (what every x86 core since Haswell loads twice a cycle).
@@ -39,7 +44,7 @@ pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
     let again = vec![for_("i", 0, bytes, 256, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];
     body.push(for_("r", 0, rounds, 1, again));
     body.push(do_("*(v4 *)((char *)args->out + 4096 * thread) = s0 ^ s1 ^ s2 ^ s3 ^ s4 ^ s5 ^ s6 ^ s7"));
-    source(isa, format!("read_{name}"), body)
+    source(isa, format!("read_{name}"), 64, body)
 }
 
 /// A chain of `links` x 64 dependent additions, one cycle each: the core's clock.
@@ -51,12 +56,12 @@ pub fn chain(isa: &Isa, links: usize) -> (Source, u64) {
         for_("i", 0, links, 1, link),
         do_("*(uint64_t *)args->out = x"),
     ];
-    (source(isa, "chain".into(), body), links as u64 * 64)
+    (source(isa, "chain".into(), 64, body), links as u64 * 64)
 }
 
-fn source(isa: &Isa, symbol: String, body: Vec<Stmt>) -> Source {
+fn source(isa: &Isa, symbol: String, work: usize, body: Vec<Stmt>) -> Source {
     let head = format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)");
     let mut text = String::new();
     Function { head, body }.print(&mut text);
-    Source { symbol, header: format!("isa/{}.h", isa.name), text, work_bytes: 64 }
+    Source { symbol, header: format!("isa/{}.h", isa.name), text, work_bytes: work as u64 }
 }

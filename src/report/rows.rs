@@ -42,6 +42,8 @@ pub struct Row {
     pub tried: usize,
     pub failed: usize,
     #[serde(skip)]
+    pub share: Option<f64>,
+    #[serde(skip)]
     pub ns: Option<f64>,
     #[serde(skip)]
     pub sure: Option<f64>,
@@ -100,6 +102,7 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
         data: accuracy.map_or(String::new(), |a| a.data.clone()),
         tried: records.len(),
         failed: records.iter().filter(|r| !r.outcome.right()).count(),
+        share,
         ns,
         sure: p_best,
     })

@@ -11,6 +11,8 @@ use crate::target::Evidence;
 /// Widest line, and most lines of the table.
 const WIDTH: usize = 100;
 const MOST: usize = 30;
+/// A share of the roof above this one is the roof's mistake.
+const OVER: f64 = 1.02;
 
 /// The winners, the networks and the failures of a run, as plain text; what was taken under different conditions, apart.
 pub fn summary(run: &Run) -> String {
@@ -49,6 +51,9 @@ fn table(rows: &[Row]) -> String {
     columns.push(("SQNR", true));
     let lines: Vec<Vec<String>> = shown.iter().map(|r| cells(r, timed, one_network)).collect();
     let mut out = aligned(&columns, lines);
+    if rows.iter().any(|r| r.share.is_some_and(|s| s > OVER)) {
+        out += "a share above 100 %: that roof was measured in a slower moment; `bitsmith targets probe` measures it again\n";
+    }
     if shown.len() < rows.len() {
         out += &format!("… and {} faster ones, in report.html\n", rows.len() - shown.len());
     }
