@@ -63,43 +63,60 @@ pub fn metrics(truth: &[f64], got: &[f32]) -> Metrics {
 /// # Errors
 /// Data of another shape, or a contract that the scheme does not have.
 pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
-    check(scheme, contract)?;
-    let (shape, relu) = (layer.shape, layer.relu);
-    let right = data.weights.len() == shape.weights_len()
-        && data.bias.len() == shape.n()
-        && !data.samples.is_empty()
-        && data.samples.iter().all(|x| x.len() == shape.lhs_len());
-    ensure!(right, "layer {}: the data are not of its shape", layer.key());
-
-    let (calibration, measured) = match data.samples.len() {
-        1 => (&data.samples[..], &data.samples[..]),
-        n => data.samples.split_at(n / 2),
-    };
-    let columns = outputs(shape, MOST_WEIGHTS);
-    let floats = &data.weights[..columns.weights_len()];
-    let bias = &data.bias[..columns.n()];
-    let calibration: Vec<&[f32]> = calibration.iter().map(Vec::as_slice).collect();
-    let quantized = QuantizedLayer::of(draft(columns, floats, bias), &calibration, scheme, contract);
-
-    let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
-    let measured = &measured[..count];
-    let (mut truth, mut got) = (vec![], vec![]);
-    for x in measured {
-        truth.extend(op::forward_f64(&shape, relu, x, floats, bias));
-        got.extend(quantized.forward(&shape, relu, x));
-    }
+    let trial = Trial::of(layer, data, scheme, contract)?;
+    let quantized = &trial.quantized;
     let weights: Vec<f64> = quantized.truth.iter().map(|w| f64::from(*w)).collect();
     let row = Accuracy {
         network: layer.network.clone(),
         layer: layer.name.clone(),
         data: if data.real { "real" } else { "synthetic" }.into(),
-        samples: measured.len(),
-        weight_bits: quantized.stored_bits / floats.len() as f64,
+        samples: trial.measured.len(),
+        weight_bits: quantized.stored_bits / weights.len() as f64,
         weight_sqnr_db: metrics(&weights, &quantized.values).sqnr_db,
         note: quantized.warnings.join("; "),
         ..blank(scheme, contract)
     };
-    Ok(with_metrics(row, &metrics(&truth, &got)))
+    Ok(with_metrics(row, &trial.metrics(|x| quantized.forward(&trial.shape, layer.relu, x))))
+}
+
+/// A layer quantized, and what it is measured on.
+pub struct Trial<'a> {
+    pub quantized: QuantizedLayer,
+    /// What of the layer is measured.
+    pub shape: Shape,
+    pub measured: &'a [Vec<f32>],
+    truth: Vec<f64>,
+}
+
+impl<'a> Trial<'a> {
+    /// # Errors
+    /// See [`of_layer`].
+    pub fn of(layer: &Layer, data: &'a LayerData, scheme: &Scheme, contract: Contract) -> Result<Self> {
+        check(scheme, contract)?;
+        let (shape, relu) = (layer.shape, layer.relu);
+        let right = data.weights.len() == shape.weights_len()
+            && data.bias.len() == shape.n()
+            && !data.samples.is_empty()
+            && data.samples.iter().all(|x| x.len() == shape.lhs_len());
+        ensure!(right, "layer {}: the data are not of its shape", layer.key());
+        let (calibration, measured) = match data.samples.len() {
+            1 => (&data.samples[..], &data.samples[..]),
+            n => data.samples.split_at(n / 2),
+        };
+        let columns = outputs(shape, MOST_WEIGHTS);
+        let (floats, bias) = (&data.weights[..columns.weights_len()], &data.bias[..columns.n()]);
+        let calibration: Vec<&[f32]> = calibration.iter().map(Vec::as_slice).collect();
+        let quantized = QuantizedLayer::of(draft(columns, floats, bias), &calibration, scheme, contract);
+        let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
+        let measured = &measured[..count];
+        let truth = measured.iter().flat_map(|x| op::forward_f64(&shape, relu, x, floats, bias)).collect();
+        Ok(Self { quantized, shape, measured, truth })
+    }
+
+    /// How far what `forward` makes of the measured samples is from the truth.
+    pub fn metrics(&self, forward: impl FnMut(&Vec<f32>) -> Vec<f32>) -> Metrics {
+        metrics(&self.truth, &self.measured.iter().flat_map(forward).collect::<Vec<f32>>())
+    }
 }
 
 /// What a network scores on its test split when every layer runs under the scheme, in the very arithmetic of its kernels;
@@ -129,8 +146,7 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
             .zip(&layers)
             .fold(image.clone(), |x, (layer, q)| q.forward(&layer.shape, layer.relu, &x));
         kl += divergence(&float, &logits);
-        let class = (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])); // of equal ones the first
-        correct += usize::from(class == Some(usize::from(*label)));
+        correct += usize::from(class(&logits) == Some(usize::from(*label)));
         truth.extend(float.into_iter().map(f64::from));
         got.extend(logits);
     }
@@ -149,8 +165,18 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
     Ok(with_metrics(row, &metrics(&truth, &got)))
 }
 
+/// The class that has the greatest logit; of equal ones the first.
+pub fn class(logits: &[f32]) -> Option<usize> {
+    (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+}
+
 /// Every layer of a network under a scheme.
-fn quantized_layers(network: &Network, trained: &Trained, scheme: &Scheme, contract: Contract) -> Vec<QuantizedLayer> {
+pub fn quantized_layers(
+    network: &Network,
+    trained: &Trained,
+    scheme: &Scheme,
+    contract: Contract,
+) -> Vec<QuantizedLayer> {
     let each = network.layers.iter().zip(&trained.layers);
     let mut drafts: Vec<Draft> = each.map(|(l, p)| draft(l.shape, &p.weights, &p.bias)).collect();
     let relu: Vec<bool> = network.layers.iter().map(|l| l.relu).collect();

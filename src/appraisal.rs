@@ -1,5 +1,5 @@
-//! How wrong each layer is under each scheme, and what each network with trained weights scores: everything that
-//! `accuracy.csv` holds, of a tuning run or of `bitsmith accuracy`.
+//! Layers and networks under schemes: what fills `accuracy.csv`, of a tuning run or of `bitsmith accuracy`, and
+//! `overflow.csv`.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use crate::accuracy;
 use crate::candidate::Contract;
 use crate::data::{LayerData, MOST_SAMPLES, Trained};
 use crate::layer::{Layer, Network};
+use crate::overflow::{self, Overflow};
 use crate::record::Accuracy;
 use crate::scheme::{self, Scheme};
 
@@ -19,16 +20,32 @@ type Whole = (Network, Trained);
 /// Rows of the table are computed so many at a time: enough to keep every core busy, few enough to stop soon.
 const TOGETHER: usize = 8;
 
-/// The rows (network, layer or "", scheme) of these layers and schemes that are `wanted`; some at a time to `keep`.
-/// Schemes without this contract are passed over.
+/// What is computed of a layer, and of a network with trained weights, under a scheme.
+pub struct Question<R> {
+    pub layer: fn(&Layer, &LayerData, &Scheme, Contract) -> Result<Vec<R>>,
+    pub network: fn(&Network, &Trained, &Scheme, Contract) -> Result<Vec<R>>,
+}
+
+/// How wrong is it?
+pub static ACCURACY: Question<Accuracy> = Question {
+    layer: |layer, data, scheme, contract| Ok(vec![accuracy::of_layer(layer, data, scheme, contract)?]),
+    network: |network, trained, scheme, contract| Ok(vec![accuracy::of_network(network, trained, scheme, contract)?]),
+};
+
+/// Would narrower sums overflow?
+pub static OVERFLOW: Question<Overflow> = Question { layer: overflow::of_layer, network: overflow::of_network };
+
+/// Answers the question for the (network, layer or "", scheme) of these layers and schemes that are `wanted`; some rows at a
+/// time to `keep`. Schemes without this contract are passed over.
 /// # Errors
 /// A wrong scheme name, data that cannot be read, or what `keep` says.
-pub fn appraise(
+pub fn appraise<R: Send>(
+    question: &Question<R>,
     layers: &[Layer],
     schemes: &[String],
     contract: Contract,
     wanted: impl Fn(&str, &str, &str) -> bool,
-    mut keep: impl FnMut(Vec<Accuracy>) -> Result<()>,
+    mut keep: impl FnMut(Vec<R>) -> Result<()>,
 ) -> Result<()> {
     let schemes: Vec<Scheme> = schemes.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
     let schemes: Vec<&Scheme> = schemes.iter().filter(|s| s.contracts().contains(&contract)).collect();
@@ -46,15 +63,15 @@ pub fn appraise(
         for some in left_here.chunks(TOGETHER) {
             let some: Vec<&&Scheme> =
                 some.iter().filter(|s| wanted(&layer.network, &layer.name, &s.to_string())).collect();
-            let rows = some.par_iter().map(|s| accuracy::of_layer(layer, &data, s, contract));
-            keep(rows.collect::<Result<_>>()?)?;
+            let rows = some.par_iter().map(|s| (question.layer)(layer, &data, s, contract));
+            keep(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())?;
         }
     }
     for (network, trained) in networks.values() {
         for some in left(&network.name, "").chunks(TOGETHER) {
             let some: Vec<&&Scheme> = some.iter().filter(|s| wanted(&network.name, "", &s.to_string())).collect();
-            let rows = some.par_iter().map(|s| accuracy::of_network(network, trained, s, contract));
-            keep(rows.collect::<Result<_>>()?)?;
+            let rows = some.par_iter().map(|s| (question.network)(network, trained, s, contract));
+            keep(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())?;
         }
     }
     Ok(())

@@ -63,13 +63,30 @@ pub fn forward_int(
     bias: &[f32],
     grid: impl Fn(&[f32]) -> Grid,
 ) -> Vec<f32> {
+    let sums = &mut |lhs: &[u8], codes: &[i8], zero| reference_int(shape, lhs, codes, &vec![0; shape.n()], zero);
+    forward_int_with(shape, relu, x, (codes, scales), bias, grid, sums)
+}
+
+/// Sums of a layer, [m, n]: of u8 activations, s8 codes, and what padding reads as.
+pub type Sums<'a> = dyn FnMut(&[u8], &[i8], i32) -> Vec<i32> + 'a;
+
+/// The same with sums that are made in another way.
+pub fn forward_int_with(
+    shape: &Shape,
+    relu: bool,
+    x: &[f32],
+    (codes, scales): (&[i8], &[f32]),
+    bias: &[f32],
+    grid: impl Fn(&[f32]) -> Grid,
+    accumulate: &mut Sums,
+) -> Vec<f32> {
     let span = grid_span(shape);
     let grids: Vec<Grid> = x.chunks_exact(span).map(grid).collect();
     let lhs: Vec<u8> =
         x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v))).collect();
     let sums = column_sums(codes, shape.k());
     let zero = grids.first().map_or(0, |g| g.zero);
-    let acc = reference_int(shape, &lhs, codes, &vec![0; shape.n()], zero);
+    let acc = accumulate(&lhs, codes, zero);
     let n = shape.n();
     acc.iter()
         .enumerate()

@@ -73,6 +73,13 @@ impl QuantizedLayer {
 
     /// The layer's output, [m, n], for activations of the shape that the layer had or of its first lines.
     pub fn forward(&self, shape: &Shape, relu: bool, x: &[f32]) -> Vec<f32> {
+        let exact =
+            &mut |lhs: &[u8], codes: &[i8], zero| op::reference_int(shape, lhs, codes, &vec![0; shape.n()], zero);
+        self.forward_with(shape, relu, x, exact)
+    }
+
+    /// The same; where its sums are integers they are made by `sums`.
+    pub fn forward_with(&self, shape: &Shape, relu: bool, x: &[f32], sums: &mut op::Sums) -> Vec<f32> {
         let mut x = applied(&self.input, x, shape.c);
         match (&self.weights, &self.activations.kind) {
             (Weights::Int { codes, scales }, Kind::Affine(bits)) => {
@@ -80,7 +87,7 @@ impl QuantizedLayer {
                     Some(Fixed::Grid(grid)) => *grid,
                     _ => Grid::of(row, *bits),
                 };
-                op::forward_int(shape, relu, &x, (codes, scales), &self.bias, grid)
+                op::forward_int_with(shape, relu, &x, (codes, scales), &self.bias, grid, sums)
             }
             _ => {
                 self.activations.apply(&mut x, shape.c, op::grid_span(shape), self.fixed.as_ref());

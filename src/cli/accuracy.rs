@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{new_run_folder, print, stop_flag};
-use crate::appraisal::appraise;
+use crate::appraisal::{ACCURACY, OVERFLOW, Question, appraise};
 use crate::candidate::Contract;
 use crate::layer::{Layer, Network};
-use crate::record::{Accuracy, Table, read_table};
+use crate::record::{Table, read_table};
 use crate::report;
 use crate::scheme::{self, GRAMMAR, LISTED};
 
@@ -51,30 +54,62 @@ pub fn run(args: &Args) -> Result<()> {
         }
         None => new_run_folder(Path::new("results/accuracy"))?,
     };
-    let path = dir.join("accuracy.csv");
-    let (mut table, old) = Table::open::<Accuracy>(&path)?;
-    let key = |a: &Accuracy| (a.network.clone(), a.layer.clone(), a.scheme.clone(), a.contract);
-    let known: HashSet<_> = old.iter().map(key).collect();
-    let bar = bar(layers.len() * schemes.len());
-    let wanted = |network: &str, layer: &str, scheme: &str| {
-        let key = (network.to_string(), layer.to_string(), scheme.to_string(), args.contract);
-        !stop.load(Ordering::Relaxed) && !known.contains(&key)
-    };
-    appraise(&layers, &schemes, args.contract, wanted, |rows| {
-        bar.inc(rows.len() as u64);
-        rows.last().into_iter().for_each(|r| bar.set_message(format!("{}/{} {}", r.network, r.layer, r.scheme)));
-        table.append_all(&rows)
-    })?;
+    let bar = bar();
+    let subject = Subject { layers: &layers, schemes: &schemes, contract: args.contract, dir: &dir, stop, bar: &bar };
+    let rows = subject.fill("accuracy.csv", &ACCURACY, |a| (&a.network, &a.layer, &a.scheme, a.contract))?;
+    let overflows = subject.fill("overflow.csv", &OVERFLOW, |o| (&o.network, &o.layer, &o.scheme, o.contract))?;
     bar.finish_and_clear();
-    drop(table);
-    let rows: Vec<Accuracy> = read_table(&path)?;
     report::accuracy::write(&dir, &rows)?;
     if args.json {
-        return print(&format!("{}\n", serde_json::to_string_pretty(&json!({ "run": dir, "rows": rows }))?));
+        return print(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(&json!({ "run": dir, "rows": rows, "overflow": overflows }))?
+        ));
     }
     print(&report::accuracy::summary(&rows))?;
+    print(&report::accuracy::overflows(&overflows))?;
     let note = if stop.load(Ordering::Relaxed) { "stopped early; the same command with --out goes on: " } else { "" };
     print(&format!("{note}{}\n", dir.display()))
+}
+
+/// What is asked about, and where the answers go.
+struct Subject<'a> {
+    layers: &'a [Layer],
+    schemes: &'a [String],
+    contract: Contract,
+    dir: &'a Path,
+    stop: &'a AtomicBool,
+    bar: &'a ProgressBar,
+}
+
+impl Subject<'_> {
+    /// Appends to a table what it does not hold yet; returns all of it. `key` is what a row is about.
+    fn fill<R: Send + Serialize + DeserializeOwned>(
+        &self,
+        file: &str,
+        question: &Question<R>,
+        key: impl Fn(&R) -> (&String, &String, &String, Contract),
+    ) -> Result<Vec<R>> {
+        let path = self.dir.join(file);
+        let (mut table, old) = Table::open::<R>(&path)?;
+        let owned = |r: &R| {
+            let (network, layer, scheme, contract) = key(r);
+            (network.clone(), layer.clone(), scheme.clone(), contract)
+        };
+        let known: HashSet<_> = old.iter().map(owned).collect();
+        let wanted = |network: &str, layer: &str, scheme: &str| {
+            let key = (network.to_string(), layer.to_string(), scheme.to_string(), self.contract);
+            !self.stop.load(Ordering::Relaxed) && !known.contains(&key)
+        };
+        appraise(question, self.layers, self.schemes, self.contract, wanted, |rows| {
+            if let Some((network, layer, scheme, _)) = rows.last().map(&key) {
+                self.bar.set_message(format!("{file}: {network}/{layer} {scheme}"));
+            }
+            table.append_all(&rows)
+        })?;
+        drop(table);
+        read_table(&path)
+    }
 }
 
 fn layers(args: &Args) -> Result<Vec<Layer>> {
@@ -112,9 +147,11 @@ fn schemes(args: &Args) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn bar(length: usize) -> ProgressBar {
-    let bar = ProgressBar::new(length as u64);
-    let style = ProgressStyle::with_template("accuracy [{bar:24}] {pos}/{len}  {msg}  {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {msg}  {elapsed}").unwrap_or(ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::progress::Bar;
 use super::{lock_device, new_run_folder, print, read_plan, report, stop_flag};
-use crate::appraisal::appraise;
+use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::candidate::{Contract, Regime};
@@ -258,7 +258,7 @@ fn measure_accuracy(plan: &Plan, dir: &Path, stop: &AtomicBool) -> Result<()> {
     let wanted = |network: &str, layer: &str, scheme: &str| {
         !stop.load(Ordering::Relaxed) && !known.contains(&(network.into(), layer.into(), scheme.into()))
     };
-    appraise(&plan.layers, &plan.schemes, plan.contract, wanted, |rows| table.append_all(&rows))
+    appraise(&ACCURACY, &plan.layers, &plan.schemes, plan.contract, wanted, |rows| table.append_all(&rows))
 }
 
 fn document(run: &Run, costs: &HashMap<Group, Cost>) -> serde_json::Value {

@@ -37,7 +37,7 @@ impl Evidence {
             let at = i * all / kept;
             let (sample, pixel) = (samples[at / shape.m()], at % shape.m());
             for (channel, rows) in inputs.iter_mut().enumerate() {
-                window(shape, sample, pixel, depthwise.then_some(channel), rows);
+                window(shape, sample, pixel, depthwise.then_some(channel), 0.0, rows);
             }
         }
         Self { k: shape.k(), channels: if depthwise { 1 } else { shape.c }, inputs, gram: OnceLock::new() }
@@ -125,8 +125,8 @@ fn gram(rows: &[f32], k: usize) -> Mat<f64> {
     x.transpose() * &x * faer::Scale(1.0 / count as f64)
 }
 
-/// Appends the window of one output pixel, channels inside; of one channel where that is given.
-fn window(s: &Shape, x: &[f32], pixel: usize, channel: Option<usize>, out: &mut Vec<f32>) {
+/// Appends the window of one output pixel, channels inside; of one channel where that is given. Padding reads as `zero`.
+pub fn window<T: Copy>(s: &Shape, x: &[T], pixel: usize, channel: Option<usize>, zero: T, out: &mut Vec<T>) {
     let (top, left) = ((pixel / s.ow * s.stride) as isize, (pixel % s.ow * s.stride) as isize);
     for i in 0..s.kh as isize {
         for j in 0..s.kw as isize {
@@ -134,8 +134,8 @@ fn window(s: &Shape, x: &[f32], pixel: usize, channel: Option<usize>, out: &mut 
             let inside = (0..s.h as isize).contains(&y) && (0..s.w as isize).contains(&x0);
             let at = (y * s.w as isize + x0) * s.c as isize;
             match (inside, channel) {
-                (false, None) => out.resize(out.len() + s.c, 0.0),
-                (false, Some(_)) => out.push(0.0),
+                (false, None) => out.resize(out.len() + s.c, zero),
+                (false, Some(_)) => out.push(zero),
                 (true, None) => out.extend_from_slice(&x[at as usize..][..s.c]),
                 (true, Some(c)) => out.push(x[at as usize + c]),
             }
