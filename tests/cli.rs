@@ -21,7 +21,8 @@ fn mistake(args: &[&str], files: &[(&str, &str)]) -> String {
     let said: String = said.lines().filter(|l| !l.starts_with("waiting")).map(|l| format!("{l}\n")).collect();
     assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
     assert!(output.stdout.is_empty(), "{args:?}");
-    assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+    let pointed = said.lines().last().is_some_and(|l| l.trim_start().starts_with('^'));
+    assert_eq!(said.lines().count(), if pointed { 3 } else { 1 }, "{args:?}: {said}");
     assert!(said.starts_with("error: "), "{said}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), files.len(), "{args:?} left something behind");
     said
@@ -38,7 +39,11 @@ fn says(args: &[&str], files: &[(&str, &str)], words: &[&str]) {
 fn unknown_names_list_what_there_is() {
     says(&["tune", "--target", "z80"], &[], &["z80", "host", "x86-avx2"]);
     says(&["tune", "--network", "vgg"], &[], &["vgg", "resnet50", "digits"]);
-    says(&["tune", "--scheme", "w9a9"], &[], &["w9a9", "w8a8"]);
+    says(&["tune", "--scheme", "w9a9"], &[], &["`w9a9`: no such weight format", "`w8a8`", "\n    w9a9\n    ^^^^\n"]);
+    says(&["accuracy", "--scheme", "w4a8-flor"], &[], &["did you mean `floor`?", "\n    w4a8-flor\n         ^^^^\n"]);
+    says(&["accuracy", "--scheme", "w4a8-static_p12"], &[], &["no such option"]);
+    says(&["accuracy", "--scheme", "q*z"], &[], &["matches no listed scheme"]);
+    says(&["accuracy", "--scheme", "f32", "--contract", "int8"], &[], &["f32 has no int8 contract"]);
     says(&["tune", "--strategy", "luck"], &[], &["luck", "evolve", "random", "grid"]);
     says(&["tune", "--contract", "int9"], &[], &["int9", "int8", "f32io"]);
     says(&["layers", "vgg"], &[], &["vgg", "resnet50"]);
@@ -225,4 +230,44 @@ fn help_teaches_by_example() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(!bitsmith(dir.path(), &["completions", shell]).stdout.is_empty());
     }
+}
+
+#[test]
+fn schemes_tell_their_bits_and_kernels() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = json(&bitsmith(dir.path(), &["schemes", "--json"]));
+    let of = |name: &str| all["schemes"].as_array().unwrap().iter().find(|s| s["name"] == name).unwrap().clone();
+    assert_eq!(
+        (&of("w4a32g32")["bits_per_weight"], &of("w4a32g32")["kernels_on"]),
+        (&4.5.into(), &serde_json::json!([]))
+    );
+    assert!(of("w8a8")["kernels_on"].as_array().unwrap().contains(&"x86-avx512vnni".into()));
+    assert_eq!(of("w8a8")["contracts"], serde_json::json!(["int8", "f32io"]));
+    let text = String::from_utf8(bitsmith(dir.path(), &["schemes"]).stdout).unwrap();
+    assert!(["Formats:", "Calibrators:", "Roundings:", "WEIGHTS"].iter().all(|w| text.contains(w)), "{text}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn accuracy_is_computed_once_and_goes_on_where_it_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["accuracy", "--network", "digits", "--scheme", "w8a8", "--scheme", "wta8", "--out", "out", "--json"];
+    let first = json(&bitsmith(dir.path(), &args));
+    let rows = first["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2 * 7, "six layers and the network, of two schemes");
+    let whole = rows.iter().find(|r| r["layer"] == "" && r["scheme"] == "w8a8").unwrap();
+    assert!(whole["top1"].as_u64().unwrap() >= 396 && whole["kl"].as_f64().unwrap() < 0.01, "{whole}");
+    let path = dir.path().join("out/accuracy.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    // a run that was stopped in the middle of a row
+    std::fs::write(&path, &text[..text.len() / 2]).unwrap();
+    assert_eq!(json(&bitsmith(dir.path(), &args))["rows"].as_array().unwrap().len(), 2 * 7);
+    let lines = |text: &str| text.lines().map(String::from).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(lines(&std::fs::read_to_string(&path).unwrap()), lines(&text));
+    let overflow = first["overflow"].as_array().unwrap();
+    let verdict = |path: &str| {
+        let row = overflow.iter().find(|o| o["path"] == path && o["layer"] == "" && o["scheme"] == "w8a8").unwrap();
+        row["verdict"].as_str().unwrap().to_string()
+    };
+    assert_eq!((verdict("exact32"), verdict("vpmaddubsw")), ("never".into(), "happens".into()));
 }

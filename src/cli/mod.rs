@@ -20,6 +20,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::scheme::WrongName;
 use crate::study::Plan;
 
 /// Finds, proves and reports the best quantized kernel for every layer on this device.
@@ -64,7 +65,7 @@ enum Verb {
     },
 }
 
-/// Runs the command line: 0 when done, 2 with one line on stderr when something was asked for that cannot be had.
+/// Runs the command line: 0 when done, 2 with one line on stderr (and a pointer into a wrong name) when something was asked for that cannot be had.
 pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli.verb),
@@ -78,6 +79,9 @@ pub fn main() -> ExitCode {
         Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("error: {}", one_line(&format!("{e:#}")));
+            if let Some(wrong) = e.downcast_ref::<WrongName>() {
+                eprintln!("{}", wrong.pointer());
+            }
             ExitCode::from(2)
         }
     }

@@ -52,11 +52,11 @@ pub fn run(args: &Args) -> Result<()> {
         ));
     }
     let mut text =
-        format!("{:<22}{:>10}  {:<22}{:<14}{}\n", "scheme", "bits/weight", "family", "kernels on", "what it is");
+        format!("{:<28}{:>11}  {:<20}{:<24}{}\n", "scheme", "bits/weight", "weights", "granularity", "kernels on");
     for r in &rows {
         let kernels = if r.targets.is_empty() { "-".into() } else { format!("{} targets", r.targets.len()) };
         let (family, name) = (r.scheme.weights.family(), r.scheme.to_string());
-        text += &format!("{name:<22}{:>10.3}  {family:<22}{kernels:<14}{}\n", r.bits, r.scheme.about());
+        text += &format!("{name:<28}{:>11.3}  {family:<20}{:<24}{kernels}\n", r.bits, r.scheme.granularity_name());
     }
     if args.schemes.is_empty() {
         text += &format!("\n{GRAMMAR}\n\n{}", parts());

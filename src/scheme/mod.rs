@@ -26,7 +26,7 @@ use format::{Fit, Format, Granularity};
 use lattice::{Matrix, Quantized};
 use round::Rounding;
 
-pub use name::{GRAMMAR, find, matching};
+pub use name::{GRAMMAR, WrongName, find, matching};
 
 /// A number format for weights and activations, and how their grids are chosen. Printed and parsed by its name.
 #[derive(Clone)]

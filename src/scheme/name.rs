@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, ensure};
 
 use super::activations::{Activations, Kind, Per};
 use super::calibrate::{self, Calibrator, MinMax};
@@ -29,7 +29,7 @@ A scheme is WEIGHTS[aACTIVATIONS][gCOLUMNS[qBITS]][-OPTION...], for example w8a8
 
 /// The scheme of that name.
 /// # Errors
-/// Shows the name with a caret under what is wrong, and the nearest name that is right.
+/// A [`WrongName`], with the nearest name that is right.
 pub fn find(name: &str) -> Result<Scheme> {
     name.parse()
 }
@@ -55,9 +55,32 @@ fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// One line of what is wrong, the name, and a caret under the part.
+/// A name that is no scheme: one line of what is wrong, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrongName {
+    name: String,
+    at: usize,
+    length: usize,
+    problem: String,
+}
+
+impl WrongName {
+    /// The name, and a caret under each character of the wrong part.
+    pub fn pointer(&self) -> String {
+        format!("    {}\n    {}{}", self.name, " ".repeat(self.at), "^".repeat(self.length.max(1)))
+    }
+}
+
+impl fmt::Display for WrongName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scheme `{}`: {}", self.name, self.problem)
+    }
+}
+
+impl std::error::Error for WrongName {}
+
 fn wrong(name: &str, at: usize, length: usize, problem: impl fmt::Display) -> Error {
-    anyhow!("scheme `{name}`: {problem}\n    {name}\n    {}{}", " ".repeat(at), "^".repeat(length.max(1)))
+    WrongName { name: name.into(), at, length, problem: problem.to_string() }.into()
 }
 
 impl FromStr for Scheme {
@@ -180,7 +203,7 @@ fn options() -> Vec<String> {
 fn nearest(name: &str) -> Option<String> {
     let formats = format::KINDS.iter().flat_map(|k| k.examples);
     let all = LISTED.iter().chain(formats);
-    let ranked = all.map(|n| (strsim::damerau_levenshtein(n, name), *n)).min();
+    let ranked = all.map(|n| (strsim::damerau_levenshtein(n, name), *n)).min_by_key(|(d, _)| *d);
     ranked.filter(|(d, _)| *d <= name.len().max(3) / 2 + 1).map(|(_, n)| n.to_string())
 }
 
@@ -289,7 +312,7 @@ mod tests {
     #[test]
     fn mistakes_are_shown_where_they_are() {
         let cases = [
-            ("w9a8", "no such weight format; did you mean `w", 0, 4),
+            ("w9a8", "no such weight format; did you mean `w8a8`?", 0, 4),
             ("w4a9", "no such activations; did you mean", 3, 1),
             ("w4a8g0", "expected gCOLUMNS", 4, 2),
             ("w4a8x", "cannot read this part", 4, 1),
@@ -301,9 +324,10 @@ mod tests {
             ("", "no such weight format", 0, 1),
         ];
         for (name, problem, at, length) in cases {
-            let error = find(name).err().map(|e| e.to_string()).unwrap_or_default();
-            assert!(error.contains(problem), "{name}: {error}");
-            assert!(error.ends_with(&format!("    {}{}", " ".repeat(at), "^".repeat(length))), "{name}:\n{error}");
+            let error = find(name).err().unwrap().downcast::<WrongName>().unwrap();
+            assert!(error.to_string().contains(problem), "{name}: {error}");
+            assert_eq!((error.at, error.length.max(1)), (at, length), "{error}");
+            assert_eq!(error.pointer(), format!("    {name}\n    {}{}", " ".repeat(at), "^".repeat(length)));
         }
     }
 
