@@ -58,13 +58,16 @@ impl QuantizedLayer {
         let batches: Vec<&[f32]> =
             if corrected.is_empty() { samples.to_vec() } else { corrected.iter().map(Vec::as_slice).collect() };
         let (fixed, warning) = activations.calibrate(&batches).unzip();
+        let lattice = &quantized.lattice;
+        let padded = lattice.groups() * lattice.group;
+        let padding = (padded > k).then(|| format!("groups of {} pad k = {k} to {padded}", lattice.group));
         Self {
             stored_bits: scheme.stored_bits(&quantized),
             values: quantized.values.clone(),
             weights: scheme.kernel_weights(quantized),
             truth: layer.weights,
             bias: layer.bias,
-            warnings: warning.flatten().into_iter().collect(),
+            warnings: warning.flatten().into_iter().chain(padding).collect(),
             input: layer.input,
             activations,
             fixed,

@@ -1,6 +1,8 @@
 //! The affine grid of unsigned activations: with 8 bits the same arithmetic, rounding for rounding, as
 //! `native/isa/scalar.h`.
 
+use super::levels::round_within;
+
 /// `x ~ scale * (q - zero)`, q in 0..=top; the range always contains 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
@@ -30,8 +32,8 @@ impl Grid {
     }
 
     pub fn quantize(&self, x: f32) -> u8 {
-        let q = (x * self.inverse).round_ties_even() as i64 + i64::from(self.zero);
-        q.clamp(0, i64::from(self.top)) as u8
+        let (low, high) = (-self.zero, self.top - self.zero);
+        (round_within(x * self.inverse, low as f32, high as f32) as i32 + self.zero) as u8
     }
 
     /// `x` put on the grid.

@@ -310,6 +310,28 @@ mod tests {
     }
 
     #[test]
+    fn every_name_that_parses_is_printed_so_that_it_parses_to_the_same() {
+        let formats: Vec<&str> = format::KINDS.iter().flat_map(|k| k.examples).copied().collect();
+        let (mut tried, mut parsed) = (0, 0);
+        let options: Vec<String> = options().into_iter().chain([String::new()]).collect();
+        for format in &formats {
+            for input in ["", "a8", "a4", "a1", "a16", "a32", "afp8e4m3"] {
+                for group in ["", "g32", "g128q6"] {
+                    for (i, option) in options.iter().enumerate() {
+                        let two = if i % 3 == 0 { "-mse" } else { "" };
+                        let dash = if option.is_empty() { "" } else { "-" };
+                        tried += 1;
+                        let Ok(scheme) = find(&format!("{format}{input}{group}{dash}{option}{two}")) else { continue };
+                        parsed += 1;
+                        assert_eq!(find(&scheme.to_string()).unwrap().to_string(), scheme.to_string());
+                    }
+                }
+            }
+        }
+        assert!(parsed > tried / 4, "{parsed} of {tried}");
+    }
+
+    #[test]
     fn mistakes_are_shown_where_they_are() {
         let cases = [
             ("w9a8", "no such weight format; did you mean `w8a8`?", 0, 4),

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::calibrate::{Calibrator, MinMax, Range};
 use super::lattice::{Lattice, Matrix, Origin, Quantized, Step};
-use super::levels::{Levels, MiniFloat};
+use super::levels::{Levels, MiniFloat, round_within};
 
 /// A number format.
 pub trait Format: Send + Sync {
@@ -208,12 +208,20 @@ fn step_of(values: &[f32], levels: &Levels, how: &Fit, importance: Option<&[f32]
     let lay = |r: Range| lay(r, levels, how);
     let error = |r: Range| {
         let (scale, point) = lay(r);
-        let step = if how.affine { Step::with_point(levels, scale, point) } else { Step::symmetric(levels, scale) };
-        let square = |(i, v): (usize, &f32)| {
-            let e = f64::from(v - step.round(*v));
-            e * e * importance.map_or(1.0, |w| f64::from(w[i]))
+        let weight = |i: usize| importance.map_or(1.0, |w| w[i]);
+        let squares = |round: &dyn Fn(f32) -> f32| {
+            values.iter().enumerate().map(|(i, v)| f64::from((v - round(*v)).powi(2) * weight(i))).sum::<f64>()
         };
-        values.iter().enumerate().map(square).sum::<f64>()
+        let step = if how.affine { Step::with_point(levels, scale, point) } else { Step::symmetric(levels, scale) };
+        match (levels, importance) {
+            // what most searches are about, in a loop that vectorizes
+            (Levels::Integers { low, high }, None) => {
+                let (low, high) = ((low - point) as f32, (high - point) as f32);
+                let square = |v: &f32| (v - scale * round_within(v / scale, low, high)).powi(2);
+                values.chunks(64).map(|some| f64::from(some.iter().map(square).sum::<f32>())).sum()
+            }
+            _ => squares(&|v| step.round(v)),
+        }
     };
     lay(how.calibrator.range(&[values], !how.affine, levels.count(), &error))
 }
