@@ -66,8 +66,9 @@ impl Affine {
         let mut codes = self.levels(inverse, low, x);
         let mut least = self.error(best, &codes, x, weights);
         for step in 0..=self.steps {
-            let inverse = (self.from + self.by * f32::from(step) + top) / (high - low);
-            let trial = self.levels(inverse, low, x);
+            // from the best least number so far
+            let inverse = (self.from + self.by * f32::from(step) + top) / (high - best.1);
+            let trial = self.levels(inverse, best.1, x);
             if let Some(fitted) = least_squares(&trial, x, weights, (sum_w, sum_x)) {
                 let error = self.error(fitted, &trial, x, weights);
                 if error < least {
