@@ -117,8 +117,12 @@ proptest! {
         let scaled: Vec<f32> = x.iter().map(|v| v * factor).collect();
         let scaled_alike = |c: &&Case| c.name() != "w1c" && (c.name() != "fp8e5m2" || c.free_scales());
         for case in cases().iter().filter(scaled_alike) {
-            let expected: Vec<f32> = case.quantize(&x, k).values.iter().map(|v| v * factor).collect();
-            prop_assert_eq!(case.quantize(&scaled, k).values, expected, "{}", case.label);
+            let expected = case.quantize(&x, k).values;
+            for (got, expected) in case.quantize(&scaled, k).values.iter().zip(expected) {
+                // zeros of formats without a zero are as small as their scale gets
+                let zero = got.abs() < 1e-7 && expected.abs() < 1e-7;
+                prop_assert!(zero || *got == expected * factor, "{}: {got} {expected}", case.label);
+            }
         }
     }
 
