@@ -139,19 +139,23 @@ impl<'a> Step<'a> {
             return 0;
         }
         self.levels.nearest(match self.origin {
-            At::Zero => x / self.scale,
             At::Point(p) => (x / self.scale).round_ties_even() + p as f32,
-            At::Offset(o) => ((f64::from(x) - o) / f64::from(self.scale)) as f32,
+            At::Zero | At::Offset(_) => self.position(x),
         })
     }
 
-    /// The codes around `x`: see [`Levels::neighbours`].
+    /// The codes of the numbers below and above `x`: see [`Levels::neighbours`]. Of a negative scale the greater code
+    /// is the lesser number.
     pub fn neighbours(&self, x: f32) -> (u16, u16) {
-        self.levels.neighbours(self.position(x))
+        let (low, high) = self.levels.neighbours(self.position(x));
+        if self.scale < 0.0 { (high, low) } else { (low, high) }
     }
 
-    /// Where `x` lies among the levels.
+    /// Where `x` lies among the levels; 0 where they all stand for the same number, as in an empty block.
     pub fn position(&self, x: f32) -> f32 {
+        if self.scale == 0.0 {
+            return 0.0;
+        }
         match self.origin {
             At::Zero => x / self.scale,
             At::Point(p) => x / self.scale + p as f32,

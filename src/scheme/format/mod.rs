@@ -1,8 +1,15 @@
 //! Number formats: which values a tensor may take, and how its grid is laid on its data.
 
+pub mod block;
 pub mod codebook;
 pub mod float;
+pub mod ggml;
 pub mod integer;
+pub mod kquant;
+pub mod mx;
+pub mod nvfp4;
+pub mod pack;
+mod search;
 pub mod signs;
 
 use std::sync::Arc;
@@ -116,6 +123,10 @@ pub static KINDS: &[Kind] = &[
     codebook::EQUAL,
     codebook::UNIFORM,
     codebook::TABLE,
+    mx::KIND,
+    nvfp4::KIND,
+    ggml::KIND,
+    kquant::KIND,
 ];
 
 /// The format whose name begins the text, and the name's length; the longest name wins.

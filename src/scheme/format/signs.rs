@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Fit, Format, Granularity, Kind, Takes};
+use super::{Fit, Format, Granularity, Kind, LEAST_SCALE, Takes};
 use crate::scheme::lattice::{Lattice, Matrix, Origin};
 use crate::scheme::levels::Levels;
 
@@ -38,7 +38,7 @@ fn lattice(x: &Matrix, how: &Fit, levels: Levels, bits: f64, scale: impl Fn(&[f3
         Granularity::Group { columns, .. } => columns.min(x.k),
         _ => x.k,
     };
-    let safe = |v: &[f32]| Some(scale(v)).filter(|s| *s > 0.0).unwrap_or(1.0);
+    let safe = |v: &[f32]| scale(v).max(LEAST_SCALE); // zeros stay next to nothing, though they count as a sign
     let (scales, stored) = match how.granularity {
         Granularity::Tensor => (vec![safe(x.data); x.rows()], 1),
         _ => {
