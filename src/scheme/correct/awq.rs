@@ -14,7 +14,9 @@ const LEAST: f32 = 1e-4;
 /// Multiplies the weights of every input channel by s = mean|X|^a and divides its activations by it: a finer grid for
 /// weights that matter (Lin et al., AWQ, 2023). As in the authors' llm-awq, s is divided by sqrt(max s * min s), and a is
 /// the one of 20 with the least output error tr(dW H dW'), here with the scheme's own weight format, rounded as it
-/// rounds by itself. Activations are taken for exact. Depthwise layers stay as they are.
+/// rounds by itself. Activations are taken for exact; where all channels share one grid, dividing by a small s can hurt
+/// more than it helps. Channels without input in calibration stay (llm-awq divides them by the smallest s, which blows up
+/// what they may hold later), and so do depthwise layers.
 pub struct Awq;
 
 impl Correction for Awq {
@@ -44,10 +46,11 @@ impl Correction for Awq {
 }
 
 fn scales(means: &[f32], power: f32) -> Vec<f32> {
-    let raw: Vec<f32> = means.iter().map(|m| m.powf(power).max(LEAST)).collect();
-    let (least, most) = raw.iter().fold((f32::INFINITY, 0f32), |(l, m), s| (l.min(*s), m.max(*s)));
+    let raw = |mean: &f32| mean.powf(power).max(LEAST);
+    let live = means.iter().filter(|m| **m > 0.0).map(raw);
+    let (least, most) = live.fold((f32::INFINITY, 0f32), |(l, m), s| (l.min(s), m.max(s)));
     let middle = least.sqrt() * most.sqrt();
-    raw.into_iter().map(|s| s / middle).collect()
+    means.iter().map(|m| if *m > 0.0 { raw(m) / middle } else { 1.0 }).collect()
 }
 
 /// tr(dW H dW') where the weights are quantized scaled; None where that exceeds floats.

@@ -13,7 +13,7 @@ use crate::scheme::levels::Levels;
 const ZETA: f32 = 1.1;
 const GAMMA: f32 = -0.1;
 /// Weight of the term that drives weights to either level, and its exponent, from mostly flat to steep.
-const LAMBDA: f32 = 0.05;
+const LAMBDA: f32 = 0.5;
 const BETA: (f32, f32) = (20.0, 2.0);
 /// Share of the steps before that term begins.
 const WARM_UP: f32 = 0.2;
@@ -21,7 +21,8 @@ const WARM_UP: f32 = 0.2;
 const STEPS: usize = 1000;
 const STEPS_LARGE: usize = 250;
 const LARGE: usize = 1 << 22;
-const RATE: f32 = 0.01;
+/// Learning rate times steps: as far as a choice can go.
+const REACH: f32 = 30.0;
 /// Inputs up to which the loss is that of all rows, through their Gram matrix; beyond, of a random few at a step.
 const MOST_GRAM: usize = 2048;
 const BATCH: usize = 32;
@@ -187,6 +188,7 @@ impl Soft {
         let since = (step as f32 / steps as f32 - WARM_UP) / (1.0 - WARM_UP);
         let beta = BETA.1 + (BETA.0 - BETA.1) * 0.5 * (1.0 + (since * std::f32::consts::PI).cos());
         let time = step as i32 + 1;
+        let rate = REACH / steps as f32;
         let (fade1, fade2) = (1.0 - 0.9f32.powi(time), 1.0 - 0.999f32.powi(time));
         for i in 0..self.v.len() {
             let (h, slope) = share(self.v[i]);
@@ -198,7 +200,7 @@ impl Soft {
             let g = gradient * slope;
             self.first[i] = 0.9 * self.first[i] + 0.1 * g;
             self.second[i] = 0.999 * self.second[i] + 0.001 * g * g;
-            self.v[i] -= RATE * (self.first[i] / fade1) / ((self.second[i] / fade2).sqrt() + 1e-8);
+            self.v[i] -= rate * (self.first[i] / fade1) / ((self.second[i] / fade2).sqrt() + 1e-8);
         }
     }
 
