@@ -33,15 +33,8 @@ impl QuantizedLayer {
     /// of activations, which the int8 contract always has.
     pub fn of(mut layer: Draft, samples: &[&[f32]], scheme: &Scheme, contract: Contract) -> Self {
         let needs = scheme.rounding.needs_evidence() || !scheme.corrections.is_empty();
-        let seen = needs.then(|| Evidence::of(&layer.shape, samples));
-        if let Some(seen) = &seen {
-            scheme.corrections.iter().for_each(|c| c.before(&mut layer, seen, scheme));
-        }
+        let seen = needs.then(|| Evidence::of(&layer.shape, samples)).map(|e| correct(&mut layer, e, scheme));
         let channels = layer.shape.c;
-        let seen = match seen {
-            Some(seen) if !layer.input.is_none() => Some(seen.map(|row| layer.input.apply(row, channels))),
-            other => other,
-        };
         let k = layer.shape.k();
         let quantized = scheme.quantize(&layer.weights, k, layer.importance.as_deref(), seen.as_ref());
         if let Some(seen) = &seen {
@@ -98,6 +91,20 @@ impl QuantizedLayer {
             }
         }
     }
+}
+
+/// Corrects a layer; the evidence as its weights then see it.
+fn correct(layer: &mut Draft, evidence: Evidence, scheme: &Scheme) -> Evidence {
+    let channels = layer.shape.c;
+    let mut seen = None;
+    for correction in &scheme.corrections {
+        let input = layer.input.clone();
+        correction.before(layer, seen.as_ref().unwrap_or(&evidence), scheme);
+        if layer.input != input {
+            seen = Some(evidence.map(|row| layer.input.apply(row, channels)));
+        }
+    }
+    seen.unwrap_or(evidence)
 }
 
 fn applied(input: &Input, x: &[f32], channels: usize) -> Vec<f32> {

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use faer::Mat;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+use rayon::prelude::*;
 
 use crate::layer::{Op, Shape};
 
@@ -10,6 +12,8 @@ use crate::layer::{Op, Shape};
 const MOST_ROWS: usize = 4096;
 /// Numbers that are kept at most.
 const MOST_NUMBERS: usize = 1 << 26;
+/// Outputs that are worked on together. Fixed, so that no sum depends on the number of threads.
+pub const OUTPUTS_TOGETHER: usize = 64;
 
 /// Rows of inputs that outputs are products with.
 pub struct Evidence {
@@ -92,6 +96,22 @@ impl Evidence {
         means.into_iter().map(|m| (m / count) as f32).collect()
     }
 
+    /// What it costs each output that its weights are off by `errors`, row-major [n, k]: its squared error, averaged over
+    /// the rows. Their sum is tr(dW H dW').
+    pub fn output_errors(&self, errors: &[f32]) -> Vec<f64> {
+        let k = self.k;
+        if self.own_inputs() {
+            let of = |(n, errors): (usize, &[f32])| products(self.rows(n), errors, k)[0];
+            return errors.par_chunks_exact(k).enumerate().map(of).collect();
+        }
+        let rows = self.rows(0);
+        if rows.len() / k <= k {
+            return errors.par_chunks(OUTPUTS_TOGETHER * k).flat_map_iter(|e| products(rows, e, k)).collect();
+        }
+        let gram = self.gram();
+        errors.par_chunks(OUTPUTS_TOGETHER * k).flat_map_iter(|e| squares(gram, e, k)).collect()
+    }
+
     /// The same evidence with every row changed.
     pub fn map(&self, change: impl Fn(&mut [f32])) -> Self {
         let mut inputs = self.inputs.clone();
@@ -117,6 +137,26 @@ impl Evidence {
         }
         out
     }
+}
+
+/// Mean square of the products of rows and each of some errors.
+fn products(rows: &[f32], errors: &[f32], k: usize) -> Vec<f64> {
+    let (rows, errors) = (MatRef::from_row_major_slice(rows, rows.len() / k, k), (errors, errors.len() / k));
+    let errors = MatRef::from_row_major_slice(errors.0, errors.1, k);
+    let mut out = Mat::<f32>::zeros(rows.nrows(), errors.nrows());
+    matmul(out.as_mut(), Accum::Replace, rows, errors.transpose(), 1.0, Par::Seq);
+    let mean = |n| out.col_as_slice(n).iter().map(|y| f64::from(*y).powi(2)).sum::<f64>() / rows.nrows() as f64;
+    (0..errors.nrows()).map(mean).collect()
+}
+
+/// dW H dW' of each of some errors.
+fn squares(gram: &Mat<f64>, errors: &[f32], k: usize) -> Vec<f64> {
+    let errors: Vec<f64> = errors.iter().map(|e| f64::from(*e)).collect();
+    let view = MatRef::from_row_major_slice(&errors, errors.len() / k, k);
+    let mut out = Mat::<f64>::zeros(k, view.nrows());
+    matmul(out.as_mut(), Accum::Replace, gram, view.transpose(), 1.0, Par::Seq);
+    let dot = |(n, e): (usize, &[f64])| e.iter().zip(out.col_as_slice(n)).map(|(a, b)| a * b).sum::<f64>();
+    errors.chunks_exact(k).enumerate().map(dot).collect()
 }
 
 fn gram(rows: &[f32], k: usize) -> Mat<f64> {

@@ -130,6 +130,22 @@ pub static LISTED: &[&str] = &[
     "q6_k",
     "tq1_0",
     "tq2_0",
+    "w4a8-mse",
+    "w4a8-floor",
+    "w4a8-stochastic",
+    "w4a8-gptq",
+    "w3a8-gptq",
+    "w2a8-gptq",
+    "w4a8-adaround",
+    "w4a32g32-affine-hqq",
+    "w2a32g32-affine-hqq",
+    "w4a8-static_kl",
+    "w4a8-cle",
+    "w4a8-hadamard",
+    "w4a8-smoothquant",
+    "w4a8-awq",
+    "w4a8-mse-importance",
+    "w4a8-biascorr",
 ];
 
 impl Scheme {

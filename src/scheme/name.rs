@@ -24,8 +24,8 @@ A scheme is WEIGHTS[aACTIVATIONS][gCOLUMNS[qBITS]][-OPTION...], for example w8a8
   -CALIBRATOR  clips weights: minmax (default), mse, kl, p99_9, ...
   -static, -static_CALIBRATOR   one range of activations ahead of time instead of one per row at run time
   -atensor, -ablockN    dynamic ranges of activations per tensor, or per N channels
-  -ROUNDING    nearest (default), floor, stochastic, ...
-  -CORRECTION  any of several";
+  -ROUNDING    nearest (default), floor, stochastic, gptq, adaround, hqq
+  -CORRECTION  any of cle, hadamard, smoothquant, awq, importance, biascorr";
 
 /// The scheme of that name.
 /// # Errors
@@ -217,6 +217,9 @@ fn consistent(s: &Scheme) -> Result<(), String> {
     refuse(s.affine && s.full, "-affine weights have the full range already")?;
     refuse(!takes.clip && s.clip.name() != "minmax", &format!("{name} takes no calibrator"))?;
     refuse(s.clip.name() == "avg", "avg is for activations (-static_avg); weights have no batches")?;
+    let round = s.rounding;
+    let (pointless, name) = (round.moves_points() && !s.affine, round.name());
+    refuse(pointless, &format!("{name} moves zero points, which only -affine weights have"))?;
     if let Granularity::Group { columns, sub: Some(_) } = s.granularity {
         refuse(columns >= SUPER_BLOCK, "quantized scales need groups of fewer than 256 columns")?;
     }
@@ -342,6 +345,7 @@ mod tests {
             ("w4a8-", "no such option", 5, 1),
             ("f16-mse", "f16 takes no calibrator", 0, 7),
             ("fp8e4m3-affine", "-affine and -full are for integer weights", 0, 14),
+            ("w4a8-hqq", "hqq moves zero points, which only -affine", 0, 8),
             ("w4a32-static", "no scale of their own", 0, 12),
             ("", "no such weight format", 0, 1),
         ];

@@ -1,9 +1,16 @@
 //! Corrections: what is done to a layer, or to a network, so that quantizing it hurts less.
 
+mod awq;
+mod bias;
+mod cle;
+mod hadamard;
+mod importance;
+mod smoothquant;
+
 use super::Scheme;
 use super::evidence::Evidence;
 use super::lattice::Quantized;
-use crate::layer::Shape;
+use crate::layer::{Op, Shape};
 
 /// A layer on its way to being quantized.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,13 +25,14 @@ pub struct Draft {
     pub importance: Option<Vec<f32>>,
 }
 
-/// What is done to activations before they are quantized, to match what was done to the weights.
+/// What is done to activations before they are quantized, to match what was done to the weights: first they are rotated,
+/// then divided.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Input {
-    /// Every channel is divided by its own number.
-    pub divisors: Option<Vec<f32>>,
     /// Every run of so many channels is rotated by a normalized Hadamard matrix.
     pub rotation: Option<usize>,
+    /// Every channel is divided by its own number.
+    pub divisors: Option<Vec<f32>>,
 }
 
 /// Makes quantizing hurt less.
@@ -38,27 +46,72 @@ pub trait Correction: Send + Sync {
     fn changes_input(&self) -> bool {
         false
     }
-    /// Changes one layer before its grid is chosen. `evidence` is of the layer's input as it comes.
+    /// Changes one layer before its grid is chosen. `evidence` is of the input as the weights see
+    /// it so far.
     fn before(&self, _layer: &mut Draft, _evidence: &Evidence, _scheme: &Scheme) {}
     /// Changes the bias once the weights are quantized. `evidence` is of the input as the weights see it.
     fn after(&self, _layer: &mut Draft, _quantized: &Quantized, _evidence: &Evidence) {}
 }
 
 /// Every correction, in the order in which they are applied: one file and one row each.
-pub static CORRECTIONS: &[&dyn Correction] = &[];
+pub static CORRECTIONS: &[&dyn Correction] = &[
+    &cle::CrossLayer,
+    &hadamard::Hadamard,
+    &smoothquant::SmoothQuant,
+    &awq::Awq,
+    &importance::Importance,
+    &bias::BiasCorrection,
+];
 
 pub fn find(name: &str) -> Option<&'static dyn Correction> {
     CORRECTIONS.iter().copied().find(|c| c.name() == name)
 }
 
+impl Draft {
+    /// Can its input channels be changed alone? In a depthwise layer one is all that an output has.
+    fn mixes_channels(&self) -> bool {
+        self.shape.op != Op::Depthwise
+    }
+
+    /// Largest weight of every input channel; of a depthwise layer, whose weights' rows are its channels, too.
+    fn channel_peaks(&self) -> Vec<f32> {
+        let mut peaks = vec![0f32; self.shape.c];
+        for (i, w) in self.weights.iter().enumerate() {
+            let peak = &mut peaks[self.channel(i)];
+            *peak = peak.max(w.abs());
+        }
+        peaks
+    }
+
+    /// The input channel of a weight.
+    fn channel(&self, index: usize) -> usize {
+        if self.mixes_channels() { index % self.shape.c } else { index / self.shape.k() }
+    }
+
+    /// Multiplies the weights of every input channel by its own number, unless that exceeds floats.
+    fn scaled(&self, by: &[f32]) -> Option<Vec<f32>> {
+        let scaled: Vec<f32> = self.weights.iter().enumerate().map(|(i, w)| w * by[self.channel(i)]).collect();
+        let whole = by.iter().all(|s| s.is_normal() && *s > 0.0) && scaled.iter().all(|w| w.is_finite());
+        whole.then_some(scaled)
+    }
+
+    /// The same, and divides the input to match.
+    fn scale_input(&mut self, by: &[f32]) {
+        let Some(weights) = self.scaled(by) else { return };
+        self.weights = weights;
+        let divisors = self.input.divisors.get_or_insert_with(|| vec![1.0; by.len()]);
+        divisors.iter_mut().zip(by).for_each(|(d, s)| *d *= s);
+    }
+}
+
 impl Input {
     /// Applies it to activations of `channels` channels, row-major.
     pub fn apply(&self, x: &mut [f32], channels: usize) {
+        if let Some(block) = self.rotation {
+            x.chunks_exact_mut(block).for_each(rotate);
+        }
         if let Some(divisors) = &self.divisors {
             x.chunks_exact_mut(channels).for_each(|row| row.iter_mut().zip(divisors).for_each(|(x, d)| *x /= d));
-        }
-        if let Some(block) = self.rotation {
-            x.chunks_exact_mut(block).for_each(hadamard);
         }
     }
 
@@ -68,7 +121,7 @@ impl Input {
 }
 
 /// Multiplies a vector, whose length is a power of two, by the normalized Hadamard matrix: its own inverse.
-pub fn hadamard(x: &mut [f32]) {
+pub fn rotate(x: &mut [f32]) {
     let n = x.len();
     let mut half = 1;
     while half < n {

@@ -1,6 +1,9 @@
 //! Rounding: which level each weight gets, once the grid is known or together with it.
 
+mod adaround;
 mod directed;
+mod gptq;
+mod hqq;
 
 use super::evidence::Evidence;
 use super::format::{Fit, Format};
@@ -14,13 +17,18 @@ pub trait Rounding: Send + Sync {
     fn needs_evidence(&self) -> bool {
         false
     }
+    /// Does it choose zero points? Then weights must have some.
+    fn moves_points(&self) -> bool {
+        false
+    }
     /// Quantizes finite weights [n, k]. Without evidence a rounding that needs it takes all inputs for independent and
     /// alike.
     fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, evidence: Option<&Evidence>) -> Quantized;
 }
 
 /// Every rounding: one file and one row each (the simple ones share a file). The first is the default.
-pub static ROUNDINGS: &[&dyn Rounding] = &[&Nearest, &directed::Floor, &directed::Stochastic];
+pub static ROUNDINGS: &[&dyn Rounding] =
+    &[&Nearest, &directed::Floor, &directed::Stochastic, &gptq::Gptq, &adaround::AdaRound, &hqq::HalfQuadratic];
 
 /// To the nearest level, halfway to even: what the format's own definition does.
 pub struct Nearest;

@@ -1,0 +1,24 @@
+//! The importance of columns.
+
+use super::{Correction, Draft};
+use crate::scheme::Scheme;
+use crate::scheme::evidence::Evidence;
+
+/// Weighs every column's error by the mean square of its input when a calibrator looks for the best range: the expected
+/// squared error of an output whose inputs are independent (llama.cpp's importance matrix). Nothing but calibrators that
+/// measure errors (`-mse`) looks at it. In a depthwise layer it is the mean over the outputs, tap by tap.
+pub struct Importance;
+
+impl Correction for Importance {
+    fn name(&self) -> &'static str {
+        "importance"
+    }
+    fn about(&self) -> &'static str {
+        "weighs errors by mean squared activations where a calibrator measures them (-mse): an importance matrix"
+    }
+    fn before(&self, layer: &mut Draft, evidence: &Evidence, _scheme: &Scheme) {
+        let squares = evidence.mean_squares();
+        let useful = squares.iter().all(|s| s.is_finite()) && squares.iter().any(|s| *s > 0.0);
+        layer.importance = useful.then_some(squares);
+    }
+}
