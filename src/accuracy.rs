@@ -63,23 +63,12 @@ pub fn metrics(truth: &[f64], got: &[f32]) -> Metrics {
 /// # Errors
 /// Data of another shape, or a contract that the scheme does not have.
 pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
-    check(scheme, contract)?;
+    let quantized = quantized_layer(layer, data, scheme, contract)?;
     let (shape, relu) = (layer.shape, layer.relu);
-    let right = data.weights.len() == shape.weights_len()
-        && data.bias.len() == shape.n()
-        && !data.samples.is_empty()
-        && data.samples.iter().all(|x| x.len() == shape.lhs_len());
-    ensure!(right, "layer {}: the data are not of its shape", layer.key());
-
-    let (calibration, measured) = match data.samples.len() {
-        1 => (&data.samples[..], &data.samples[..]),
-        n => data.samples.split_at(n / 2),
-    };
+    let (_, measured) = halves(data);
     let columns = outputs(shape, MOST_WEIGHTS);
     let floats = &data.weights[..columns.weights_len()];
     let bias = &data.bias[..columns.n()];
-    let calibration: Vec<&[f32]> = calibration.iter().map(Vec::as_slice).collect();
-    let quantized = QuantizedLayer::of(draft(columns, floats, bias), &calibration, scheme, contract);
 
     let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
     let measured = &measured[..count];
@@ -100,6 +89,34 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, contract: Cont
         ..blank(scheme, contract)
     };
     Ok(with_metrics(row, &metrics(&truth, &got)))
+}
+
+/// The samples that calibrate and those that are measured.
+pub(crate) fn halves(data: &LayerData) -> (&[Vec<f32>], &[Vec<f32>]) {
+    match data.samples.len() {
+        1 => (&data.samples[..], &data.samples[..]),
+        n => data.samples.split_at(n / 2),
+    }
+}
+
+/// A layer as [`of_layer`] measures it.
+pub(crate) fn quantized_layer(
+    layer: &Layer,
+    data: &LayerData,
+    scheme: &Scheme,
+    contract: Contract,
+) -> Result<QuantizedLayer> {
+    check(scheme, contract)?;
+    let shape = layer.shape;
+    let right = data.weights.len() == shape.weights_len()
+        && data.bias.len() == shape.n()
+        && !data.samples.is_empty()
+        && data.samples.iter().all(|x| x.len() == shape.lhs_len());
+    ensure!(right, "layer {}: the data are not of its shape", layer.key());
+    let columns = outputs(shape, MOST_WEIGHTS);
+    let draft = draft(columns, &data.weights[..columns.weights_len()], &data.bias[..columns.n()]);
+    let calibration: Vec<&[f32]> = halves(data).0.iter().map(Vec::as_slice).collect();
+    Ok(QuantizedLayer::of(draft, &calibration, scheme, contract))
 }
 
 /// What a network scores on its test split when every layer runs under the scheme, in the very arithmetic of its kernels;
