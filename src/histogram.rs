@@ -94,7 +94,6 @@ fn counted(row: Histogram, values: &[f64], (low, high): (f64, f64), levels: &[f6
         counts[bin.clamp(0.0, BINS as f64 - 1.0) as usize] += 1;
     }
     let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-    // six digits are more than a picture shows
     let levels: Vec<String> = levels.iter().map(|v| format!("{:e}", *v as f32)).collect();
     Histogram { low, high, counts: counts.join(";"), levels: levels.join(";"), ..row }
 }
