@@ -54,8 +54,7 @@ fn weights(layer: &QuantizedLayer, blank: Histogram) -> Histogram {
     let values: Vec<f64> = layer.truth.iter().enumerate().map(place).filter(|v| v.is_finite()).collect();
     let far = values.iter().fold(1.0f64, |m, v| m.max(v.abs())).min(REACH);
     let shown = (1..=MOST_LEVELS).contains(&count);
-    let levels: Vec<f64> =
-        if shown { lattice.levels.values().map(|v| (v - middle) / half).collect() } else { vec![] };
+    let levels: Vec<f64> = if shown { lattice.levels.values().map(|v| (v - middle) / half).collect() } else { vec![] };
     counted(blank, &values, (-far, far), &levels)
 }
 

@@ -86,7 +86,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// Appends to `histograms.csv` what it lacks of the largest layers under the schemes that the report shows.
 fn add_histograms(dir: &Path, rows: &[Accuracy], layers: &[Layer], contract: Contract) -> Result<()> {
     let (mut table, old) = Table::open::<Histogram>(&dir.join("histograms.csv"))?;
-    let known: HashSet<_> = old.iter().map(|h| (h.network.clone(), h.layer.clone(), h.scheme.clone(), h.contract)).collect();
+    let known: HashSet<_> =
+        old.iter().map(|h| (h.network.clone(), h.layer.clone(), h.scheme.clone(), h.contract)).collect();
     let networks: HashSet<&str> = layers.iter().map(|l| l.network.as_str()).collect();
     let picks: HashMap<&str, Vec<Pick>> = networks.into_iter().map(|n| (n, picks(rows, n))).collect();
     let larger = |a: &Layer, b: &Layer| a.network == b.network && a.shape.weights_len() > b.shape.weights_len();

@@ -104,8 +104,10 @@ fn write_charts<T>(folder: &Path, drawn: &[Drawn<T>]) -> Result<()> {
     for path in entries.flatten().map(|e| e.path()) {
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let svg = path.extension().is_some_and(|e| e == "svg");
-        let ours =
-            drawn.iter().map(|d| d.chart.name).any(|n| stem == n || stem.strip_prefix(n).is_some_and(|s| s.starts_with('-')));
+        let ours = drawn
+            .iter()
+            .map(|d| d.chart.name)
+            .any(|n| stem == n || stem.strip_prefix(n).is_some_and(|s| s.starts_with('-')));
         if svg && ours && !files.iter().any(|(s, _)| *s == stem) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }

@@ -12,9 +12,9 @@ use crate::report::heatmap::shade;
 /// Schemes and layers in one chart; more go to another.
 const MOST: (usize, usize) = (60, 18);
 const CELL: (i32, i32) = (48, 19);
-/// Room for the schemes' names and bits, and for the layers' names.
+/// Room for the schemes' names and bits, and for the scale above the layers' names.
 const LEFT: i32 = 230;
-const TOP: i32 = 150;
+const TOP: i32 = 56;
 /// What the colours span, in dB: the same in all charts.
 const SPAN: f64 = 60.0;
 
@@ -38,17 +38,19 @@ pub fn draw(data: &Data) -> Result<Vec<Drawing>> {
 
 fn chart(net: &Net, rows: &[&Entry], columns: &[&str], part: &str) -> Result<String> {
     let width = (LEFT + CELL.0 * columns.len() as i32 + 40).max(620) as u32;
-    let height = (TOP + CELL.1 * rows.len() as i32 + 12) as u32;
+    let longest = columns.iter().map(|c| LABEL.width(&format::shorten(c, 16))).max().unwrap_or(0);
+    let top = TOP + longest;
+    let height = (top + CELL.1 * rows.len() as i32 + 12) as u32;
     let title = format!("SQNR of layers: {} ({}) {part}", net.name, net.data);
     let lines = ["dB; higher is better, each 6 dB halve the error. Schemes by stored bits per weight.".to_string()];
     svg((title.trim_end(), &lines), (width, height), |area| {
         scale(area)?;
         for (i, layer) in columns.iter().enumerate() {
             let x = LEFT + CELL.0 * i as i32 + CELL.0 / 2;
-            LABEL.draw_up(area, &format::shorten(layer, 16), (x, TOP - 8))?;
+            LABEL.draw_up(area, &format::shorten(layer, 16), (x, top - 8))?;
         }
         for (j, e) in rows.iter().enumerate() {
-            row(area, e, columns, TOP + CELL.1 * j as i32)?;
+            row(area, e, columns, top + CELL.1 * j as i32)?;
         }
         Ok(())
     })

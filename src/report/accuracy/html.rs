@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::proxies::{RULE, ranking, recommendation};
+use super::proxies::{RULE, best_proxy, ranking, recommendation};
 use super::summary::{kl, warnings};
 use super::view::{Data, Entry, Net, decibels, distinct, networks};
 use crate::candidate::Contract;
@@ -68,6 +68,7 @@ struct Block<'a> {
     samples: String,
     scored: bool,
     recommendation: String,
+    best_proxy: String,
     taus: Vec<Tau>,
     rows: Vec<Row>,
 }
@@ -110,6 +111,7 @@ fn block<'a>(net: &'a Net) -> Block<'a> {
         samples: all.join("; "),
         scored: net.entries.iter().any(|e| e.top1().is_some()),
         recommendation: recommendation(net),
+        best_proxy: best_proxy(net),
         taus: taus.collect(),
         rows: net.entries.iter().rev().map(row).collect(),
     }

@@ -7,10 +7,10 @@ use super::view::{Data, Entry, Input, Net, distinct, networks};
 use crate::report::Drawing;
 use crate::report::canvas::{ACCENT, Area, LABEL, LINES, Mark, NOTE, Point, Shape, WIDTH, legend, line, svg};
 use crate::report::format;
-use crate::report::plot::{Axis, Plot, extent, plain};
+use crate::report::plot::{Axis, Labels, Plot, extent, plain};
 
 /// Larger schemes are not drawn: there is nothing to choose among them.
-const MOST_BITS: f64 = 24.0;
+pub const MOST_BITS: f64 = 24.0;
 const PANEL: i32 = 350;
 
 /// What the height of a point is.
@@ -23,9 +23,24 @@ struct Measure {
     interval: fn(&Entry) -> Option<(f64, f64)>,
     /// A line to compare with.
     level: fn(&Net) -> Option<f64>,
+    /// Nothing below this is drawn.
+    least: fn(&Net) -> f64,
 }
 
-static MEASURES: [Measure; 2] = [
+fn percent(e: &Entry) -> Option<f64> {
+    e.score().map(|s| s * 100.0)
+}
+
+fn percent_interval(e: &Entry) -> Option<(f64, f64)> {
+    let (hits, of) = e.top1()?;
+    format::wilson(hits, of).map(|(low, high)| (low * 100.0, high * 100.0))
+}
+
+fn float_percent(net: &Net) -> Option<f64> {
+    net.float().and_then(percent)
+}
+
+static MEASURES: [Measure; 3] = [
     Measure {
         stem: "ladder",
         title: "Error against bits",
@@ -34,22 +49,31 @@ static MEASURES: [Measure; 2] = [
         value: |e| e.median.filter(|v| v.is_finite()),
         interval: |_| None,
         level: |_| None,
+        least: |_| f64::NEG_INFINITY,
     },
     Measure {
         stem: "ladder-top1",
         title: "Top-1 against bits",
         axis: "top-1, %",
         about: "Up is more accurate, left is smaller. Bars: 95 % interval (Wilson). Dashed: f32.",
-        value: |e| e.score().map(|s| s * 100.0),
-        interval: |e| {
-            let (hits, of) = e.top1()?;
-            format::wilson(hits, of).map(|(low, high)| (low * 100.0, high * 100.0))
-        },
-        level: |n| n.float().and_then(Entry::score).map(|s| s * 100.0),
+        value: percent,
+        interval: percent_interval,
+        level: float_percent,
+        least: |_| f64::NEG_INFINITY,
+    },
+    Measure {
+        stem: "ladder-close",
+        title: "Top-1 against bits, close to f32",
+        axis: "top-1, %",
+        about: "Only schemes within 5 points of f32. Bars: 95 % interval (Wilson). Dashed: f32.",
+        value: percent,
+        interval: percent_interval,
+        level: float_percent,
+        least: |n| float_percent(n).map_or(f64::INFINITY, |f| f - 5.0),
     },
 ];
 
-/// Two charts per network at most.
+/// Three charts per network at most.
 pub fn draw(data: &Data) -> Result<Vec<Drawing>> {
     let mut charts = Vec::new();
     for net in networks(&data.rows) {
@@ -71,8 +95,9 @@ struct Panel<'a> {
 
 fn chart(net: &Net, measure: &Measure) -> Result<Option<Drawing>> {
     let fits = |e: &&Entry| e.bits > 0.0 && e.bits <= MOST_BITS;
-    let shown: Vec<(&Entry, f64)> =
-        net.entries.iter().filter(fits).filter_map(|e| Some((e, (measure.value)(e)?))).collect();
+    let least = (measure.least)(net);
+    let value = |e| (measure.value)(e).filter(|v| *v >= least);
+    let shown: Vec<(&Entry, f64)> = net.entries.iter().filter(fits).filter_map(|e| Some((e, value(e)?))).collect();
     let mut families = distinct(shown.iter().map(|(e, _)| e.family.as_str()));
     families.sort_unstable();
     let panel = |input: Input| Panel {
@@ -138,13 +163,14 @@ impl Panel<'_> {
         let plot = self.plot();
         LABEL.size(13.0).bold().draw(area, &self.title, (16, 10))?;
         plot.draw(area)?;
+        let mut labels = plot.labels(0);
         if let Some(level) = (self.measure.level)(self.net) {
             let y = plot.at(plot.x.range.start, level).1;
             dashes(area, (plot.left, y), plot.right)?;
+            labels.keep_off_line((plot.left, y), (plot.right, y));
         }
         let best = self.best();
-        let mut labels = plot.labels(0);
-        self.lines(area, &plot)?;
+        self.lines(area, &plot, &mut labels)?;
         // the best on top
         let mut order: Vec<(&(&Entry, f64), bool)> = self.entries.iter().zip(best).collect();
         order.sort_by_key(|(_, best)| *best);
@@ -154,15 +180,17 @@ impl Panel<'_> {
                 let (top, bottom) = (plot.at(e.bits, high).1, plot.at(e.bits, low).1);
                 let style = self.mark(e).color.mix(if *best { 0.8 } else { 0.35 }).stroke_width(1);
                 line(area, vec![(at.0, top), (at.0, bottom)], style)?;
+                [top, bottom].iter().try_for_each(|y| line(area, vec![(at.0 - 4, *y), (at.0 + 4, *y)], style))?;
+                labels.keep_off_line((at.0, top), (at.0, bottom));
             }
             self.mark(e).draw(area, at, *best)?;
             labels.keep_off(at, 6);
         }
         let mut left_out = 0;
         for ((e, v), _) in order.iter().filter(|(_, best)| *best) {
-            let style = LABEL.color(self.mark(e).color);
+            // in ink, as some families are too pale to read
             let text = format::shorten(&e.title, 28);
-            left_out += usize::from(!labels.beside(area, &text, style, plot.at(e.bits, *v), true)?);
+            left_out += usize::from(!labels.beside(area, &text, LABEL, plot.at(e.bits, *v), true)?);
         }
         self.legend(area, left_out)
     }
@@ -179,7 +207,7 @@ impl Panel<'_> {
     }
 
     /// Through the best of each family.
-    fn lines(&self, area: &Area, plot: &Plot) -> Result<()> {
+    fn lines(&self, area: &Area, plot: &Plot, labels: &mut Labels) -> Result<()> {
         for (i, family) in self.families.iter().enumerate() {
             let own: Vec<(&Entry, f64)> = self.entries.iter().copied().filter(|(e, _)| e.family == *family).collect();
             let mut path: Vec<Point> = Vec::new();
@@ -190,6 +218,7 @@ impl Panel<'_> {
                     most = v;
                 }
             }
+            path.windows(2).for_each(|ends| labels.keep_off_line(ends[0], ends[1]));
             if path.len() > 1 {
                 line(area, path, mark(i).color.mix(0.55).stroke_width(2))?;
             }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::ladder::MOST_BITS;
 use super::view::{Data, Entry, Input, Net, mean, networks};
 use crate::record::Accuracy;
 use crate::report::Drawing;
@@ -75,12 +76,16 @@ pub fn recommended<'a>(net: &'a Net) -> Option<&'a Entry<'a>> {
 pub fn recommendation(net: &Net) -> String {
     let (Some(e), Some(float)) = (recommended(net), net.float().and_then(Entry::top1)) else { return String::new() };
     let score = |(hits, of)| format::top1(hits, of);
-    let best = ranking(net).into_iter().next();
-    let tau = best.map_or(String::new(), |r| {
-        format!("; best proxy: {}, tau {:.2} over {}", r.proxy.name, r.tau, format::count(r.n, "scheme"))
-    });
     let own = e.top1().map_or(String::new(), score);
-    format!("{}, {:.2} bits, top-1 {own}; f32 {}{tau}", e.title, e.bits, score(float))
+    format!("{}: {:.2} bits per weight, top-1 {own}; f32 {}", e.title, e.bits, score(float))
+}
+
+/// One line; empty where nothing can be ranked.
+pub fn best_proxy(net: &Net) -> String {
+    let best = ranking(net).into_iter().next();
+    best.map_or(String::new(), |r| {
+        format!("best proxy: {}, tau {:.2} over {}", r.proxy.name, r.tau, format::count(r.n, "scheme"))
+    })
 }
 
 /// Panels of one chart: the best proxies.
@@ -103,7 +108,7 @@ fn chart(net: &Net, best: &[Rank]) -> Result<String> {
     let lines = [
         "Each point is a scheme. tau: Kendall's tau-b, 1 where both rank alike, 0 where neither tells of the other."
             .to_string(),
-        "What has no error at all is not drawn, but counts.".into(),
+        "Schemes of more than 24 bits count, but are not drawn.".into(),
     ];
     let rows = (best.len() as i32 + 1) / 2;
     svg((&title, &lines), (WIDTH, (34 + rows * PANEL.1) as u32), |area| {
@@ -127,7 +132,8 @@ fn mark(input: Input) -> Mark {
 
 fn scatter(area: &Area, net: &Net, rank: &Rank) -> Result<()> {
     let place = |e: &Entry| Some(((rank.proxy.value)(e).filter(|x| x.is_finite())?, e.score()? * 100.0));
-    let points: Vec<(Input, (f64, f64))> = net.entries.iter().filter_map(|e| Some((e.input, place(e)?))).collect();
+    let small = net.entries.iter().filter(|e| e.bits <= MOST_BITS);
+    let points: Vec<(Input, (f64, f64))> = small.filter_map(|e| Some((e.input, place(e)?))).collect();
     let axis = |title: &str, values: Vec<f64>| {
         let (low, high) = extent(values, 0.0);
         let room = if high > low { (high - low) * 0.06 } else { 1.0 };

@@ -1,6 +1,6 @@
 //! Accuracy in ten seconds, on a terminal of 100 columns.
 
-use super::proxies::{RULE, ranking, recommendation};
+use super::proxies::{RULE, best_proxy, ranking, recommendation};
 use super::view::{Entry, Net, decibels, networks};
 use crate::record::Accuracy;
 use crate::report::format::{self, known};
@@ -32,11 +32,12 @@ fn network(net: &Net) -> String {
     if !ranks.is_empty() {
         let taus: Vec<String> = ranks.iter().map(|r| format!("{} {:.2}", r.proxy.name, r.tau)).collect();
         out += &format!("Kendall's tau-b with top-1 over {}:\n", format::count(ranks[0].n, "scheme"));
-        out += &wrapped(&taus);
+        out += &wrapped(&taus, ",");
     }
     let recommendation = recommendation(net);
     if !recommendation.is_empty() {
-        out += &format!("take {recommendation}\n  ({RULE})\n");
+        out += &format!("take {recommendation}\n  {}\n", best_proxy(net));
+        out += &wrapped(&RULE.split(' ').map(String::from).collect::<Vec<_>>(), "");
     }
     out
 }
@@ -66,11 +67,11 @@ pub fn kl(v: f64) -> String {
     }
 }
 
-/// Phrases joined by commas, in indented lines.
-fn wrapped(phrases: &[String]) -> String {
+/// Phrases in indented lines, `after` each but the last a comma or nothing.
+fn wrapped(phrases: &[String], after: &str) -> String {
     let mut lines = vec![String::from(" ")];
     for (i, phrase) in phrases.iter().enumerate() {
-        let comma = if i + 1 < phrases.len() { "," } else { "" };
+        let comma = if i + 1 < phrases.len() { after } else { "" };
         let last = lines.len() - 1;
         if lines[last].chars().count() + phrase.chars().count() + 2 > WIDTH {
             lines.push(" ".into());
