@@ -77,7 +77,9 @@ fn a_whole_run() {
         assert!(report.html.contains(chart.title), "{}", chart.name);
     }
     let ladder = texts(&report.charts["ladder-digits"]);
-    for text in ["Error against bits: digits (real data)", "Not drawn, of more than 24 bits: f32.", "codebook", "kmeans4"] {
+    for text in
+        ["Error against bits: digits (real data)", "Not drawn, of more than 24 bits: f32.", "codebook", "kmeans4"]
+    {
         assert!(ladder.contains(&text), "{text} in {ladder:?}");
     }
     assert!(!ladder.contains(&"w4a32g32"), "kmeans4 is smaller and better: {ladder:?}");
@@ -144,7 +146,9 @@ fn little_or_nothing() {
     let broken = |h: &Histogram| Histogram { counts: "1;x;;2".into(), levels: "NaN;inf;0".into(), ..h.clone() };
     report(&rows, &histograms.iter().map(broken).collect::<Vec<_>>());
     let flat = |h: &Histogram| Histogram { high: h.low, ..h.clone() };
-    assert!(!report(&rows, &histograms.iter().map(flat).collect::<Vec<_>>()).charts.keys().any(|c| c.contains("histo")));
+    assert!(
+        !report(&rows, &histograms.iter().map(flat).collect::<Vec<_>>()).charts.keys().any(|c| c.contains("histo"))
+    );
 }
 
 #[test]

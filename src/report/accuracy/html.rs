@@ -98,8 +98,11 @@ struct Row {
 fn block<'a>(net: &'a Net) -> Block<'a> {
     let rows = || net.entries.iter().flat_map(|e| e.layers.iter());
     let (low, high) = rows().fold((usize::MAX, 0), |(l, h), r| (l.min(r.samples), h.max(r.samples)));
-    let each = if low == high { low.to_string() } else { format!("{low} to {high}") };
-    let samples = if high > 0 { format!("{each} samples of each layer") } else { String::new() };
+    let samples = match (low, high) {
+        (_, 0) => String::new(),
+        (low, high) if low == high => format!("{} of each layer", format::count(high, "sample")),
+        (low, high) => format!("{low} to {high} samples of each layer"),
+    };
     let images = net.entries.iter().filter_map(|e| e.whole).map(|w| w.samples).max();
     let images = images.map_or(String::new(), |n| format!("{n} labelled samples of the network"));
     let all: Vec<String> = [samples, images].into_iter().filter(|s| !s.is_empty()).collect();
