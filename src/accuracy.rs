@@ -92,21 +92,10 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// See [`of_layer`].
     pub fn of(layer: &Layer, data: &'a LayerData, scheme: &Scheme, contract: Contract) -> Result<Self> {
-        check(scheme, contract)?;
-        let (shape, relu) = (layer.shape, layer.relu);
-        let right = data.weights.len() == shape.weights_len()
-            && data.bias.len() == shape.n()
-            && !data.samples.is_empty()
-            && data.samples.iter().all(|x| x.len() == shape.lhs_len());
-        ensure!(right, "layer {}: the data are not of its shape", layer.key());
-        let (calibration, measured) = match data.samples.len() {
-            1 => (&data.samples[..], &data.samples[..]),
-            n => data.samples.split_at(n / 2),
-        };
+        let quantized = quantized_layer(layer, data, scheme, contract)?;
+        let (shape, relu, measured) = (layer.shape, layer.relu, halves(data).1);
         let columns = outputs(shape, MOST_WEIGHTS);
         let (floats, bias) = (&data.weights[..columns.weights_len()], &data.bias[..columns.n()]);
-        let calibration: Vec<&[f32]> = calibration.iter().map(Vec::as_slice).collect();
-        let quantized = QuantizedLayer::of(draft(columns, floats, bias), &calibration, scheme, contract);
         let (shape, count) = portion(shape, measured.len(), MOST_MACS, MOST_WEIGHTS);
         let measured = &measured[..count];
         let truth = measured.iter().flat_map(|x| op::forward_f64(&shape, relu, x, floats, bias)).collect();
@@ -117,6 +106,34 @@ impl<'a> Trial<'a> {
     pub fn metrics(&self, forward: impl FnMut(&Vec<f32>) -> Vec<f32>) -> Metrics {
         metrics(&self.truth, &self.measured.iter().flat_map(forward).collect::<Vec<f32>>())
     }
+}
+
+/// The samples that calibrate and those that are measured.
+pub(crate) fn halves(data: &LayerData) -> (&[Vec<f32>], &[Vec<f32>]) {
+    match data.samples.len() {
+        1 => (&data.samples[..], &data.samples[..]),
+        n => data.samples.split_at(n / 2),
+    }
+}
+
+/// A layer as [`of_layer`] measures it.
+pub(crate) fn quantized_layer(
+    layer: &Layer,
+    data: &LayerData,
+    scheme: &Scheme,
+    contract: Contract,
+) -> Result<QuantizedLayer> {
+    check(scheme, contract)?;
+    let shape = layer.shape;
+    let right = data.weights.len() == shape.weights_len()
+        && data.bias.len() == shape.n()
+        && !data.samples.is_empty()
+        && data.samples.iter().all(|x| x.len() == shape.lhs_len());
+    ensure!(right, "layer {}: the data are not of its shape", layer.key());
+    let columns = outputs(shape, MOST_WEIGHTS);
+    let draft = draft(columns, &data.weights[..columns.weights_len()], &data.bias[..columns.n()]);
+    let calibration: Vec<&[f32]> = halves(data).0.iter().map(Vec::as_slice).collect();
+    Ok(QuantizedLayer::of(draft, &calibration, scheme, contract))
 }
 
 /// What a network scores on its test split when every layer runs under the scheme, in the very arithmetic of its kernels;

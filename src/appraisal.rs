@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use crate::accuracy;
 use crate::candidate::Contract;
 use crate::data::{LayerData, MOST_SAMPLES, Trained};
+use crate::histogram;
 use crate::layer::{Layer, Network};
 use crate::overflow::{self, Overflow};
-use crate::record::Accuracy;
+use crate::record::{Accuracy, Histogram};
 use crate::scheme::{self, Scheme};
 
 /// A network with trained weights, all of whose layers are looked at.
@@ -73,6 +74,28 @@ pub fn appraise<R: Send>(
             let rows = some.par_iter().map(|s| (question.network)(network, trained, s, contract));
             keep(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())?;
         }
+    }
+    Ok(())
+}
+
+/// Histograms of layers under the schemes that are `wanted` of each; those of one layer at a time to `keep`.
+/// # Errors
+/// As [`appraise`].
+pub fn histograms(
+    layers: &[Layer],
+    contract: Contract,
+    wanted: impl Fn(&Layer) -> Vec<String>,
+    mut keep: impl FnMut(Vec<Histogram>) -> Result<()>,
+) -> Result<()> {
+    let networks = networks(layers)?;
+    for layer in layers {
+        let schemes: Vec<Scheme> = wanted(layer).iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
+        if schemes.is_empty() {
+            continue;
+        }
+        let data = data_of(layer, networks.get(layer.network.as_str()))?;
+        let rows = schemes.par_iter().map(|s| histogram::of_layer(layer, &data, s, contract));
+        keep(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())?;
     }
     Ok(())
 }

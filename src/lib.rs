@@ -17,6 +17,7 @@ pub mod data;
 pub mod kernel;
 pub mod record;
 pub mod accuracy;
+pub mod histogram;
 pub mod overflow;
 pub mod appraisal;
 pub mod search;

@@ -9,6 +9,7 @@ use crate::scheme::affine::Grid;
 use crate::scheme::calibrate::MinMax;
 use crate::scheme::correct::{Draft, Input};
 use crate::scheme::evidence::Evidence;
+use crate::scheme::lattice::Lattice;
 use crate::scheme::{Scheme, Weights};
 
 /// What became of a layer.
@@ -18,6 +19,8 @@ pub struct QuantizedLayer {
     pub truth: Vec<f32>,
     /// What the quantized weights stand for, [n, k].
     pub values: Vec<f32>,
+    /// The grid of the weights.
+    pub lattice: Lattice,
     pub bias: Vec<f32>,
     /// Of the weights: codes, scales, tables.
     pub stored_bits: f64,
@@ -57,6 +60,7 @@ impl QuantizedLayer {
         Self {
             stored_bits: scheme.stored_bits(&quantized),
             values: quantized.values.clone(),
+            lattice: quantized.lattice.clone(),
             weights: scheme.kernel_weights(quantized),
             truth: layer.weights,
             bias: layer.bias,
@@ -90,6 +94,26 @@ impl QuantizedLayer {
                 op::forward(shape, relu, &x, &self.values, &self.bias)
             }
         }
+    }
+
+    /// Activations as the quantizer sees them.
+    pub fn input_of(&self, shape: &Shape, x: &[f32]) -> Vec<f32> {
+        applied(&self.input, x, shape.c)
+    }
+
+    /// The map of activations: the static one; or, where each tensor, row or block finds its own, the one that all these
+    /// inputs together would have, and true. None where they stay floats, or no such map stands for the others.
+    pub fn input_map(&self, inputs: &[&[f32]]) -> Option<(Fixed, bool)> {
+        let comparable = match &self.activations.kind {
+            Kind::F32 => false,
+            Kind::Affine(_) => true,
+            Kind::Format(f) => f.takes().clip,
+        };
+        if let Some(fixed) = &self.fixed {
+            return Some((fixed.clone(), false));
+        }
+        let all = Activations { fixed: Some(std::sync::Arc::new(MinMax)), ..self.activations.clone() };
+        comparable.then(|| all.calibrate(inputs)).flatten().map(|(fixed, _)| (fixed, true))
     }
 }
 

@@ -171,6 +171,35 @@ pub struct Accuracy {
     pub note: String,
 }
 
+/// Which numbers of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    Weights,
+    Activations,
+}
+
+/// One row of `histograms.csv`: how often the numbers of a layer lie where, and the grid that a scheme puts them on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    pub network: String,
+    pub layer: String,
+    pub scheme: String,
+    pub contract: Contract,
+    pub what: What,
+    /// `real` or `synthetic`.
+    pub data: String,
+    /// Ends of the bins, which are of equal width. The first and the last also hold what lies beyond.
+    pub low: f64,
+    pub high: f64,
+    /// Numbers in each bin, joined by `;`.
+    pub counts: String,
+    /// The grid in the same unit, ascending, joined by `;`; empty where there is none to show.
+    pub levels: String,
+    /// What a reader must know of it, or empty.
+    pub note: String,
+}
+
 /// An append-only CSV file. Rows are whole or absent: a torn last line is cut off when the file is opened again.
 pub struct Table {
     file: File,

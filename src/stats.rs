@@ -62,6 +62,22 @@ pub fn best_probability(series: &[Vec<f64>], seed: u64) -> Vec<f64> {
     wins.into_iter().map(|w| w as f64 / DRAWS as f64).collect()
 }
 
+/// Kendall's rank correlation, tau-b, of pairs: 1 where both rank alike, -1 where one is the other's reverse; ties in
+/// either are allowed for. None where one side is all ties, or a value is no number.
+pub fn kendall_tau_b(pairs: &[(f64, f64)]) -> Option<f64> {
+    let sign = |a: f64, b: f64| a.partial_cmp(&b).map(|o| o as i64);
+    let (mut score, mut left, mut right) = (0i64, 0i64, 0i64);
+    for (i, a) in pairs.iter().enumerate() {
+        for b in &pairs[i + 1..] {
+            let (x, y) = (sign(a.0, b.0)?, sign(a.1, b.1)?);
+            score += x * y;
+            left += x.abs();
+            right += y.abs();
+        }
+    }
+    (left > 0 && right > 0).then(|| score as f64 / ((left as f64) * (right as f64)).sqrt())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! `bitsmith accuracy`
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,12 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{new_run_folder, print, stop_flag};
-use crate::appraisal::{ACCURACY, OVERFLOW, Question, appraise};
+use crate::appraisal::{ACCURACY, OVERFLOW, Question, appraise, histograms};
 use crate::candidate::Contract;
 use crate::layer::{Layer, Network};
-use crate::record::{Table, read_table};
-use crate::report;
+use crate::record::{Accuracy, Histogram, Table, read_table};
+use crate::report::accuracy::Data;
+use crate::report::accuracy::histogram::{MOST_LAYERS, Pick, picks};
 use crate::scheme::{self, GRAMMAR, LISTED};
 
 #[derive(clap::Args)]
@@ -58,18 +59,44 @@ pub fn run(args: &Args) -> Result<()> {
     let subject = Subject { layers: &layers, schemes: &schemes, contract: args.contract, dir: &dir, stop, bar: &bar };
     let rows = subject.fill("accuracy.csv", &ACCURACY, |a| (&a.network, &a.layer, &a.scheme, a.contract))?;
     let overflows = subject.fill("overflow.csv", &OVERFLOW, |o| (&o.network, &o.layer, &o.scheme, o.contract))?;
-    bar.finish_and_clear();
-    report::accuracy::write(&dir, &rows)?;
-    if args.json {
-        return print(&format!(
-            "{}\n",
-            serde_json::to_string_pretty(&json!({ "run": dir, "rows": rows, "overflow": overflows }))?
-        ));
+    if !stop.load(Ordering::Relaxed) {
+        add_histograms(&dir, &rows, &layers, args.contract)?;
     }
-    print(&report::accuracy::summary(&rows))?;
-    print(&report::accuracy::overflows(&overflows))?;
-    let note = if stop.load(Ordering::Relaxed) { "stopped early; the same command with --out goes on: " } else { "" };
-    print(&format!("{note}{}\n", dir.display()))
+    bar.finish_and_clear();
+    let text = super::report::accuracy(&dir, &Data::read(&dir)?)?;
+    if args.json {
+        let document = json!({ "run": dir, "rows": rows, "overflow": overflows });
+        return print(&format!("{}\n", serde_json::to_string_pretty(&document)?));
+    }
+    print(&text)?;
+    if stop.load(Ordering::Relaxed) {
+        print(&format!("stopped early; the same command with --out goes on: {}\n", dir.display()))?;
+    }
+    Ok(())
+}
+
+/// Appends to `histograms.csv` what it lacks of the largest layers under the schemes that the report shows.
+fn add_histograms(dir: &Path, rows: &[Accuracy], layers: &[Layer], contract: Contract) -> Result<()> {
+    let (mut table, old) = Table::open::<Histogram>(&dir.join("histograms.csv"))?;
+    let known: HashSet<_> =
+        old.iter().map(|h| (h.network.clone(), h.layer.clone(), h.scheme.clone(), h.contract)).collect();
+    let networks: HashSet<&str> = layers.iter().map(|l| l.network.as_str()).collect();
+    let picks: HashMap<&str, Vec<Pick>> = networks.into_iter().map(|n| (n, picks(rows, n))).collect();
+    let larger = |a: &Layer, b: &Layer| a.network == b.network && a.shape.weights_len() > b.shape.weights_len();
+    let wanted = |layer: &Layer| {
+        let mut names: Vec<String> = Vec::new();
+        if layers.iter().filter(|l| larger(l, layer)).count() >= MOST_LAYERS {
+            return names;
+        }
+        for (scheme, _, _) in picks[layer.network.as_str()].iter().filter(|p| p.1 == contract) {
+            let key = (layer.network.clone(), layer.name.clone(), scheme.clone(), contract);
+            if !known.contains(&key) && !names.contains(scheme) {
+                names.push(scheme.clone());
+            }
+        }
+        names
+    };
+    histograms(layers, contract, wanted, |rows| table.append_all(&rows))
 }
 
 /// What is asked about, and where the answers go.

@@ -185,7 +185,7 @@ impl<'a> Chart<'a> {
 }
 
 /// From pale to deep blue: darker is faster, also without colour.
-fn shade(share: f64) -> RGBColor {
+pub fn shade(share: f64) -> RGBColor {
     const STOPS: [(f64, f64, f64); 5] = [
         (237.0, 244.0, 249.0),
         (184.0, 213.0, 232.0),

@@ -21,13 +21,19 @@ use crate::target::Evidence;
 /// # Errors
 /// Only a mistake in the template.
 pub fn page(run: &Run, drawn: &[Drawn]) -> Result<String> {
+    render("report.html", include_str!("report.html"), serde_json::to_value(Page::of(run, drawn))?)
+}
+
+/// A page of this template. The name's ending switches escaping on.
+/// # Errors
+/// Only a mistake in the template.
+pub fn render(name: &'static str, template: &'static str, page: serde_json::Value) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // the name's ending switches escaping on
-    environment.add_template("report.html", include_str!("report.html"))?;
-    let page = serde_json::to_value(Page::of(run, drawn))?;
-    let text = environment.get_template("report.html")?.render(value(page))?;
+    environment.add_template("style.css", include_str!("style.css"))?;
+    environment.add_template(name, template)?;
+    let text = environment.get_template(name)?.render(value(page))?;
     Ok(text.replace("&#x2f;", "/")) // harmless where every attribute is quoted, and names of layers stay searchable
 }
 

@@ -25,14 +25,14 @@ pub use summary::summary;
 /// File stem and SVG text.
 pub type Drawing = (String, String);
 
-/// A kind of chart. Its files are named after it.
-pub struct Chart {
+/// A kind of chart, of a run or of what else it is made from. Its files are named after it.
+pub struct Chart<T = Run> {
     pub name: &'static str,
     pub title: &'static str,
     /// What a reader sees in it.
     pub about: &'static str,
     /// Nothing where the run has nothing to show.
-    pub draw: fn(&Run) -> Result<Vec<Drawing>>,
+    pub draw: fn(&T) -> Result<Vec<Drawing>>,
 }
 
 /// Every chart, in the order of the page: one file and one row each.
@@ -65,9 +65,18 @@ pub static CHARTS: &[Chart] = &[
 ];
 
 /// What one kind of chart came to.
-struct Drawn {
-    chart: &'static Chart,
+struct Drawn<T: 'static = Run> {
+    chart: &'static Chart<T>,
     files: Vec<Drawing>,
+}
+
+/// Draws every chart of a registry.
+fn draw_all<T>(charts: &'static [Chart<T>], from: &T) -> Result<Vec<Drawn<T>>> {
+    let draw = |chart: &'static Chart<T>| {
+        let files = (chart.draw)(from).with_context(|| format!("chart `{}`", chart.name))?;
+        Ok(Drawn { chart, files })
+    };
+    charts.iter().map(draw).collect()
 }
 
 /// Writes `charts/*.svg` and `report.html` into the folder of a run; returns the path of the page.
@@ -75,11 +84,7 @@ struct Drawn {
 /// A folder that is no run, or cannot be written.
 pub fn build(dir: &Path) -> Result<PathBuf> {
     let run = Run::load(dir)?;
-    let mut drawn = Vec::new();
-    for chart in CHARTS {
-        let files = (chart.draw)(&run).with_context(|| format!("chart `{}`", chart.name))?;
-        drawn.push(Drawn { chart, files });
-    }
+    let drawn = draw_all(CHARTS, &run)?;
     write_charts(&dir.join("charts"), &drawn)?;
     let page = dir.join("report.html");
     write_file(&page, &html::page(&run, &drawn)?)?;
@@ -87,7 +92,7 @@ pub fn build(dir: &Path) -> Result<PathBuf> {
 }
 
 /// Writes the charts and removes those that an earlier report made and this one did not.
-fn write_charts(folder: &Path, drawn: &[Drawn]) -> Result<()> {
+fn write_charts<T>(folder: &Path, drawn: &[Drawn<T>]) -> Result<()> {
     let files: Vec<&Drawing> = drawn.iter().flat_map(|d| &d.files).collect();
     if !files.is_empty() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -99,8 +104,10 @@ fn write_charts(folder: &Path, drawn: &[Drawn]) -> Result<()> {
     for path in entries.flatten().map(|e| e.path()) {
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let svg = path.extension().is_some_and(|e| e == "svg");
-        let ours =
-            CHARTS.iter().any(|c| stem == c.name || stem.strip_prefix(c.name).is_some_and(|s| s.starts_with('-')));
+        let ours = drawn
+            .iter()
+            .map(|d| d.chart.name)
+            .any(|n| stem == n || stem.strip_prefix(n).is_some_and(|s| s.starts_with('-')));
         if svg && ours && !files.iter().any(|(s, _)| *s == stem) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }

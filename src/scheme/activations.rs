@@ -136,6 +136,17 @@ impl Activations {
 }
 
 impl Fixed {
+    /// Every number of the grid, ascending; none of a grid of more than `most`.
+    pub fn levels(&self, most: usize) -> Vec<f64> {
+        match self {
+            Fixed::Grid(g) => (0..=g.top).map(|q| f64::from(g.scale) * f64::from(q - g.zero)).collect(),
+            Fixed::Step { levels, scale } if levels.count() <= most => {
+                levels.values().map(|v| f64::from(*scale) * v).collect()
+            }
+            Fixed::Step { .. } => vec![],
+        }
+    }
+
     pub fn round(&self, x: f32) -> f32 {
         match self {
             Fixed::Grid(grid) => grid.round(x),

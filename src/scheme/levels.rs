@@ -48,6 +48,11 @@ impl Levels {
         }
     }
 
+    /// All of them, ascending.
+    pub fn values(&self) -> impl Iterator<Item = f64> {
+        (0..self.count()).map(|code| f64::from(self.value(code as u16)))
+    }
+
     pub fn least(&self) -> f32 {
         if *self == Self::Exact { f32::MIN } else { self.value(0) }
     }

@@ -142,7 +142,7 @@ pub(super) fn parse_bits(text: &str, prefix: &str, range: std::ops::RangeInclusi
     Some((bits, prefix.len() + digits))
 }
 
-/// Bits of a scale: f32 for a row or a tensor, f16 for a group.
+/// Bits of a scale: f32 for a row or a tensor, f16 for a group (bf16 of small floats).
 const ROW_SCALE_BITS: f64 = 32.0;
 const GROUP_SCALE_BITS: f64 = 16.0;
 /// Columns whose quantized group scales share one f16.
@@ -170,7 +170,7 @@ pub(super) fn fit_scaled(x: &Matrix, levels: Levels, code_bits: f64, how: &Fit) 
         all.par_iter().map(|(at, v)| step_of(v, &levels, how, weights(*at, v.len()))).collect()
     };
     let (mut scales, points): (Vec<f32>, Vec<i32>) = steps.into_iter().unzip();
-    let scale_bits = narrow_scales(&mut scales, groups, how);
+    let scale_bits = narrow_scales(&mut scales, groups, &levels, how);
     let point_bits = if how.affine { code_bits * scale_count(&scales, how) } else { 0.0 };
     let padded = (x.rows() * groups * group) as f64;
     Lattice {
@@ -188,14 +188,16 @@ fn scale_count(scales: &[f32], how: &Fit) -> f64 {
 }
 
 /// Rounds scales to what they are stored in; returns the bits they take.
-fn narrow_scales(scales: &mut [f32], groups: usize, how: &Fit) -> f64 {
-    let f16 = |s: f32| MiniFloat::F16.round(s).max(MiniFloat::F16.ranked(1));
+fn narrow_scales(scales: &mut [f32], groups: usize, levels: &Levels, how: &Fit) -> f64 {
+    // what is divided by the 448 of e4m3 would be a subnormal f16
+    let stored = if matches!(levels, Levels::Float(_)) { MiniFloat::BF16 } else { MiniFloat::F16 };
+    let narrow = |s: f32| stored.round(s).max(stored.ranked(1));
     match how.granularity {
         _ if how.pow2 => 8.0 * scale_count(scales, how),
         Granularity::Tensor => ROW_SCALE_BITS,
         Granularity::Row => ROW_SCALE_BITS * scales.len() as f64,
         Granularity::Group { sub: None, .. } => {
-            scales.iter_mut().for_each(|s| *s = f16(*s));
+            scales.iter_mut().for_each(|s| *s = narrow(*s));
             GROUP_SCALE_BITS * scales.len() as f64
         }
         Granularity::Group { columns, sub: Some(bits) } => {
@@ -204,7 +206,7 @@ fn narrow_scales(scales: &mut [f32], groups: usize, how: &Fit) -> f64 {
             let mut supers = 0;
             for row in scales.chunks_mut(groups) {
                 for block in row.chunks_mut(together) {
-                    let unit = f16(block.iter().fold(0f32, |a, s| a.max(*s)) / most);
+                    let unit = narrow(block.iter().fold(0f32, |a, s| a.max(*s)) / most);
                     block.iter_mut().for_each(|s| *s = unit * (*s / unit).round_ties_even().clamp(1.0, most));
                     supers += 1;
                 }
