@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use super::overflow::overflows;
 use super::proxies::{RULE, best_proxy, ranking, recommendation};
 use super::summary::{kl, warnings};
 use super::view::{Data, Entry, Net, decibels, distinct, networks};
@@ -23,6 +24,7 @@ pub fn page(data: &Data, drawn: &[Drawn<Data>]) -> Result<String> {
         commands: commands(&nets),
         rule: RULE,
         warnings: warnings(&data.rows),
+        overflow: overflows(&data.overflows),
         networks: nets.iter().map(block).collect(),
         charts: drawn.iter().filter(|d| !d.files.is_empty()).map(chart).collect(),
     };
@@ -35,6 +37,7 @@ struct Page<'a> {
     commands: Vec<String>,
     rule: &'static str,
     warnings: Vec<String>,
+    overflow: String,
     networks: Vec<Block<'a>>,
     charts: Vec<ChartBlock<'a>>,
 }

@@ -230,10 +230,10 @@ impl Panel<'_> {
         let here = |f: &str| self.entries.iter().any(|(e, _)| e.family == f);
         let families = self.families.iter().enumerate().filter(|(_, f)| here(f));
         let entries: Vec<_> = families.map(|(i, f)| (mark(i), true, format::shorten(f, 22))).collect();
-        let end = legend(area, &entries, (78, 30))?;
+        legend(area, &entries, (78, 30))?;
         if left_out > 0 {
             let text = format!("({} left out: no room)", format::count(left_out, "label"));
-            NOTE.draw(area, &text, (end + 8, 30))?;
+            NOTE.draw(area, &text, (360, 10))?; // beside the panel's title
         }
         Ok(())
     }
