@@ -17,6 +17,8 @@ pub enum Stmt {
     Do(String),
     /// `for (int64_t var = from; var < below; var += step) { body }`
     For { var: String, from: String, below: String, step: String, body: Vec<Stmt> },
+    /// `{ body }`
+    Block(Vec<Stmt>),
     /// `if (condition) { then }`, with an optional else branch.
     If { condition: String, then: Vec<Stmt>, otherwise: Vec<Stmt> },
 }
@@ -66,6 +68,11 @@ fn print_all(body: &[Stmt], depth: usize, out: &mut String) {
             Stmt::Do(expression) => writeln!(out, "{pad}{expression};"),
             Stmt::For { var, from, below, step, body } => {
                 let _ = writeln!(out, "{pad}for (int64_t {var} = {from}; {var} < {below}; {var} += {step}) {{");
+                print_all(body, depth + 1, out);
+                writeln!(out, "{pad}}}")
+            }
+            Stmt::Block(body) => {
+                let _ = writeln!(out, "{pad}{{");
                 print_all(body, depth + 1, out);
                 writeln!(out, "{pad}}}")
             }

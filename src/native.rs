@@ -35,6 +35,8 @@ pub struct Tile {
     pub rhs: usize,
     /// Vector registers there are.
     pub regs: usize,
+    /// Of a `chain` tile: products of one step that meet in a 16-bit lane.
+    pub lanes: usize,
 }
 
 impl Tile {
@@ -96,6 +98,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
             elem: field("ELEM")?,
             rhs: field("RHS")?,
             regs: field("REGS")?,
+            lanes: field("LANES").unwrap_or(1),
         }),
         None => {
             let included = text.lines().filter_map(|l| l.strip_prefix("#include \"")?.strip_suffix(".h\""));

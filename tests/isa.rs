@@ -93,6 +93,32 @@ fn every_pair_in_every_place(lab: &Lab) {
     }
 }
 
+/// All activations with all weights of 2 to 6 bits through the chained tiles, at each place of a step; and the longest chains
+/// of the largest products, which a longer one would overflow.
+fn every_pair_of_a_chain(lab: &Lab) {
+    let mut tasks = Vec::new();
+    for tile in lab.device.isa.tiles_of("chain") {
+        for (bits, k) in (2..=6).flat_map(|bits| (1..=2 * tile.k + 1).chain([1031]).map(move |k| (bits, k))) {
+            let task =
+                lab.task(Shape::gemm(256, 1 << bits, k).unwrap(), &format!("w{bits}a8"), Contract::Int8, false, 1);
+            let all = schedules(&task, tile);
+            tasks.push((task, all));
+        }
+    }
+    if tasks.is_empty() {
+        return; // this instruction set has no use for them
+    }
+    let (mut rig, banks) = start(lab, tasks);
+    for bank in &banks {
+        let (k, n) = (bank.task.shape.k(), bank.task.shape.n());
+        let most = bank.task.scheme.greatest_code() as i32;
+        let code = |column: usize| (column as i32 - most).clamp(-most, most) as i8;
+        let codes: Vec<i8> = (0..n).flat_map(|column| std::iter::repeat_n(code(column), k)).collect();
+        let lhs: Vec<u8> = (0..=255u8).flat_map(|a| std::iter::repeat_n(a, k)).collect();
+        bank.check(&mut rig, &lhs, &codes, &vec![3; n]);
+    }
+}
+
 /// All 65,536 pairs through the depthwise tiles: pixels are the activations, channels the weights.
 fn every_pair_of_a_channel(lab: &Lab) {
     let mut tasks = Vec::new();
@@ -187,6 +213,7 @@ mod exact {
 
     on_every_isa! {
         every_pair_in_every_place
+        every_pair_of_a_chain
         every_pair_of_a_channel
         sums_at_the_ends
         ties_of_rounding
@@ -199,6 +226,10 @@ fn words(kind: &str) -> &'static [&'static str] {
         "dot" => &[
             "range", "stage", "quant", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw",
             "raw_tail", "lhs_load", "rhs_load", "dot",
+        ],
+        "chain" => &[
+            "range", "stage", "quant", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw",
+            "raw_tail", "lhs_load", "rhs_load", "none", "add", "widen",
         ],
         "f32" => &[
             "stage", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
@@ -270,13 +301,19 @@ fn every_target_compiles_every_word_and_every_tile() {
         let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
         let lab = Lab::new("x86-scalar");
-        for (kind, op) in [("dot", Op::Gemm), ("f32", Op::Gemm), ("dw", Op::Depthwise), ("dwf", Op::Depthwise)] {
+        for (kind, op) in
+            [("dot", Op::Gemm), ("chain", Op::Gemm), ("f32", Op::Gemm), ("dw", Op::Depthwise), ("dwf", Op::Depthwise)]
+        {
             for tile in isa.tiles_of(kind) {
                 let shape = match op {
                     Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
                     _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
                 };
-                let scheme = if ["f32", "dwf"].contains(&kind) { "f32" } else { "w8a8" };
+                let scheme = match kind {
+                    "f32" | "dwf" => "f32",
+                    "chain" => "w4a8",
+                    _ => "w8a8",
+                };
                 let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
                 sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
             }

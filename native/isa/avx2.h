@@ -3,7 +3,7 @@
 #define BS_ISA_AVX2_H
 #include "scalar.h"
 #include <immintrin.h>
-#define BS_TILES_AVX2 "dot_wide dot_narrow f32_fma dw_madd dwf_fma"
+#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs f32_fma dw_madd dwf_fma"
 
 /* ---- whole rows ---- */
 BS_WORD float avx2_least(__m256 v) {
@@ -201,6 +201,41 @@ BS_WORD __m256i dw_madd_rhs_load(const int8_t *p) {
     return _mm256_and_si256(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)), _mm256_set1_epi32(0xFFFF));
 }
 #define dw_madd_dot dot_wide_dot
+
+/* ---- tile chain_maddubs: narrow weights, 8 outputs x 4 products a step, summed in 16 bits until they are widened ---- */
+enum { chain_maddubs_N = 8, chain_maddubs_K = 4, chain_maddubs_ELEM = 1, chain_maddubs_RHS = 1, chain_maddubs_REGS = 16, chain_maddubs_LANES = 2 };
+typedef uint8_t chain_maddubs_elem;
+typedef __m256i chain_maddubs_lhs, chain_maddubs_rhs, chain_maddubs_acc, chain_maddubs_sum;
+#define chain_maddubs_range avx2_range
+#define chain_maddubs_stage scalar_stage_u8
+#define chain_maddubs_quant avx2_quant_u8
+#define chain_maddubs_opaque avx2_opaque
+#define chain_maddubs_zero s32x8_zero
+#define chain_maddubs_load s32x8_load
+#define chain_maddubs_load_n s32x8_load_n
+#define chain_maddubs_store s32x8_store
+#define chain_maddubs_store_n s32x8_store_n
+#define chain_maddubs_finish s32x8_finish
+#define chain_maddubs_finish_n s32x8_finish_n
+BS_WORD int32_t avx2_quad(const uint8_t *p, int n) {
+    int32_t quad = 0;
+    memcpy(&quad, p, (size_t)n);
+    return quad;
+}
+BS_WORD __m256i chain_maddubs_raw(const uint8_t *p) { return _mm256_set1_epi32(avx2_quad(p, 4)); }
+BS_WORD __m256i chain_maddubs_raw_tail(const uint8_t *p, int n) { return _mm256_set1_epi32(avx2_quad(p, n)); }
+#define chain_maddubs_lhs_load chain_maddubs_raw
+BS_WORD __m256i chain_maddubs_rhs_load(const int8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i chain_maddubs_none(void) { return _mm256_setzero_si256(); }
+/* one statement, for the reason given at dot_wide_dot */
+BS_WORD __m256i chain_maddubs_add(__m256i s, __m256i a, __m256i b) {
+    __m256i product;
+    __asm__("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(s), "=&x"(product) : "x"(a), "x"(b));
+    return s;
+}
+BS_WORD __m256i chain_maddubs_widen(__m256i c, __m256i s) {
+    return _mm256_add_epi32(c, _mm256_madd_epi16(s, _mm256_set1_epi16(1)));
+}
 
 /* ---- tile dwf_fma ---- */
 enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };

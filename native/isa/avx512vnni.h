@@ -58,8 +58,8 @@ typedef __m512i dot_zmm_lhs, dot_zmm_rhs, dot_zmm_acc;
 #define dot_zmm_store_n s32x16_store_n
 #define dot_zmm_finish s32x16_finish
 #define dot_zmm_finish_n s32x16_finish_n
-BS_WORD __m512i dot_zmm_raw(const uint8_t *p) { return _mm512_set1_epi32(vnni_quad(p, 4)); }
-BS_WORD __m512i dot_zmm_raw_tail(const uint8_t *p, int n) { return _mm512_set1_epi32(vnni_quad(p, n)); }
+BS_WORD __m512i dot_zmm_raw(const uint8_t *p) { return _mm512_set1_epi32(avx2_quad(p, 4)); }
+BS_WORD __m512i dot_zmm_raw_tail(const uint8_t *p, int n) { return _mm512_set1_epi32(avx2_quad(p, n)); }
 #define dot_zmm_lhs_load dot_zmm_raw
 BS_WORD __m512i dot_zmm_rhs_load(const int8_t *p) { return _mm512_loadu_si512(p); }
 BS_WORD __m512i dot_zmm_dot(__m512i c, __m512i a, __m512i b) { return _mm512_dpbusd_epi32(c, a, b); }

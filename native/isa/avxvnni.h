@@ -20,13 +20,8 @@ typedef __m256i dot_ymm_lhs, dot_ymm_rhs, dot_ymm_acc;
 #define dot_ymm_store_n s32x8_store_n
 #define dot_ymm_finish s32x8_finish
 #define dot_ymm_finish_n s32x8_finish_n
-BS_WORD int32_t vnni_quad(const uint8_t *p, int n) {
-    int32_t quad = 0;
-    memcpy(&quad, p, (size_t)n);
-    return quad;
-}
-BS_WORD __m256i dot_ymm_raw(const uint8_t *p) { return _mm256_set1_epi32(vnni_quad(p, 4)); }
-BS_WORD __m256i dot_ymm_raw_tail(const uint8_t *p, int n) { return _mm256_set1_epi32(vnni_quad(p, n)); }
+BS_WORD __m256i dot_ymm_raw(const uint8_t *p) { return _mm256_set1_epi32(avx2_quad(p, 4)); }
+BS_WORD __m256i dot_ymm_raw_tail(const uint8_t *p, int n) { return _mm256_set1_epi32(avx2_quad(p, n)); }
 #define dot_ymm_lhs_load dot_ymm_raw
 BS_WORD __m256i dot_ymm_rhs_load(const int8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 BS_WORD __m256i dot_ymm_dot(__m256i c, __m256i a, __m256i b) {

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 /* what this instruction set offers to the emitter */
-#define BS_TILES_SCALAR "dot_scalar f32_scalar dw_scalar dwf_scalar"
+#define BS_TILES_SCALAR "dot_scalar chain_short f32_scalar dw_scalar dwf_scalar"
 #ifndef BS_WORD
 #define BS_WORD static inline __attribute__((always_inline, unused))
 #endif
@@ -78,6 +78,30 @@ BS_WORD void dot_scalar_finish_n(float *p, int32_t c, struct bs_grid g, const fl
                                  const float *bias, int relu, int n) {
     if (n) dot_scalar_finish(p, c, g, scale, sum, bias, relu);
 }
+
+/* ---- tile chain_short: a step adds to a 16-bit sum, which is widened before it could overflow ---- */
+enum { chain_short_N = 1, chain_short_K = 1, chain_short_ELEM = 1, chain_short_RHS = 1, chain_short_REGS = 16, chain_short_LANES = 1 };
+typedef uint8_t chain_short_elem;
+typedef int32_t chain_short_lhs, chain_short_rhs, chain_short_acc;
+typedef int16_t chain_short_sum;
+#define chain_short_range scalar_range
+#define chain_short_stage scalar_stage_u8
+#define chain_short_quant scalar_quant_u8
+#define chain_short_opaque dot_scalar_opaque
+#define chain_short_zero dot_scalar_zero
+#define chain_short_load dot_scalar_load
+#define chain_short_load_n dot_scalar_load_n
+#define chain_short_store dot_scalar_store
+#define chain_short_store_n dot_scalar_store_n
+#define chain_short_finish dot_scalar_finish
+#define chain_short_finish_n dot_scalar_finish_n
+#define chain_short_raw dot_scalar_raw
+#define chain_short_raw_tail dot_scalar_raw_tail
+#define chain_short_lhs_load dot_scalar_lhs_load
+#define chain_short_rhs_load dot_scalar_rhs_load
+BS_WORD int16_t chain_short_none(void) { return 0; }
+BS_WORD int16_t chain_short_add(int16_t s, int32_t a, int32_t b) { return (int16_t)(s + a * b); }
+BS_WORD int32_t chain_short_widen(int32_t c, int16_t s) { return (int32_t)((uint32_t)c + (uint32_t)s); }
 
 /* ---- tile f32_scalar ---- */
 enum { f32_scalar_N = 1, f32_scalar_K = 1, f32_scalar_ELEM = 4, f32_scalar_RHS = 4, f32_scalar_REGS = 16 };

@@ -19,7 +19,7 @@ use anyhow::Result;
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
 use crate::host::{Caches, Host};
-use crate::kernel::{Arithmetic, Task, roof};
+use crate::kernel::{Task, chain16, roof};
 use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
@@ -166,9 +166,12 @@ impl<'a> Bench<'a> {
 
     /// The products that the task's roof is measured with, and the multiply-accumulates of one call.
     fn products(&self) -> Vec<(Source, u64)> {
-        let kind = if self.task().arithmetic() == Arithmetic::Float { "f32" } else { "dot" };
-        let isa = &self.device.isa;
-        isa.tiles_of(kind).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect()
+        let (task, isa) = (self.task(), &self.device.isa);
+        let kind = if task.is_integer() { "dot" } else { "f32" };
+        let mut all: Vec<_> = isa.tiles_of(kind).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect();
+        let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
+        all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
+        all
     }
 
     fn roof_ns(&self, products: &[(Source, u64)], raced: &[Trial]) -> Vec<f64> {

@@ -12,7 +12,7 @@ use super::{Device, runner};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
-use crate::kernel::{Arithmetic, Task, roof};
+use crate::kernel::{Arithmetic, Task, chain16, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Roofs {
 pub struct Macs {
     pub int8: f64,
     pub f32: f64,
+    /// Weights of 4 bits, where products add up in 16 bits first; 0 where there is no such tile.
+    #[serde(default)]
+    pub chain16: f64,
 }
 
 /// 1e9 bytes per second, read once from start to end from each level.
@@ -48,8 +51,13 @@ impl Roofs {
     /// The least time a task can take: the multiplications at the roof, or its operands read once from where they are
     /// in this regime, whichever is longer. Activations of an `f32io` task are read as f32.
     pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
-        let float = task.arithmetic() == Arithmetic::Float;
-        let macs_per_s = if float { self.macs_per_s.f32 } else { self.macs_per_s.int8 };
+        let macs = &self.macs_per_s;
+        let chained = || task.families().is_ok_and(|all| all.iter().any(|f| f.name == chain16::FAMILY.name));
+        let macs_per_s = match task.is_integer() {
+            false => macs.f32,
+            true if chained() => macs.int8.max(macs.chain16),
+            true => macs.int8,
+        };
         let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
         product_ns.max(self.read_ns(task, regime, caches))
     }
@@ -113,7 +121,11 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
     let roofs = Roofs {
         target: device.target.name.clone(),
         clock_ghz: round(best("clock"), 1e3),
-        macs_per_s: Macs { int8: round(best("dot") * 1e9, 1e-6), f32: round(best("f32") * 1e9, 1e-6) },
+        macs_per_s: Macs {
+            int8: round(best("dot") * 1e9, 1e-6),
+            f32: round(best("f32") * 1e9, 1e-6),
+            chain16: round(best("chain") * 1e9, 1e-6),
+        },
         read_gb_per_s: Read {
             l1: round(best("l1"), 10.0),
             l2: round(best("l2"), 10.0),
@@ -144,6 +156,8 @@ struct Kernel {
     threads: usize,
 }
 
+/// Length of a chain of products of 4-bit weights.
+const CHAIN: usize = 8;
 /// Rounds of a multiply roof: some 20 us.
 pub const PRODUCTS: usize = 4000;
 /// Samples of each kernel; the best one is the roof.
@@ -158,6 +172,10 @@ impl Plan {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
+        }
+        for tile in isa.tiles_of("chain") {
+            let (source, work) = roof::chains(isa, tile, CHAIN, PRODUCTS);
+            kernels.push(Kernel { kind: "chain", source, work, threads: 1 });
         }
         let (source, work) = roof::chain(isa, 10_000);
         kernels.push(Kernel { kind: "clock", source, work, threads: 1 });

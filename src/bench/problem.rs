@@ -42,7 +42,8 @@ impl Problem {
         task.families()?;
         let (shape, mut rng) = (task.shape, fastrand::Rng::with_seed(seed));
         let (n, k) = (shape.n(), shape.k());
-        let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, &mut rng)).collect();
+        let most = if task.is_integer() { task.scheme.greatest_code().min(127) as i8 } else { 127 };
+        let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, most, &mut rng)).collect();
         let weights = match task.arithmetic() {
             Arithmetic::Float => {
                 Weights::Float(codes.iter().map(|c| f32::from(*c) * 0.01 + rng.f32() * 1e-3).collect())
@@ -134,14 +135,14 @@ fn bytes(x: &[f32]) -> Vec<u8> {
 }
 
 /// Half of the columns are random; the others are all at one end, alternating ends, and zero but for the last weight.
-fn adversarial_weight(column: usize, i: usize, k: usize, rng: &mut fastrand::Rng) -> i8 {
-    let random = rng.i8(-127..=127);
+fn adversarial_weight(column: usize, i: usize, k: usize, most: i8, rng: &mut fastrand::Rng) -> i8 {
+    let random = rng.i8(-most..=most);
     match column % PATTERNS {
-        3 => 127,
-        4 => -127,
-        5 if i.is_multiple_of(2) => 127,
-        5 => -127,
-        6 if i + 1 == k => 127,
+        3 => most,
+        4 => -most,
+        5 if i.is_multiple_of(2) => most,
+        5 => -most,
+        6 if i + 1 == k => most,
         6 => 0,
         _ => random,
     }

@@ -39,6 +39,31 @@ pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     .collect()
 }
 
+/// Space of `chain16`: that of the other matrix products without blocks of depth, and the length `d` of a chain.
+pub fn chain<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    let mut all = product(task, family);
+    for (name, choices) in &mut all {
+        if *name == "caches" {
+            let whole = |knobs: Vec<Knob>| knobs.into_iter().filter(|k| k.sizes[2] == 0).collect();
+            let old = std::mem::replace(choices, Box::new(|_| vec![]));
+            *choices = Box::new(move |s| whole(old(s)));
+        }
+    }
+    let lengths = move |s: &Schedule| {
+        let tile = tile(task, family, s);
+        let [unroll] = s.sizes("k");
+        let longest = super::chain16::longest(task, tile).min((family.steps)(&task.shape, tile));
+        let powers = [2, 4, 8, 16, 32, 64].into_iter().filter(|d| *d <= longest && d.is_multiple_of(unroll));
+        let mut all: Vec<usize> = powers.collect();
+        if all.is_empty() {
+            all.push(longest);
+        }
+        all.into_iter().rev().take(2).map(|d| Knob::sizes("d", &[d])).collect()
+    };
+    all.insert(3, ("chain", Box::new(lengths)));
+    all
+}
+
 /// Space of the depthwise families: tile, block of pixels x channel vectors, staging, loop order, lines per strip.
 pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     vec![

@@ -10,7 +10,7 @@ use crate::scheme::Weights;
 pub const INT: Family = Family {
     name: "depthwise",
     tiles: "dw",
-    float: false,
+    serves: |task, _| task.is_integer(),
     ops: &[Op::Depthwise],
     axes: axes::depthwise,
     inner,
@@ -18,7 +18,7 @@ pub const INT: Family = Family {
     steps,
 };
 
-pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", float: true, ..INT };
+pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| !task.is_integer(), ..INT };
 
 /// One step per tap of the window.
 fn steps(shape: &Shape, _tile: &Tile) -> usize {

@@ -6,7 +6,7 @@ use crate::layer::Op;
 pub const FAMILY: Family = Family {
     name: "dot",
     tiles: "dot",
-    float: false,
+    serves: |task, _| task.is_integer(),
     ops: &[Op::Gemm, Op::Gemv, Op::Conv2d],
     axes: axes::product,
     inner: product::inner,

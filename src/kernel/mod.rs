@@ -1,6 +1,7 @@
 //! Kernel families: how a layer's loops are written in the words of a tile vocabulary.
 
 pub mod axes;
+pub mod chain16;
 pub mod depthwise;
 pub mod dot;
 pub mod float;
@@ -53,6 +54,11 @@ impl Task {
         }
     }
 
+    /// Are its sums 32-bit integers?
+    pub fn is_integer(&self) -> bool {
+        self.arithmetic() != Arithmetic::Float
+    }
+
     /// The families that serve this task.
     /// # Errors
     /// Says why there is none.
@@ -64,14 +70,13 @@ impl Task {
             self.contract.name()
         );
         ensure!(self.scheme.has_kernels(), "no kernel family implements {}", self.scheme);
-        let float = self.arithmetic() == Arithmetic::Float;
         ensure!(
-            float || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
+            !self.is_integer() || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
             "k = {} could overflow a 32-bit accumulator",
             self.shape.k()
         );
-        let fits = |f: &&Family| f.float == float && f.ops.contains(&self.shape.op);
-        let tiled = |f: &&Family| self.isa.tiles_of(f.tiles).next().is_some();
+        let fits = |f: &&Family| f.ops.contains(&self.shape.op);
+        let tiled = |f: &&Family| self.isa.tiles_of(f.tiles).any(|tile| (f.serves)(self, tile));
         let families: Vec<_> = FAMILIES.iter().filter(fits).filter(tiled).collect();
         ensure!(!families.is_empty(), "no kernel family serves {} on {}", self.shape.op.name(), self.isa.name);
         Ok(families)
@@ -151,7 +156,8 @@ pub struct Family {
     pub name: &'static str,
     /// Prefix of the tiles whose words it uses.
     pub tiles: &'static str,
-    pub float: bool,
+    /// Can it compute this task with this tile?
+    pub serves: fn(&Task, &Tile) -> bool,
     pub ops: &'static [Op],
     /// The free choices.
     pub axes: for<'a> fn(&'a Task, &'a Family) -> Vec<Axis<'a>>,
@@ -164,4 +170,4 @@ pub struct Family {
 }
 
 /// Every kernel family: one file and one row each.
-pub static FAMILIES: &[Family] = &[dot::FAMILY, float::FAMILY, depthwise::INT, depthwise::FLOAT];
+pub static FAMILIES: &[Family] = &[dot::FAMILY, chain16::FAMILY, float::FAMILY, depthwise::INT, depthwise::FLOAT];

@@ -23,18 +23,28 @@ fn segment(shape: &Shape) -> usize {
     shape.k() / shape.kh
 }
 
+/// How a family walks the depth of one window row, and what it does with a last step that is partly there.
+pub struct Depth {
+    /// So many whole steps.
+    pub whole: fn(&Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt>,
+    /// Step `at`, of which the raw row has only `rest` elements.
+    pub tail: fn(&Nest, rows: usize, vectors: usize, at: usize, rest: usize) -> Vec<Stmt>,
+}
+
 pub fn inner(nest: &Nest, rows: usize, vectors: usize, _partial: usize) -> Vec<Stmt> {
+    walk(nest, rows, vectors, &Depth { whole: depth_loop, tail })
+}
+
+/// Every window row of a block, in steps of `tile.k`.
+pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt> {
     let (shape, tile) = (&nest.task.shape, nest.tile);
     let segment = segment(shape);
     // a staged row is padded, so its last step may read on; a raw one must stop at its end
     let (full, rest) = if nest.raw { (segment / tile.k, segment % tile.k) } else { (segment.div_ceil(tile.k), 0) };
-    let mut body = depth_loop(nest, rows, vectors, full);
+    let mut body = (depth.whole)(nest, rows, vectors, full);
     if rest > 0 {
         body.push(note(format!("the last {rest} of {segment}")));
-        let at = format!("+ {}", full * tile.k);
-        body.extend(step(nest, rows, vectors, &full.to_string(), "t", |r| {
-            format!("{}_raw_tail(a{r} {at}, {rest})", tile.prefix)
-        }));
+        body.extend((depth.tail)(nest, rows, vectors, full, rest));
     }
     if segments(shape) == 1 {
         return body;
@@ -46,15 +56,27 @@ pub fn inner(nest: &Nest, rows: usize, vectors: usize, _partial: usize) -> Vec<S
     vec![for_("row", 0, segments(shape), 1, body)]
 }
 
+fn tail(nest: &Nest, rows: usize, vectors: usize, at: usize, rest: usize) -> Vec<Stmt> {
+    let lhs = |r| raw_tail(nest, r, at, rest);
+    step(nest, rows, vectors, &at.to_string(), "t", lhs)
+}
+
+/// The first `rest` elements of step `at` of raw row `r`.
+pub fn raw_tail(nest: &Nest, r: usize, at: usize, rest: usize) -> String {
+    format!("{}_raw_tail(a{r} + {}, {rest})", nest.tile.prefix, at * nest.tile.k)
+}
+
+/// Step `k` of row `r`, raw or staged.
+pub fn whole_step(nest: &Nest, r: usize, k: &str) -> String {
+    let load = if nest.raw { "raw" } else { "lhs_load" };
+    format!("{}_{load}(a{r} + ({k}) * {})", nest.tile.prefix, nest.tile.k)
+}
+
 /// `full` steps, unrolled; the depth is a variable where it is blocked.
 fn depth_loop(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt> {
     let [unroll] = nest.schedule.sizes("k");
     let unroll = unroll.max(1);
-    let load = if nest.raw { "raw" } else { "lhs_load" };
-    let one = |k: String, tag: &str| {
-        let at = format!("({k}) * {}", nest.tile.k);
-        step(nest, rows, vectors, &k, tag, |r| format!("{}_{load}(a{r} + {at})", nest.tile.prefix))
-    };
+    let one = |k: String, tag: &str| step(nest, rows, vectors, &k, tag, |r| whole_step(nest, r, &k));
     let unrolled = |name: &str| -> Vec<Stmt> {
         let mut body = prefetch(nest, vectors, unroll);
         body.extend((0..unroll).flat_map(|u| one(format!("{name} + {u}"), &u.to_string())));
@@ -74,8 +96,23 @@ fn depth_loop(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt
     body
 }
 
-/// One step of depth: every vector of weights times every row.
+/// One step of depth: every vector of weights times every row, into the block's accumulators.
 fn step(nest: &Nest, rows: usize, vectors: usize, k: &str, tag: &str, lhs: impl Fn(usize) -> String) -> Vec<Stmt> {
+    let t = &nest.tile.prefix;
+    step_into(nest, (rows, vectors), k, tag, lhs, |r, v, x, b| {
+        set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, {x}, {b})"))
+    })
+}
+
+/// One step of depth: loads, and what `multiply` says of row, vector and the names of both sides.
+pub fn step_into(
+    nest: &Nest,
+    (rows, vectors): (usize, usize),
+    k: &str,
+    tag: &str,
+    lhs: impl Fn(usize) -> String,
+    multiply: impl Fn(usize, usize, &str, &str) -> Stmt,
+) -> Vec<Stmt> {
     let t = &nest.tile.prefix;
     let mut body = Vec::new();
     for v in 0..vectors {
@@ -84,15 +121,13 @@ fn step(nest: &Nest, rows: usize, vectors: usize, k: &str, tag: &str, lhs: impl 
     }
     for r in 0..rows {
         body.push(let_(&format!("{t}_lhs"), format!("x{r}_{tag}"), lhs(r)));
-        for v in 0..vectors {
-            body.push(set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, x{r}_{tag}, b{v}_{tag})")));
-        }
+        body.extend((0..vectors).map(|v| multiply(r, v, &format!("x{r}_{tag}"), &format!("b{v}_{tag}"))));
     }
     body
 }
 
 /// Touches the weights that lie the schedule's distance (in cache lines) ahead of an unrolled body.
-fn prefetch(nest: &Nest, vectors: usize, unroll: usize) -> Vec<Stmt> {
+pub fn prefetch(nest: &Nest, vectors: usize, unroll: usize) -> Vec<Stmt> {
     let [distance] = nest.schedule.sizes("p");
     if distance == 0 {
         return vec![];

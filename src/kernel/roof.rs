@@ -31,6 +31,27 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     (source(isa, symbol, WORK, body), (rounds * SUMS * tile.n * tile.k) as u64)
 }
 
+/// The same of a tile whose sums are 16 bits wide for `length` steps.
+pub fn chains(isa: &Isa, tile: &Tile, length: usize, rounds: usize) -> (Source, u64) {
+    let (t, symbol) = (&tile.prefix, format!("roof_{}_{length}", tile.prefix));
+    let mut body = vec![
+        do_("(void)thread, (void)threads"),
+        do_("memset(args->work, 1, 256)"),
+        let_(&format!("{t}_lhs"), "x", format!("{t}_raw((const void *)args->work)")),
+        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const void *)((const char *)args->work + 128))")),
+        let_(&format!("{t}_acc"), "c", format!("{t}_zero()")),
+    ];
+    let opaque = |name: String| do_(format!("{t}_opaque({name})"));
+    let add = |i| [set(format!("s{i}"), format!("{t}_add(s{i}, x, b)")), opaque("x".into())];
+    let mut round: Vec<Stmt> =
+        (0..SUMS).map(|i| let_(&format!("{t}_sum"), format!("s{i}"), format!("{t}_none()"))).collect();
+    round.push(for_("j", 0, length, 1, (0..SUMS).flat_map(add).collect()));
+    round.extend((0..SUMS).map(|i| set("c", format!("{t}_widen(c, s{i})"))));
+    body.push(for_("r", 0, rounds / length, 1, round));
+    body.push(do_(format!("{t}_store((void *)((char *)args->work + 256), c)")));
+    (source(isa, symbol, WORK, body), (rounds / length * length * SUMS * tile.n * tile.k) as u64)
+}
+
 /// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 32 bytes (what every x86 core since Haswell loads twice a cycle).
 pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
     let ty = "typedef uint64_t v4 __attribute__((vector_size(32), aligned(8), may_alias))";

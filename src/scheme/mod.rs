@@ -176,7 +176,12 @@ impl Scheme {
     /// Do the kernel families here implement it? The rounding of weights is nothing to them.
     pub fn has_kernels(&self) -> bool {
         self.weights.name() == "f32" && self.float_activations()
-            || self.integer() && self.weights.bits() == 8.0 && matches!(self.activations.kind, Kind::Affine(8))
+            || self.integer() && matches!(self.activations.kind, Kind::Affine(8))
+    }
+
+    /// The largest size of an integer weight's code: 127 of 8 bits, 7 of 4, 8 with the full range.
+    pub fn greatest_code(&self) -> usize {
+        (1 << (self.weights.bits() as u32 - 1)) - usize::from(!self.full)
     }
 
     pub fn fit(&self) -> Fit<'_> {
