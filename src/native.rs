@@ -30,9 +30,10 @@ pub struct Tile {
     pub n: usize,
     /// Products summed into each output per step.
     pub k: usize,
-    /// Bytes of a staged activation and of a packed weight.
+    /// Bytes of a staged activation.
     pub elem: usize,
-    pub rhs: usize,
+    /// Bits of a packed weight: 4, say, where it is unpacked in registers.
+    pub bits: usize,
     /// Vector registers there are.
     pub regs: usize,
     /// Of a `chain` tile: products of one step that meet in a 16-bit lane.
@@ -40,6 +41,11 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// Bytes of one packed vector of weights.
+    pub fn vector_bytes(&self) -> usize {
+        self.n * self.k * self.bits / 8
+    }
+
     /// `zmm` of `dot_zmm`.
     pub fn variant(&self) -> &str {
         self.prefix.split_once('_').map_or("", |(_, v)| v)
@@ -96,7 +102,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
             n,
             k: field("K").unwrap_or(1),
             elem: field("ELEM")?,
-            rhs: field("RHS")?,
+            bits: field("BITS").or_else(|| Some(8 * field("RHS")?))?,
             regs: field("REGS")?,
             lanes: field("LANES").unwrap_or(1),
         }),
@@ -115,7 +121,7 @@ mod tests {
     fn headers_say_their_tiles() {
         let isa = Isa::load("avx512vnni").unwrap();
         let dot = isa.tile("dot", "zmm").unwrap();
-        assert_eq!((dot.n, dot.k, dot.elem, dot.rhs, dot.regs), (16, 4, 1, 1, 32));
+        assert_eq!((dot.n, dot.k, dot.elem, dot.bits, dot.regs), (16, 4, 1, 8, 32));
         assert_eq!(Isa::load("avxvnni").unwrap().tile("f32", "fma").unwrap().n, 8);
         assert!(Isa::load("mmx").unwrap_err().to_string().contains("avx2"));
     }

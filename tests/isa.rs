@@ -311,7 +311,7 @@ fn every_target_compiles_every_word_and_every_tile() {
                 };
                 let scheme = match kind {
                     "f32" | "dwf" => "f32",
-                    "chain" => "w4a8",
+                    "chain" => "w2a8",
                     _ => "w8a8",
                 };
                 let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };

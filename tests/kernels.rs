@@ -141,6 +141,29 @@ fn depthwise(lab: &Lab) {
     lab.prove(&draw(lab, 8, 1, Some(TINY), any));
 }
 
+/// Integer weights of every width, by each family that serves them.
+fn narrow_weights(lab: &Lab) {
+    let mut rng = Rng::with_seed(4);
+    let mut cases = Vec::new();
+    for i in 0..48 {
+        let scheme = format!("w{}a8{}", 2 + i % 6, if i % 5 == 0 { "-full" } else { "" });
+        let (m, n, c) = (rng.usize(1..20), rng.usize(1..50), rng.usize(1..300));
+        let shape = match i / 6 % 4 {
+            0 | 1 => Shape::gemm(m, n, c),
+            2 => Shape::conv(Op::Conv2d, [m % 7 + 2, 5, c % 20 + 1], n, [2, 3], 1, [1, 0, 0, 2]),
+            _ => Shape::conv(Op::Depthwise, [m % 7 + 2, 5, n], n, [2, 3], 2, [0, 1, 1, 0]),
+        };
+        let task = lab.task(shape.unwrap(), &scheme, ARITHMETICS[i % 2].1, rng.bool(), rng.usize(1..=2));
+        let families = task.families().unwrap();
+        let tiles = task.isa.tiles_of(families[i % families.len()].tiles).map(|t| t.variant().to_string());
+        let tiles: Vec<String> = tiles.collect();
+        cases.extend(pick(task, &mut rng, |s| tiles.contains(&s.0[0].word)));
+    }
+    let chained = cases.iter().filter(|c| c.schedule.sizes("d") != [0]).count();
+    assert!(chained >= 8 || lab.device.isa.tiles_of("chain").next().is_none(), "{chained} chains");
+    lab.prove(&cases);
+}
+
 /// Larger layers through the tool's own check, many schedules of each.
 fn larger_layers(lab: &Lab) {
     let gemm = Shape::gemm(64, 96, 200).unwrap();
@@ -186,5 +209,6 @@ on_every_isa! {
     convolutions
     pointwise_convolutions
     depthwise
+    narrow_weights
     larger_layers
 }

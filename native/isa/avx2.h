@@ -3,7 +3,7 @@
 #define BS_ISA_AVX2_H
 #include "scalar.h"
 #include <immintrin.h>
-#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs f32_fma dw_madd dwf_fma"
+#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb f32_fma dw_madd dwf_fma"
 
 /* ---- whole rows ---- */
 BS_WORD float avx2_least(__m256 v) {
@@ -236,6 +236,85 @@ BS_WORD __m256i chain_maddubs_add(__m256i s, __m256i a, __m256i b) {
 BS_WORD __m256i chain_maddubs_widen(__m256i c, __m256i s) {
     return _mm256_add_epi32(c, _mm256_madd_epi16(s, _mm256_set1_epi16(1)));
 }
+
+/* ---- tile chain_nibble: the same with weights stored as 4 bits: 8 outputs x 8 products a step ---- */
+enum { chain_nibble_N = 8, chain_nibble_K = 8, chain_nibble_ELEM = 1, chain_nibble_BITS = 4, chain_nibble_REGS = 14, chain_nibble_LANES = 4 };
+typedef uint8_t chain_nibble_elem;
+typedef struct { __m256i a, b; } chain_nibble_lhs, chain_nibble_rhs;
+typedef __m256i chain_nibble_acc, chain_nibble_sum;
+#define chain_nibble_range avx2_range
+#define chain_nibble_stage scalar_stage_u8
+#define chain_nibble_quant avx2_quant_u8
+#define chain_nibble_zero s32x8_zero
+#define chain_nibble_load s32x8_load
+#define chain_nibble_load_n s32x8_load_n
+#define chain_nibble_store s32x8_store
+#define chain_nibble_store_n s32x8_store_n
+#define chain_nibble_finish s32x8_finish
+#define chain_nibble_finish_n s32x8_finish_n
+#define chain_nibble_none chain_maddubs_none
+#define chain_nibble_widen chain_maddubs_widen
+BS_WORD chain_nibble_lhs chain_nibble_raw(const uint8_t *p) {
+    return (chain_nibble_lhs){_mm256_set1_epi32(avx2_quad(p, 4)), _mm256_set1_epi32(avx2_quad(p + 4, 4))};
+}
+BS_WORD chain_nibble_lhs chain_nibble_raw_tail(const uint8_t *p, int n) {
+    uint8_t all[8] = {0};
+    memcpy(all, p, (size_t)n);
+    return chain_nibble_raw(all);
+}
+#define chain_nibble_lhs_load chain_nibble_raw
+BS_WORD chain_nibble_rhs chain_nibble_rhs_load(const int8_t *p) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    const __m256i value = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1));
+    __m256i v = _mm256_loadu_si256((const __m256i *)p);
+    return (chain_nibble_rhs){_mm256_shuffle_epi8(value, _mm256_and_si256(v, mask)),
+                              _mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask))};
+}
+BS_WORD __m256i chain_nibble_add(__m256i s, chain_nibble_lhs x, chain_nibble_rhs b) {
+    return chain_maddubs_add(chain_maddubs_add(s, x.a, b.a), x.b, b.b);
+}
+#define chain_nibble_opaque(x) ((void)0)
+
+/* ---- tile chain_crumb: the same with weights stored as 2 bits: 8 outputs x 16 products a step ---- */
+enum { chain_crumb_N = 8, chain_crumb_K = 16, chain_crumb_ELEM = 1, chain_crumb_BITS = 2, chain_crumb_REGS = 12, chain_crumb_LANES = 8 };
+typedef uint8_t chain_crumb_elem;
+typedef struct { chain_nibble_lhs a, b; } chain_crumb_lhs;
+typedef struct { chain_nibble_rhs a, b; } chain_crumb_rhs;
+typedef __m256i chain_crumb_acc, chain_crumb_sum;
+#define chain_crumb_range avx2_range
+#define chain_crumb_stage scalar_stage_u8
+#define chain_crumb_quant avx2_quant_u8
+#define chain_crumb_zero s32x8_zero
+#define chain_crumb_load s32x8_load
+#define chain_crumb_load_n s32x8_load_n
+#define chain_crumb_store s32x8_store
+#define chain_crumb_store_n s32x8_store_n
+#define chain_crumb_finish s32x8_finish
+#define chain_crumb_finish_n s32x8_finish_n
+#define chain_crumb_none chain_maddubs_none
+#define chain_crumb_widen chain_maddubs_widen
+BS_WORD chain_crumb_lhs chain_crumb_raw(const uint8_t *p) {
+    return (chain_crumb_lhs){chain_nibble_raw(p), chain_nibble_raw(p + 8)};
+}
+BS_WORD chain_crumb_lhs chain_crumb_raw_tail(const uint8_t *p, int n) {
+    uint8_t all[16] = {0};
+    memcpy(all, p, (size_t)n);
+    return chain_crumb_raw(all);
+}
+#define chain_crumb_lhs_load chain_crumb_raw
+BS_WORD chain_crumb_rhs chain_crumb_rhs_load(const int8_t *p) {
+    const __m256i mask = _mm256_set1_epi8(3);
+    const __m256i value = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, -2, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    __m256i v = _mm256_loadu_si256((const __m256i *)p);
+    return (chain_crumb_rhs){{_mm256_shuffle_epi8(value, _mm256_and_si256(v, mask)),
+                              _mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 2), mask))},
+                             {_mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask)),
+                              _mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 6), mask))}};
+}
+BS_WORD __m256i chain_crumb_add(__m256i s, chain_crumb_lhs x, chain_crumb_rhs b) {
+    return chain_nibble_add(chain_nibble_add(s, x.a, b.a), x.b, b.b);
+}
+#define chain_crumb_opaque(x) ((void)0)
 
 /* ---- tile dwf_fma ---- */
 enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };

@@ -82,7 +82,8 @@ pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
 type Choices<'a> = Box<dyn Fn(&Schedule) -> Vec<Knob> + 'a>;
 
 fn tiles<'a>(task: &'a Task, family: &'a Family) -> Choices<'a> {
-    Box::new(move |_| task.isa.tiles_of(family.tiles).map(|t| Knob::word(t.variant())).collect())
+    let serving = |t: &&Tile| (family.serves)(task, t);
+    Box::new(move |_| task.isa.tiles_of(family.tiles).filter(serving).map(|t| Knob::word(t.variant())).collect())
 }
 
 fn split<'a>(task: &'a Task) -> Choices<'a> {
@@ -125,9 +126,9 @@ fn caches(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
         if fit < whole { vec![0, fit] } else { vec![0] }
     };
     let mc = if m == 1 { vec![0] } else { blocked(m, l2 / 2 / (k * tile.elem), rows) };
-    let nc = if m <= rows { vec![0] } else { blocked(n, l2 / 2 / (k * tile.rhs), width) };
+    let nc = if m <= rows { vec![0] } else { blocked(n, l2 * 4 / (k * tile.bits), width) };
     let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 {
-        blocked(k, l1 / 2 / (width * tile.rhs), 16 * tile.k)
+        blocked(k, l1 * 4 / (width * tile.bits), 16 * tile.k)
     } else {
         vec![0]
     };
@@ -149,7 +150,7 @@ fn strips(task: &Task) -> Vec<Knob> {
 
 /// Weights that stay in the first-level cache need no prefetch.
 fn prefetch(task: &Task, tile: &Tile) -> Vec<Knob> {
-    let bytes = task.shape.weights_len() * tile.rhs;
+    let bytes = task.shape.weights_len() * tile.bits / 8;
     let distances: &[usize] = if bytes as u64 > task.caches.l1 { &[0, 16, 48] } else { &[0] };
     distances.iter().map(|d| Knob::sizes("p", &[*d])).collect()
 }

@@ -13,13 +13,18 @@ use crate::native::Tile;
 pub const FAMILY: Family = Family {
     name: "chain16",
     tiles: "chain",
-    serves: |task, tile| task.is_integer() && longest(task, tile) >= 2,
+    serves: |task, tile| task.is_integer() && fits(task, tile) && longest(task, tile) >= 2,
     ops: &[Op::Gemm, Op::Gemv, Op::Conv2d],
     axes: axes::chain,
     inner: |nest, rows, vectors, _| product::walk(nest, rows, vectors, &Depth { whole, tail }),
     pack: product::pack,
     steps: product::steps,
 };
+
+/// Do the weights' codes fit what the tile stores?
+fn fits(task: &Task, tile: &Tile) -> bool {
+    task.scheme.greatest_code() < 1 << (tile.bits - 1) || task.scheme.weight_bits() <= tile.bits as f64
+}
 
 /// Steps that a chain may have.
 pub fn longest(task: &Task, tile: &Tile) -> usize {

@@ -37,14 +37,9 @@ impl<'a> Nest<'a> {
         Self { task, family, tile, schedule, rows: rows.max(1), vectors: vectors.max(1), raw: schedule.has("raw") }
     }
 
-    /// Bytes of one packed vector of weights.
-    pub fn vector_bytes(&self) -> usize {
-        self.tile.n * self.tile.k * self.tile.rhs
-    }
-
     /// The address of a packed vector, `step` vectors past `rhs`.
     pub fn rhs(&self, step: &str) -> String {
-        format!("(const void *)(rhs + ({step}) * {})", self.vector_bytes())
+        format!("(const void *)(rhs + ({step}) * {})", self.tile.vector_bytes())
     }
 
     /// Elements between two window rows of the input.
@@ -60,12 +55,12 @@ impl<'a> Nest<'a> {
 
     pub fn push_weight(&self, out: &mut Vec<u8>, weights: &Weights, index: Option<usize>) {
         match (weights, index) {
-            (Weights::Int { codes, .. }, Some(i)) => match self.tile.rhs {
-                1 => out.push(codes[i] as u8),
+            (Weights::Int { codes, .. }, Some(i)) => match self.tile.bits {
+                8 => out.push(codes[i] as u8),
                 _ => out.extend(i16::from(codes[i]).to_le_bytes()),
             },
             (Weights::Float(w), Some(i)) => out.extend(w[i].to_le_bytes()),
-            (_, None) => out.resize(out.len() + self.tile.rhs, 0),
+            (_, None) => out.resize(out.len() + self.tile.bits / 8, 0),
         }
     }
 
@@ -337,11 +332,11 @@ impl<'a> Nest<'a> {
     /// Chooses the block function for the rows that are left and the panel.
     fn at(&self, symbol: &str) -> Function {
         let width = self.vectors * self.tile.n;
-        let panel = self.steps() * self.vectors * self.vector_bytes();
+        let panel = self.steps() * self.vectors * self.tile.vector_bytes();
         let mut body = vec![let_("const char *", "rhs", format!("(const char *)args->rhs + p * {panel}"))];
         if self.blocks_depth() {
-            let last = self.last_panel().0 * self.vector_bytes();
-            let full = self.vectors * self.vector_bytes();
+            let last = self.last_panel().0 * self.tile.vector_bytes();
+            let full = self.vectors * self.tile.vector_bytes();
             body.push(set("rhs", format!("rhs + from * (p < {} ? {full} : {last})", self.full_panels())));
             body.push(set("lhs", format!("lhs + from * {}", self.tile.k)));
         }

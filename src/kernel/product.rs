@@ -51,7 +51,7 @@ pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt
     }
     let advance = |r| set(format!("a{r}"), format!("a{r} + {}", nest.line()));
     body.extend((0..rows).map(advance));
-    let panel_row = segment.div_ceil(tile.k) * vectors * nest.vector_bytes();
+    let panel_row = segment.div_ceil(tile.k) * vectors * nest.tile.vector_bytes();
     body.push(set("rhs", format!("rhs + {panel_row}")));
     vec![for_("row", 0, segments(shape), 1, body)]
 }
@@ -132,30 +132,55 @@ pub fn prefetch(nest: &Nest, vectors: usize, unroll: usize) -> Vec<Stmt> {
     if distance == 0 {
         return vec![];
     }
-    let step = vectors * nest.vector_bytes();
+    let step = vectors * nest.tile.vector_bytes();
     let lines = (step * unroll).div_ceil(64);
     (0..lines).map(|l| do_(format!("__builtin_prefetch(rhs + k * {step} + {})", (distance + l) * 64))).collect()
 }
 
-/// [panel][step][vector][lane][depth], zeros past the last column and past the end of each window row.
+/// [panel][step][vector][lane][depth], zeros past the last column and past the end of each window row. Of weights narrower
+/// than a byte see [`pack_narrow`].
 pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
     let (shape, tile) = (&nest.task.shape, nest.tile);
     let (n, k, segment) = (shape.n(), shape.k(), segment(shape));
     let (width, steps) = (nest.vectors * tile.n, segment.div_ceil(tile.k));
-    let mut out = Vec::with_capacity(n.next_multiple_of(tile.n) * segments(shape) * steps * tile.k * tile.rhs);
+    let vectors = n.div_ceil(tile.n) * segments(shape) * steps;
+    let mut out = Vec::with_capacity(vectors * tile.vector_bytes());
     for first in (0..n).step_by(width) {
         let columns = (n - first).min(width).next_multiple_of(tile.n);
         for s in 0..segments(shape) * steps {
             let (row, from) = (s / steps, s % steps * tile.k);
-            for column in first..first + columns {
-                for depth in from..from + tile.k {
-                    let there = column < n && depth < segment;
-                    nest.push_weight(&mut out, weights, there.then_some(column * k + row * segment + depth));
+            let at = |column: usize, depth: usize| {
+                let there = column < n && depth < segment;
+                there.then_some(column * k + row * segment + depth)
+            };
+            for lanes in (first..first + columns).step_by(tile.n) {
+                let lanes = lanes..lanes + tile.n;
+                if tile.bits < 8 {
+                    pack_narrow(tile, weights, &mut out, |lane, depth| at(lanes.start + lane, from + depth));
+                    continue;
+                }
+                for column in lanes {
+                    (from..from + tile.k).for_each(|depth| nest.push_weight(&mut out, weights, at(column, depth)));
                 }
             }
         }
     }
     out
+}
+
+/// One vector of weights of fewer than 8 bits. The step's depth is cut into 8 / bits parts; a byte holds the weights of one
+/// lane at the same place of every part, the first part in its low bits, in two's complement. So a shift and a mask give a
+/// whole vector of one part.
+fn pack_narrow(tile: &Tile, weights: &Weights, out: &mut Vec<u8>, at: impl Fn(usize, usize) -> Option<usize>) {
+    let Weights::Int { codes, .. } = weights else { return };
+    let (parts, mask) = (8 / tile.bits, (1u8 << tile.bits) - 1);
+    let depth = tile.k / parts;
+    for lane in 0..tile.n {
+        for d in 0..depth {
+            let code = |part: usize| at(lane, part * depth + d).map_or(0, |i| codes[i] as u8 & mask);
+            out.push((0..parts).fold(0, |byte, part| byte | code(part) << (part * tile.bits)));
+        }
+    }
 }
 
 /// Can the depth of this task be blocked? Window rows are not, and a raw row's tail is not.
