@@ -28,14 +28,14 @@ const MOST_GRAM: usize = 2048;
 const BATCH: usize = 32;
 const SEED: u64 = 0xada;
 
-/// Learns for every weight whether to go up or down (Nagel et al., Up or Down?, 2020): the layer's squared output error is
-/// minimized by Adam over a soft choice h(V) = clip(sigmoid(V) (zeta - gamma) + gamma) between the two levels, and a
+/// Learns for every weight whether to go up or down (Nagel et al., Up or Down?, 2020): the layer's squared output error
+/// is minimized by Adam over a soft choice h(V) = clip(sigmoid(V) (zeta - gamma) + gamma) between the two levels, and a
 /// regularizer 1 - |2 h - 1|^beta, beta annealed from 20 to 2, makes it hard.
 ///
 /// The loss is that of the layer's own output on float inputs, without the ReLU. Every output's is divided by what its
-/// rounding may cost, so that neither rate nor regularizer depends on scales. Up to 2048 inputs it is tr(dW H dW') on all
-/// rows, beyond that on 32 random ones at a step. 1000 steps; 250 of more than 2^22 weights, which keeps 4096 x 4096
-/// feasible. An output that came out worse than nearest on the calibration rows stays nearest.
+/// rounding may cost, so that neither rate nor regularizer depends on scales. Up to 2048 inputs it is tr(dW H dW') on
+/// all rows, beyond that on 32 random ones at a step. 1000 steps; 250 of more than 2^22 weights, which keeps 4096 x
+/// 4096 feasible. An output that came out worse than nearest on the calibration rows stays nearest.
 pub struct AdaRound;
 
 impl Rounding for AdaRound {

@@ -23,9 +23,9 @@ const MORE_DAMPING: usize = 5;
 /// ("act-order"), on grids laid on the original weights ("static groups"). H is damped by 1 % of its mean diagonal.
 /// Columns without input go last and are rounded to nearest; GPTQ's authors zero them.
 ///
-/// The paper takes the Cholesky factor of the inverse of H. With H = U U', U upper triangular, that factor is the inverse
-/// of U, and passing errors on with it is the same as rounding each w_t + sum over i < t of (w_i - w^_i) U_it / U_tt
-/// (Chee et al., QuIP, 2023, theorem 6): one Cholesky of H with its columns reversed, and no inverse.
+/// The paper takes the Cholesky factor of the inverse of H. With H = U U', U upper triangular, that factor is the
+/// inverse of U, and passing errors on with it is the same as rounding each w_t + sum over i < t of (w_i - w^_i) U_it /
+/// U_tt (Chee et al., QuIP, 2023, theorem 6): one Cholesky of H with its columns reversed, and no inverse.
 pub struct Gptq;
 
 impl Rounding for Gptq {

@@ -14,10 +14,10 @@ const BETA: f64 = 10.0;
 const KAPPA: f64 = 1.01;
 const STEPS: usize = 20;
 
-/// Moves every group's zero point, scale fixed, so that the errors' l0.7 norm falls: it forgives outliers and makes most
-/// errors small (Badri and Shaji, Half-Quadratic Quantization, 2023). Two steps alternate: errors are shrunk towards zero
-/// by the proximal operator of the norm, then the zero point is the mean that explains the rest. Zero points are no
-/// integers any more.
+/// Moves every group's zero point, scale fixed, so that the errors' l0.7 norm falls: it forgives outliers and makes
+/// most errors small (Badri and Shaji, Half-Quadratic Quantization, 2023). Two steps alternate: errors are shrunk
+/// towards zero by the proximal operator of the norm, then the zero point is the mean that explains the rest. Zero
+/// points are no integers any more.
 ///
 /// Errors are counted in steps of the grid, so that weights twice as large are quantized alike, and of all zero points
 /// met, the integer one included, the best is kept: the norm never rises.
