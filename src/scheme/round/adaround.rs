@@ -17,10 +17,9 @@ const LAMBDA: f32 = 0.5;
 const BETA: (f32, f32) = (20.0, 2.0);
 /// Share of the steps before that term begins.
 const WARM_UP: f32 = 0.2;
-/// Steps of Adam, and of layers of more than [`LARGE`] weights.
-const STEPS: usize = 1000;
-const STEPS_LARGE: usize = 250;
-const LARGE: usize = 1 << 22;
+/// Steps of Adam, at least and at most, and what they and the weights multiply to in between.
+const STEPS: (usize, usize) = (250, 1000);
+const WORK: usize = 1 << 29;
 /// Learning rate times steps: as far as a choice can go.
 const REACH: f32 = 30.0;
 /// Inputs up to which the loss is that of all rows, through their Gram matrix; beyond, of a random few at a step.
@@ -34,8 +33,8 @@ const SEED: u64 = 0xada;
 ///
 /// The loss is that of the layer's own output on float inputs, without the ReLU. Every output's is divided by what its
 /// rounding may cost, so that neither rate nor regularizer depends on scales. Up to 2048 inputs it is tr(dW H dW') on
-/// all rows, beyond that on 32 random ones at a step. 1000 steps; 250 of more than 2^22 weights, which keeps 4096 x
-/// 4096 feasible. An output that came out worse than nearest on the calibration rows stays nearest.
+/// all rows, beyond that on 32 random ones at a step. 1000 steps up to 2^19 weights, fewer of more, 250 from 2^21 on,
+/// which keeps 4096 x 4096 feasible. An output that came out worse than nearest on the calibration rows stays nearest.
 pub struct AdaRound;
 
 impl Rounding for AdaRound {
@@ -51,7 +50,7 @@ impl Rounding for AdaRound {
     fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, evidence: Option<&Evidence>) -> Quantized {
         let nearest = format.quantize(x, how);
         let Some(evidence) = evidence.filter(|_| nearest.lattice.levels != Levels::Exact) else { return nearest };
-        let steps = if x.data.len() > LARGE { STEPS_LARGE } else { STEPS };
+        let steps = (WORK / x.data.len()).clamp(STEPS.0, STEPS.1);
         let mut codes = vec![0; x.data.len()];
         let learn = |loss: &Loss, first: usize, codes: &mut [u16]| {
             let mut soft = Soft::of(x, &nearest.lattice, first, codes.len() / x.k, loss);
