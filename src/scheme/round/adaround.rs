@@ -1,13 +1,13 @@
 //! AdaRound.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
 use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
 use crate::scheme::evidence::OUTPUTS_TOGETHER;
 use crate::scheme::lattice::Lattice;
 use crate::scheme::levels::Levels;
+use crate::scheme::product::product;
 
 /// Ends of the stretched sigmoid that says how far up a weight goes, before it is cut to [0, 1].
 const ZETA: f32 = 1.1;
@@ -122,16 +122,16 @@ impl<'a> Loss<'a> {
         let errors = MatRef::from_row_major_slice(errors, n, k);
         let out = MatMut::from_row_major_slice_mut(out, n, k).transpose_mut();
         match &self.inputs {
-            Inputs::Gram(gram) => matmul(out, Accum::Replace, gram, errors.transpose(), 1.0, Par::Seq),
+            Inputs::Gram(gram) => product(out, gram.as_ref(), errors.transpose(), 1.0),
             Inputs::Rows(rows, mean) => {
                 let mut rng = fastrand::Rng::with_seed(SEED ^ step as u64); // the same rows for all outputs
                 let count = rows.len() / k;
                 let batch: Vec<f32> = (0..BATCH).flat_map(|_| &rows[rng.usize(..count) * k..][..k]).copied().collect();
                 let batch = MatRef::from_row_major_slice(&batch, BATCH, k);
                 let mut outputs = Mat::<f32>::zeros(BATCH, n);
-                matmul(outputs.as_mut(), Accum::Replace, batch, errors.transpose(), 1.0, Par::Seq);
+                product(outputs.as_mut(), batch, errors.transpose(), 1.0);
                 let over = 1.0 / (BATCH as f32 * mean);
-                matmul(out, Accum::Replace, batch.transpose(), &outputs, over, Par::Seq);
+                product(out, batch.transpose(), outputs.as_ref(), over);
             }
         }
     }
