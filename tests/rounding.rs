@@ -142,6 +142,18 @@ fn gptq_of_independent_inputs_is_nearest() {
     }
 }
 
+#[test]
+fn gptq_of_a_wide_layer_does_not_depend_on_threads() {
+    let (w, evidence) = correlated(50, 3, 1100, 9);
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let fresh = evidence.map(|_| ()); // without a Gram matrix yet
+        pool.install(|| quantize("gptq", "w4", &Fit::default(), &w, &fresh))
+    };
+    assert!(on(1) == on(4) && on(2) == on(3));
+    assert!(on(1) == on(3));
+}
+
 // ---- AdaRound ----------------------------------------------------------------------
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
+use super::product::product;
 use crate::layer::{Op, Shape};
 
 /// Rows that are kept of a layer's calibration samples, at most: evenly spaced ones.
@@ -14,6 +14,8 @@ const MOST_ROWS: usize = 4096;
 const MOST_NUMBERS: usize = 1 << 26;
 /// Outputs that are worked on together. Fixed, so that no sum depends on the number of threads.
 pub const OUTPUTS_TOGETHER: usize = 64;
+/// The same of columns.
+const COLUMNS_TOGETHER: usize = 256;
 
 /// Rows of inputs that outputs are products with.
 pub struct Evidence {
@@ -144,7 +146,7 @@ fn products(rows: &[f32], errors: &[f32], k: usize) -> Vec<f64> {
     let (rows, errors) = (MatRef::from_row_major_slice(rows, rows.len() / k, k), (errors, errors.len() / k));
     let errors = MatRef::from_row_major_slice(errors.0, errors.1, k);
     let mut out = Mat::<f32>::zeros(rows.nrows(), errors.nrows());
-    matmul(out.as_mut(), Accum::Replace, rows, errors.transpose(), 1.0, Par::Seq);
+    product(out.as_mut(), rows, errors.transpose(), 1.0);
     let mean = |n| out.col_as_slice(n).iter().map(|y| f64::from(*y).powi(2)).sum::<f64>() / rows.nrows() as f64;
     (0..errors.nrows()).map(mean).collect()
 }
@@ -154,7 +156,7 @@ fn squares(gram: &Mat<f64>, errors: &[f32], k: usize) -> Vec<f64> {
     let errors: Vec<f64> = errors.iter().map(|e| f64::from(*e)).collect();
     let view = MatRef::from_row_major_slice(&errors, errors.len() / k, k);
     let mut out = Mat::<f64>::zeros(k, view.nrows());
-    matmul(out.as_mut(), Accum::Replace, gram, view.transpose(), 1.0, Par::Seq);
+    product(out.as_mut(), gram.as_ref(), view.transpose(), 1.0);
     let dot = |(n, e): (usize, &[f64])| e.iter().zip(out.col_as_slice(n)).map(|(a, b)| a * b).sum::<f64>();
     errors.chunks_exact(k).enumerate().map(dot).collect()
 }
@@ -162,7 +164,12 @@ fn squares(gram: &Mat<f64>, errors: &[f32], k: usize) -> Vec<f64> {
 fn gram(rows: &[f32], k: usize) -> Mat<f64> {
     let count = rows.len() / k;
     let x = Mat::from_fn(count, k, |i, j| f64::from(rows[i * k + j]));
-    x.transpose() * &x * faer::Scale(1.0 / count as f64)
+    let mut out = Mat::zeros(k, k);
+    out.par_col_chunks_mut(COLUMNS_TOGETHER).enumerate().for_each(|(i, out)| {
+        let columns = x.subcols(i * COLUMNS_TOGETHER, out.ncols());
+        product(out, x.transpose(), columns, 1.0 / count as f64);
+    });
+    out
 }
 
 /// Appends the window of one output pixel, channels inside; of one channel where that is given. Padding reads as `zero`.

@@ -13,6 +13,7 @@ pub mod format;
 pub mod lattice;
 pub mod levels;
 mod name;
+mod product;
 pub mod round;
 
 use std::sync::Arc;

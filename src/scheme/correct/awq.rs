@@ -12,11 +12,11 @@ const GRID: usize = 20;
 const LEAST: f32 = 1e-4;
 
 /// Multiplies the weights of every input channel by s = mean|X|^a and divides its activations by it: a finer grid for
-/// weights that matter (Lin et al., AWQ, 2023). As in the authors' llm-awq, s is divided by sqrt(max s * min s), and a is
-/// the one of 20 with the least output error tr(dW H dW'), here with the scheme's own weight format, rounded as it
+/// weights that matter (Lin et al., AWQ, 2023). As in the authors' llm-awq, s is divided by sqrt(max s * min s), and a
+/// is the one of 20 with the least output error tr(dW H dW'), here with the scheme's own weight format, rounded as it
 /// rounds by itself. Activations are taken for exact; where all channels share one grid, dividing by a small s can hurt
-/// more than it helps. Channels without input in calibration stay (llm-awq divides them by the smallest s, which blows up
-/// what they may hold later), and so do depthwise layers.
+/// more than it helps. Channels without input in calibration stay (llm-awq divides them by the smallest s, which blows
+/// up what they may hold later), and so do depthwise layers.
 pub struct Awq;
 
 impl Correction for Awq {

@@ -9,8 +9,8 @@ const SETTLED: f32 = 1e-3;
 
 /// Scales channels between consecutive layers so that the weights that give a channel and those that take it have the
 /// same peak (Nagel et al., Data-Free Quantization, 2019, section 4.1, equation 11): with s = sqrt(r1 / r2), output
-/// channels and biases are divided by s and the next layer's input channels multiplied by it. That needs f(s x) = s f(x)
-/// between them, which holds with and without a ReLU. Nothing is to be done at run time.
+/// channels and biases are divided by s and the next layer's input channels multiplied by it. That needs f(s x) = s
+/// f(x) between them, which holds with and without a ReLU. Nothing is to be done at run time.
 pub struct CrossLayer;
 
 impl Correction for CrossLayer {

@@ -7,10 +7,10 @@ use crate::scheme::evidence::Evidence;
 /// Channels that are rotated together, at most.
 const MOST_CHANNELS: usize = 128;
 
-/// Rotates activations and weights alike by a normalized Hadamard matrix H: x w = (x H)(H w), as H is its own inverse. An
-/// outlier channel is spread over its block, so that the grid of the others need not be as wide (Tseng et al., QuIP#,
-/// 2024; Ashkboos et al., QuaRot, 2024; without their random signs). The block is the largest power of two that divides
-/// the channels, at most 128; where that is 1, and in depthwise layers, nothing is done.
+/// Rotates activations and weights alike by a normalized Hadamard matrix H: x w = (x H)(H w), as H is its own inverse.
+/// An outlier channel is spread over its block, so that the grid of the others need not be as wide (Tseng et al.,
+/// QuIP#, 2024; Ashkboos et al., QuaRot, 2024; without their random signs). The block is the largest power of two that
+/// divides the channels, at most 128; where that is 1, and in depthwise layers, nothing is done.
 pub struct Hadamard;
 
 impl Correction for Hadamard {

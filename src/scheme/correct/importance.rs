@@ -5,8 +5,8 @@ use crate::scheme::Scheme;
 use crate::scheme::evidence::Evidence;
 
 /// Weighs every column's error by the mean square of its input when a calibrator looks for the best range: the expected
-/// squared error of an output whose inputs are independent (llama.cpp's importance matrix). Nothing but calibrators that
-/// measure errors (`-mse`) looks at it. In a depthwise layer it is the mean over the outputs, tap by tap.
+/// squared error of an output whose inputs are independent (llama.cpp's importance matrix). Nothing but calibrators
+/// that measure errors (`-mse`) looks at it. In a depthwise layer it is the mean over the outputs, tap by tap.
 pub struct Importance;
 
 impl Correction for Importance {

@@ -8,8 +8,8 @@ use crate::scheme::evidence::Evidence;
 const ALPHA: f32 = 0.5;
 
 /// Divides every input channel by s = max|X|^a / max|W|^(1 - a) and multiplies its weights by it, so that both have the
-/// same peak at a = 0.5 (Xiao et al., SmoothQuant, 2022). The paper folds the division into the layer before; here it is
-/// done at run time. Channels without input or weights stay, and so do depthwise layers.
+/// same peak at a = 0.5 (Xiao et al., SmoothQuant, 2022). The paper folds the division into the layer before; here it
+/// is done at run time. Channels without input or weights stay, and so do depthwise layers.
 pub struct SmoothQuant;
 
 impl Correction for SmoothQuant {

@@ -1,13 +1,13 @@
 //! AdaRound.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
 use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
 use crate::scheme::evidence::OUTPUTS_TOGETHER;
 use crate::scheme::lattice::Lattice;
 use crate::scheme::levels::Levels;
+use crate::scheme::product::product;
 
 /// Ends of the stretched sigmoid that says how far up a weight goes, before it is cut to [0, 1].
 const ZETA: f32 = 1.1;
@@ -17,10 +17,9 @@ const LAMBDA: f32 = 0.5;
 const BETA: (f32, f32) = (20.0, 2.0);
 /// Share of the steps before that term begins.
 const WARM_UP: f32 = 0.2;
-/// Steps of Adam, and of layers of more than [`LARGE`] weights.
-const STEPS: usize = 1000;
-const STEPS_LARGE: usize = 250;
-const LARGE: usize = 1 << 22;
+/// Steps of Adam, at least and at most, and what they and the weights multiply to in between.
+const STEPS: (usize, usize) = (250, 1000);
+const WORK: usize = 1 << 29;
 /// Learning rate times steps: as far as a choice can go.
 const REACH: f32 = 30.0;
 /// Inputs up to which the loss is that of all rows, through their Gram matrix; beyond, of a random few at a step.
@@ -28,14 +27,14 @@ const MOST_GRAM: usize = 2048;
 const BATCH: usize = 32;
 const SEED: u64 = 0xada;
 
-/// Learns for every weight whether to go up or down (Nagel et al., Up or Down?, 2020): the layer's squared output error is
-/// minimized by Adam over a soft choice h(V) = clip(sigmoid(V) (zeta - gamma) + gamma) between the two levels, and a
+/// Learns for every weight whether to go up or down (Nagel et al., Up or Down?, 2020): the layer's squared output error
+/// is minimized by Adam over a soft choice h(V) = clip(sigmoid(V) (zeta - gamma) + gamma) between the two levels, and a
 /// regularizer 1 - |2 h - 1|^beta, beta annealed from 20 to 2, makes it hard.
 ///
 /// The loss is that of the layer's own output on float inputs, without the ReLU. Every output's is divided by what its
-/// rounding may cost, so that neither rate nor regularizer depends on scales. Up to 2048 inputs it is tr(dW H dW') on all
-/// rows, beyond that on 32 random ones at a step. 1000 steps; 250 of more than 2^22 weights, which keeps 4096 x 4096
-/// feasible. An output that came out worse than nearest on the calibration rows stays nearest.
+/// rounding may cost, so that neither rate nor regularizer depends on scales. Up to 2048 inputs it is tr(dW H dW') on
+/// all rows, beyond that on 32 random ones at a step. 1000 steps up to 2^19 weights, fewer of more, 250 from 2^21 on,
+/// which keeps 4096 x 4096 feasible. An output that came out worse than nearest on the calibration rows stays nearest.
 pub struct AdaRound;
 
 impl Rounding for AdaRound {
@@ -51,7 +50,7 @@ impl Rounding for AdaRound {
     fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, evidence: Option<&Evidence>) -> Quantized {
         let nearest = format.quantize(x, how);
         let Some(evidence) = evidence.filter(|_| nearest.lattice.levels != Levels::Exact) else { return nearest };
-        let steps = if x.data.len() > LARGE { STEPS_LARGE } else { STEPS };
+        let steps = (WORK / x.data.len()).clamp(STEPS.0, STEPS.1);
         let mut codes = vec![0; x.data.len()];
         let learn = |loss: &Loss, first: usize, codes: &mut [u16]| {
             let mut soft = Soft::of(x, &nearest.lattice, first, codes.len() / x.k, loss);
@@ -123,16 +122,16 @@ impl<'a> Loss<'a> {
         let errors = MatRef::from_row_major_slice(errors, n, k);
         let out = MatMut::from_row_major_slice_mut(out, n, k).transpose_mut();
         match &self.inputs {
-            Inputs::Gram(gram) => matmul(out, Accum::Replace, gram, errors.transpose(), 1.0, Par::Seq),
+            Inputs::Gram(gram) => product(out, gram.as_ref(), errors.transpose(), 1.0),
             Inputs::Rows(rows, mean) => {
                 let mut rng = fastrand::Rng::with_seed(SEED ^ step as u64); // the same rows for all outputs
                 let count = rows.len() / k;
                 let batch: Vec<f32> = (0..BATCH).flat_map(|_| &rows[rng.usize(..count) * k..][..k]).copied().collect();
                 let batch = MatRef::from_row_major_slice(&batch, BATCH, k);
                 let mut outputs = Mat::<f32>::zeros(BATCH, n);
-                matmul(outputs.as_mut(), Accum::Replace, batch, errors.transpose(), 1.0, Par::Seq);
+                product(outputs.as_mut(), batch, errors.transpose(), 1.0);
                 let over = 1.0 / (BATCH as f32 * mean);
-                matmul(out, Accum::Replace, batch.transpose(), &outputs, over, Par::Seq);
+                product(out, batch.transpose(), outputs.as_ref(), over);
             }
         }
     }

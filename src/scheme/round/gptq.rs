@@ -2,14 +2,14 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatRef, Par};
 use rayon::prelude::*;
 
 use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
 use crate::scheme::evidence::OUTPUTS_TOGETHER;
 use crate::scheme::lattice::Lattice;
 use crate::scheme::levels::Levels;
+use crate::scheme::product::{leave_avx, product};
 
 /// Columns whose errors are passed on together.
 const BLOCK: usize = 128;
@@ -23,9 +23,9 @@ const MORE_DAMPING: usize = 5;
 /// ("act-order"), on grids laid on the original weights ("static groups"). H is damped by 1 % of its mean diagonal.
 /// Columns without input go last and are rounded to nearest; GPTQ's authors zero them.
 ///
-/// The paper takes the Cholesky factor of the inverse of H. With H = U U', U upper triangular, that factor is the inverse
-/// of U, and passing errors on with it is the same as rounding each w_t + sum over i < t of (w_i - w^_i) U_it / U_tt
-/// (Chee et al., QuIP, 2023, theorem 6): one Cholesky of H with its columns reversed, and no inverse.
+/// The paper takes the Cholesky factor of the inverse of H. With H = U U', U upper triangular, that factor is the
+/// inverse of U, and passing errors on with it is the same as rounding each w_t + sum over i < t of (w_i - w^_i) U_it /
+/// U_tt (Chee et al., QuIP, 2023, theorem 6): one Cholesky of H with its columns reversed, and no inverse.
 pub struct Gptq;
 
 impl Rounding for Gptq {
@@ -95,7 +95,7 @@ impl Factor {
             let mut due = Mat::<f64>::zeros(end - begin, rows);
             let passed = MatRef::from_row_major_slice(&errors, rows, k).subcols(end, k - end);
             let factor = self.lower.as_ref().submatrix(end, begin, k - end, end - begin);
-            matmul(due.as_mut(), Accum::Replace, factor.transpose(), passed.transpose(), 1.0, Par::Seq);
+            product(due.as_mut(), factor.transpose(), passed.transpose(), 1.0);
             for row in 0..rows {
                 let (errors, codes) = (&mut errors[row * k..][..k], &mut codes[row * k..][..k]);
                 for at in (begin..end).rev() {
@@ -119,6 +119,8 @@ fn cholesky(mut h: Mat<f64>, par: Par) -> Option<Mat<f64>> {
     let k = h.nrows();
     let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(k, par, Default::default()));
     let stack = MemStack::new(&mut memory);
-    cholesky_in_place(h.as_mut(), Default::default(), par, stack, Default::default()).ok()?;
+    let done = cholesky_in_place(h.as_mut(), Default::default(), par, stack, Default::default());
+    leave_avx(); // other threads leave it with their first product
+    done.ok()?;
     (0..k).all(|j| h[(j, j)].is_normal() && h[(j, j)] > 0.0).then_some(h)
 }

@@ -14,10 +14,10 @@ const BETA: f64 = 10.0;
 const KAPPA: f64 = 1.01;
 const STEPS: usize = 20;
 
-/// Moves every group's zero point, scale fixed, so that the errors' l0.7 norm falls: it forgives outliers and makes most
-/// errors small (Badri and Shaji, Half-Quadratic Quantization, 2023). Two steps alternate: errors are shrunk towards zero
-/// by the proximal operator of the norm, then the zero point is the mean that explains the rest. Zero points are no
-/// integers any more.
+/// Moves every group's zero point, scale fixed, so that the errors' l0.7 norm falls: it forgives outliers and makes
+/// most errors small (Badri and Shaji, Half-Quadratic Quantization, 2023). Two steps alternate: errors are shrunk
+/// towards zero by the proximal operator of the norm, then the zero point is the mean that explains the rest. Zero
+/// points are no integers any more.
 ///
 /// Errors are counted in steps of the grid, so that weights twice as large are quantized alike, and of all zero points
 /// met, the integer one included, the best is kept: the norm never rises.
@@ -59,28 +59,26 @@ impl Rounding for HalfQuadratic {
 
 /// The best zero point met for weights in steps of the grid: a weight w has the level round(w + zero).
 fn zero_point(weights: &[f64], ends: (f64, f64), start: f64, store: impl Fn(f64) -> f64) -> f64 {
-    let error = |w: f64, zero: f64| w + zero - (w + zero).round_ties_even().clamp(ends.0, ends.1);
-    let norm = |zero: f64| weights.iter().map(|w| error(*w, zero).abs().powf(NORM)).sum::<f64>();
     let (mut zero, mut beta) = (start, BETA);
-    let mut best = (norm(start), start);
-    for _ in 0..STEPS {
-        // the mean of level - (w - shrunk), which is zero - (error - shrunk)
-        let rest = |w: &f64| {
-            let e = error(*w, zero);
-            e - shrunk(e, beta)
-        };
-        zero = store(zero - weights.iter().map(rest).sum::<f64>() / weights.len() as f64);
-        let got = norm(zero);
-        if got < best.0 {
-            best = (got, zero);
+    let mut best = (f64::INFINITY, start);
+    for _ in 0..=STEPS {
+        let (mut norm, mut rest) = (0.0, 0.0);
+        for w in weights {
+            let error = w + zero - (w + zero).round_ties_even().clamp(ends.0, ends.1);
+            let size = error.abs();
+            if size > 0.0 {
+                let slope = size.powf(NORM - 1.0);
+                norm += size * slope;
+                let shrunk = (size - slope / beta).max(0.0); // the authors' approximate proximal operator
+                rest += error - shrunk.copysign(error);
+            }
         }
+        if norm < best.0 {
+            best = (norm, zero);
+        }
+        // the mean of level - (w - shrunk), which is zero - (error - shrunk)
+        zero = store(zero - rest / weights.len() as f64);
         beta *= KAPPA;
     }
     best.1
-}
-
-/// Proximal operator of the norm, as the authors approximate it.
-fn shrunk(error: f64, beta: f64) -> f64 {
-    let size = error.abs();
-    if size == 0.0 { 0.0 } else { (size - size.powf(NORM - 1.0) / beta).max(0.0).copysign(error) }
 }
