@@ -273,7 +273,7 @@ BS_WORD chain_nibble_rhs chain_nibble_rhs_load(const int8_t *p) {
 BS_WORD __m256i chain_nibble_add(__m256i s, chain_nibble_lhs x, chain_nibble_rhs b) {
     return chain_maddubs_add(chain_maddubs_add(s, x.a, b.a), x.b, b.b);
 }
-#define chain_nibble_opaque(x) ((void)0)
+#define chain_nibble_opaque(x) __asm__ volatile("" : "+x"((x).a), "+x"((x).b))
 
 /* ---- tile chain_crumb: the same with weights stored as 2 bits: 8 outputs x 16 products a step ---- */
 enum { chain_crumb_N = 8, chain_crumb_K = 16, chain_crumb_ELEM = 1, chain_crumb_BITS = 2, chain_crumb_REGS = 12, chain_crumb_LANES = 8 };
@@ -314,7 +314,7 @@ BS_WORD chain_crumb_rhs chain_crumb_rhs_load(const int8_t *p) {
 BS_WORD __m256i chain_crumb_add(__m256i s, chain_crumb_lhs x, chain_crumb_rhs b) {
     return chain_nibble_add(chain_nibble_add(s, x.a, b.a), x.b, b.b);
 }
-#define chain_crumb_opaque(x) ((void)0)
+#define chain_crumb_opaque(x) __asm__ volatile("" : "+x"((x).a.a), "+x"((x).a.b), "+x"((x).b.a), "+x"((x).b.b))
 
 /* ---- tile dwf_fma ---- */
 enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };

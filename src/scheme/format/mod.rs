@@ -229,9 +229,15 @@ fn step_of(values: &[f32], levels: &Levels, how: &Fit, importance: Option<&[f32]
         match (levels, importance) {
             // what most searches are about, in a loop that vectorizes
             (Levels::Integers { low, high }, None) => {
-                let (low, high) = ((low - point) as f32, (high - point) as f32);
-                let square = |v: &f32| (v - scale * round_within(v / scale, low, high)).powi(2);
-                values.chunks(64).map(|some| f64::from(some.iter().map(square).sum::<f32>())).sum()
+                let (low, high, inverse) = ((low - point) as f32, (high - point) as f32, 1.0 / scale);
+                let square = |v: f32| (v - scale * round_within(v * inverse, low, high)).powi(2);
+                let mut lanes = [0f32; 8];
+                let mut chunks = values.chunks_exact(8);
+                for eight in &mut chunks {
+                    lanes.iter_mut().zip(eight).for_each(|(sum, v)| *sum += square(*v));
+                }
+                let rest = chunks.remainder().iter().map(|v| square(*v)).sum::<f32>();
+                f64::from(lanes.iter().sum::<f32>() + rest)
             }
             _ => squares(&|v| step.round(v)),
         }
