@@ -43,7 +43,7 @@ fn bench_of<'a>(device: &'a Device, plan: &Plan, winner: &Winner) -> anyhow::Res
 /// Median nanoseconds of one call, over `rounds` samples.
 fn time(bench: &mut Bench, schedule: &Schedule, rounds: u64) -> anyhow::Result<f64> {
     let rules = Rules { sample_ns: 2e5, rounds: rounds.clamp(3, 500) as usize, least: 3, alpha: 0.0, hopeless: 1e9 };
-    let series = bench.duel(std::slice::from_ref(schedule), &rules)?;
+    let series = bench.duel(std::slice::from_ref(schedule), &rules)?.series;
     anyhow::ensure!(!series[0].1.is_empty(), "the kernel no longer gives the right answer");
     Ok(bitsmith::stats::median(&series[0].1))
 }
