@@ -271,3 +271,11 @@ fn accuracy_is_computed_once_and_goes_on_where_it_stopped() {
     };
     assert_eq!((verdict("exact32"), verdict("vpmaddubsw")), ("never".into(), "happens".into()));
 }
+
+#[test]
+fn accuracy_blames_a_tensor_before_it_writes() {
+    let layers = "[[layer]]\nname = \"a\"\nop = \"gemm\"\nm = 4\nn = 8\nk = 16\nweights = \"w.npy\"\n";
+    says(&["accuracy", "--layers", "l.toml", "--out", "o"], &[("l.toml", layers), ("w.npy", "")], &["w.npy"]);
+    says(&["accuracy", "--layers", "none.toml"], &[], &["none.toml"]);
+    says(&["accuracy", "--network", "vgg"], &[], &["vgg", "digits"]);
+}

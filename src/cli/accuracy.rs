@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{new_run_folder, print, stop_flag};
 use crate::appraisal::{ACCURACY, OVERFLOW, Question, appraise, histograms};
 use crate::candidate::Contract;
+use crate::data::LayerData;
 use crate::layer::{Layer, Network};
 use crate::record::{Accuracy, Histogram, Table, read_table};
 use crate::report::accuracy::Data;
@@ -48,6 +49,8 @@ pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
     let layers = layers(args)?;
     let schemes = schemes(args)?;
+    // a bad tensor is told before anything is written
+    layers.iter().filter(|l| l.has_tensors()).try_for_each(|l| LayerData::of(l).map(drop))?;
     let dir = match &args.out {
         Some(out) => {
             fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
