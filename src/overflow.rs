@@ -11,7 +11,7 @@ use crate::data::{LayerData, Trained};
 use crate::layer::{Layer, Network, Op, Shape};
 use crate::quantized::QuantizedLayer;
 use crate::scheme::activations::Kind;
-use crate::scheme::evidence::window;
+use crate::scheme::observed::window;
 use crate::scheme::{Scheme, Weights};
 
 /// A way of adding up products of u8 activations and s8 weights.

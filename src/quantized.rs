@@ -8,8 +8,8 @@ use crate::scheme::activations::{Activations, Fixed, Kind};
 use crate::scheme::affine::Grid;
 use crate::scheme::calibrate::MinMax;
 use crate::scheme::correct::{Draft, Input};
-use crate::scheme::evidence::Evidence;
 use crate::scheme::lattice::Lattice;
+use crate::scheme::observed::Observed;
 use crate::scheme::{Scheme, Weights};
 
 /// What became of a layer.
@@ -35,8 +35,8 @@ impl QuantizedLayer {
     /// Quantizes a layer. `samples`, each of the layer's input shape, calibrate: corrections, roundings, and static ranges
     /// of activations, which the int8 contract always has.
     pub fn of(mut layer: Draft, samples: &[&[f32]], scheme: &Scheme, contract: Contract) -> Self {
-        let needs = scheme.rounding.needs_evidence() || !scheme.corrections.is_empty();
-        let seen = needs.then(|| Evidence::of(&layer.shape, samples)).map(|e| correct(&mut layer, e, scheme));
+        let needs = scheme.rounding.needs_inputs() || !scheme.corrections.is_empty();
+        let seen = needs.then(|| Observed::of(&layer.shape, samples)).map(|e| correct(&mut layer, e, scheme));
         let channels = layer.shape.c;
         let k = layer.shape.k();
         let quantized = scheme.quantize(&layer.weights, k, layer.importance.as_deref(), seen.as_ref());
@@ -117,18 +117,18 @@ impl QuantizedLayer {
     }
 }
 
-/// Corrects a layer; the evidence as its weights then see it.
-fn correct(layer: &mut Draft, evidence: Evidence, scheme: &Scheme) -> Evidence {
+/// Corrects a layer; the observed as its weights then see it.
+fn correct(layer: &mut Draft, observed: Observed, scheme: &Scheme) -> Observed {
     let channels = layer.shape.c;
     let mut seen = None;
     for correction in &scheme.corrections {
         let input = layer.input.clone();
-        correction.before(layer, seen.as_ref().unwrap_or(&evidence), scheme);
+        correction.before(layer, seen.as_ref().unwrap_or(&observed), scheme);
         if layer.input != input {
-            seen = Some(evidence.map(|row| layer.input.apply(row, channels)));
+            seen = Some(observed.map(|row| layer.input.apply(row, channels)));
         }
     }
-    seen.unwrap_or(evidence)
+    seen.unwrap_or(observed)
 }
 
 fn applied(input: &Input, x: &[f32], channels: usize) -> Vec<f32> {

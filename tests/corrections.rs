@@ -8,8 +8,8 @@ use bitsmith::layer::{Layer, Network, Op, Shape};
 use bitsmith::op;
 use bitsmith::quantized::QuantizedLayer;
 use bitsmith::scheme::correct::{self, CORRECTIONS, Draft, Input, rotate};
-use bitsmith::scheme::evidence::Evidence;
 use bitsmith::scheme::find;
+use bitsmith::scheme::observed::Observed;
 
 fn draft(shape: Shape, weights: &[f32], bias: &[f32]) -> Draft {
     Draft { shape, weights: weights.to_vec(), bias: bias.to_vec(), input: Input::default(), importance: None }
@@ -39,14 +39,14 @@ fn a_corrected_layer_in_floats_computes_the_same() {
         for names in ["hadamard", "smoothquant", "awq", "importance", "hadamard-smoothquant-awq-importance"] {
             let scheme = find(&format!("w4a32-{names}")).unwrap();
             let mut layer = draft(shape, &data.weights, &data.bias);
-            let mut evidence = Evidence::of(&shape, &[x]);
+            let mut observed = Observed::of(&shape, &[x]);
             for c in &scheme.corrections {
                 let input = layer.input.clone();
-                c.before(&mut layer, &evidence, &scheme);
+                c.before(&mut layer, &observed, &scheme);
                 let changed = input != layer.input;
                 assert!(c.changes_input() || !changed);
                 if changed {
-                    evidence = Evidence::of(&shape, &[x]).map(|row| layer.input.apply(row, shape.c));
+                    observed = Observed::of(&shape, &[x]).map(|row| layer.input.apply(row, shape.c));
                 }
             }
             let mut x = x.clone();
@@ -70,9 +70,9 @@ fn corrections_do_what_they_are_for() {
     let scheme = find("w4a8").unwrap();
     let spread = |name: &str| {
         let mut layer = draft(shape, &data.weights, &data.bias);
-        let evidence = Evidence::of(&shape, &[&data.samples[0]]);
-        correct::find(name).unwrap().before(&mut layer, &evidence, &scheme);
-        let peaks = evidence.map(|row| layer.input.apply(row, 64)).channel_peaks();
+        let observed = Observed::of(&shape, &[&data.samples[0]]);
+        correct::find(name).unwrap().before(&mut layer, &observed, &scheme);
+        let peaks = observed.map(|row| layer.input.apply(row, 64)).channel_peaks();
         let most = peaks.iter().fold(0f32, |m, p| m.max(*p));
         most / (peaks.iter().sum::<f32>() / 64.0)
     };

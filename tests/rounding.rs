@@ -1,13 +1,13 @@
 //! Roundings that look at more than one weight: against naive code written a second time, and against what they promise.
 
 use bitsmith::layer::Shape;
-use bitsmith::scheme::evidence::Evidence;
 use bitsmith::scheme::format::{self, Fit, Granularity};
 use bitsmith::scheme::lattice::{Lattice, Matrix, Origin, Quantized};
+use bitsmith::scheme::observed::Observed;
 use bitsmith::scheme::{find, round};
 
 /// A layer [n, k] and m rows of inputs that are few hidden numbers mixed, so that columns are correlated.
-fn correlated(m: usize, n: usize, k: usize, seed: u64) -> (Vec<f32>, Evidence) {
+fn correlated(m: usize, n: usize, k: usize, seed: u64) -> (Vec<f32>, Observed) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut normal = || (0..12).map(|_| rng.f32()).sum::<f32>() - 6.0;
     let hidden = (k / 4).max(1);
@@ -18,17 +18,17 @@ fn correlated(m: usize, n: usize, k: usize, seed: u64) -> (Vec<f32>, Evidence) {
         x.extend((0..k).map(|j| z.iter().enumerate().map(|(i, z)| z * mix[i * k + j]).sum::<f32>() + 0.3 * normal()));
     }
     let weights = (0..n * k).map(|_| normal()).collect();
-    (weights, Evidence::of(&Shape::gemm(m, n, k).unwrap(), &[&x]))
+    (weights, Observed::of(&Shape::gemm(m, n, k).unwrap(), &[&x]))
 }
 
-fn quantize(rounding: &str, format: &str, how: &Fit, w: &[f32], evidence: &Evidence) -> Quantized {
+fn quantize(rounding: &str, format: &str, how: &Fit, w: &[f32], observed: &Observed) -> Quantized {
     let format = format::parse(format).unwrap().0;
-    round::find(rounding).unwrap().round(&Matrix::new(w, evidence.k), &*format, how, Some(evidence))
+    round::find(rounding).unwrap().round(&Matrix::new(w, observed.k), &*format, how, Some(observed))
 }
 
 /// tr(dW H dW'), row by row of the inputs.
-fn loss(w: &[f32], q: &Quantized, evidence: &Evidence) -> f64 {
-    let (k, rows) = (evidence.k, evidence.rows(0));
+fn loss(w: &[f32], q: &Quantized, observed: &Observed) -> f64 {
+    let (k, rows) = (observed.k, observed.rows(0));
     let mut sum = 0.0;
     for (w, v) in w.chunks_exact(k).zip(q.values.chunks_exact(k)) {
         for x in rows.chunks_exact(k) {
@@ -72,8 +72,8 @@ fn upper_cholesky(a: &Square) -> Square {
 }
 
 /// The paper's algorithm without blocks: Cholesky of the inverse, each error pushed to all columns that are left.
-fn textbook(w: &[f32], lattice: &Lattice, evidence: &Evidence) -> Vec<u16> {
-    let (k, rows) = (evidence.k, evidence.rows(0));
+fn textbook(w: &[f32], lattice: &Lattice, observed: &Observed) -> Vec<u16> {
+    let (k, rows) = (observed.k, observed.rows(0));
     let product = |i: usize, j: usize| rows.chunks_exact(k).map(|x| f64::from(x[i]) * f64::from(x[j])).sum::<f64>();
     let mut h: Square = (0..k).map(|i| (0..k).map(|j| product(i, j)).collect()).collect();
     let damping = 0.01 * (0..k).map(|i| h[i][i]).sum::<f64>() / k as f64;
@@ -102,11 +102,11 @@ fn gptq_is_the_textbook_algorithm() {
     let cases =
         [(70, 5, 40, "w4"), (30, 3, 150, "w3"), (200, 70, 33, "w2"), (64, 4, 24, "nf4"), (9, 2, 300, "fp4e2m1")];
     for (seed, (m, n, k, format)) in cases.into_iter().enumerate() {
-        let (w, evidence) = correlated(m, n, k, seed as u64);
+        let (w, observed) = correlated(m, n, k, seed as u64);
         for how in [Fit::default(), group.clone()] {
             let how = Fit { affine: how.affine && format.starts_with('w'), ..how };
-            let got = quantize("gptq", format, &how, &w, &evidence);
-            assert_eq!(got.codes, textbook(&w, &got.lattice, &evidence), "{format} {m}x{n}x{k}");
+            let got = quantize("gptq", format, &how, &w, &observed);
+            assert_eq!(got.codes, textbook(&w, &got.lattice, &observed), "{format} {m}x{n}x{k}");
         }
     }
 }
@@ -115,9 +115,9 @@ fn gptq_is_the_textbook_algorithm() {
 fn gptq_is_hardly_ever_worse_than_nearest_and_mostly_much_better() {
     let mut ratios = vec![];
     for seed in 0..40 {
-        let (w, evidence) = correlated(150, 12, 48, seed);
+        let (w, observed) = correlated(150, 12, 48, seed);
         for format in ["w4", "w3", "w2", "nf4"] {
-            let cost = |r: &str| loss(&w, &quantize(r, format, &Fit::default(), &w, &evidence), &evidence);
+            let cost = |r: &str| loss(&w, &quantize(r, format, &Fit::default(), &w, &observed), &observed);
             ratios.push(cost("gptq") / cost("nearest"));
         }
     }
@@ -128,9 +128,9 @@ fn gptq_is_hardly_ever_worse_than_nearest_and_mostly_much_better() {
 }
 
 /// Rows with one input each: the Gram matrix is diagonal.
-fn independent(k: usize) -> Evidence {
+fn independent(k: usize) -> Observed {
     let x: Vec<f32> = (0..k * k).map(|i| if i % (k + 1) == 0 { 1.0 + (i % 7) as f32 } else { 0.0 }).collect();
-    Evidence::of(&Shape::gemm(k, 1, k).unwrap(), &[&x])
+    Observed::of(&Shape::gemm(k, 1, k).unwrap(), &[&x])
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn gptq_of_independent_inputs_is_nearest() {
 
 #[test]
 fn gptq_of_a_wide_layer_does_not_depend_on_threads() {
-    let (w, evidence) = correlated(50, 3, 1100, 9);
+    let (w, observed) = correlated(50, 3, 1100, 9);
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let fresh = evidence.map(|_| ()); // without a Gram matrix yet
+        let fresh = observed.map(|_| ()); // without a Gram matrix yet
         pool.install(|| quantize("gptq", "w4", &Fit::default(), &w, &fresh))
     };
     assert!(on(1) == on(4) && on(2) == on(3));
@@ -160,15 +160,15 @@ fn gptq_of_a_wide_layer_does_not_depend_on_threads() {
 fn adaround_goes_up_or_down_and_is_not_worse_than_nearest() {
     let mut ratios = vec![];
     for seed in 0..6 {
-        let (w, evidence) = correlated(100, 8, 32, seed);
+        let (w, observed) = correlated(100, 8, 32, seed);
         for format in ["w4", "w3", "w2", "nf4"] {
-            let of = |r: &str| quantize(r, format, &Fit::default(), &w, &evidence);
+            let of = |r: &str| quantize(r, format, &Fit::default(), &w, &observed);
             let (learned, nearest) = (of("adaround"), of("nearest"));
             for (i, code) in learned.codes.iter().enumerate() {
                 let (a, b) = learned.lattice.step(i / 32, i % 32).neighbours(w[i]);
                 assert!(*code == a || *code == b);
             }
-            ratios.push(loss(&w, &learned, &evidence) / loss(&w, &nearest, &evidence));
+            ratios.push(loss(&w, &learned, &observed) / loss(&w, &nearest, &observed));
         }
     }
     let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
@@ -178,8 +178,8 @@ fn adaround_goes_up_or_down_and_is_not_worse_than_nearest() {
 
 #[test]
 fn adaround_learns_from_few_rows_at_a_time_where_inputs_are_many() {
-    let (w, evidence) = correlated(40, 2, 2050, 1);
-    let cost = |r: &str| loss(&w, &quantize(r, "w3", &Fit::default(), &w, &evidence), &evidence);
+    let (w, observed) = correlated(40, 2, 2050, 1);
+    let cost = |r: &str| loss(&w, &quantize(r, "w3", &Fit::default(), &w, &observed), &observed);
     let ratio = cost("adaround") / cost("nearest");
     println!("adaround over nearest, by rows: {ratio:.3}");
     assert!(ratio < 0.6);
@@ -189,13 +189,13 @@ fn adaround_learns_from_few_rows_at_a_time_where_inputs_are_many() {
 
 #[test]
 fn hqq_lowers_the_norm_that_it_minimizes() {
-    let (w, evidence) = correlated(4, 16, 256, 3);
+    let (w, observed) = correlated(4, 16, 256, 3);
     let group = Granularity::Group { columns: 32, sub: None };
     for (format, granularity) in [("w4", group), ("w2", group), ("w3", Granularity::Row), ("w4", Granularity::Tensor)] {
         let how = Fit { affine: true, granularity, ..Fit::default() };
         let norm = |q: &Quantized| w.iter().zip(&q.values).map(|(a, b)| f64::from(a - b).abs().powf(0.7)).sum::<f64>();
         let (got, plain) =
-            (quantize("hqq", format, &how, &w, &evidence), quantize("nearest", format, &how, &w, &evidence));
+            (quantize("hqq", format, &how, &w, &observed), quantize("nearest", format, &how, &w, &observed));
         println!("hqq {format} {granularity:?}: {:.4} of the norm", norm(&got) / norm(&plain));
         assert!(norm(&got) < norm(&plain));
         assert!(matches!(got.lattice.origin, Origin::Offsets(_)));

@@ -8,7 +8,7 @@ pub mod activations;
 pub mod affine;
 pub mod calibrate;
 pub mod correct;
-pub mod evidence;
+pub mod observed;
 pub mod format;
 pub mod lattice;
 pub mod levels;
@@ -22,9 +22,9 @@ use crate::candidate::Contract;
 use activations::{Activations, Kind, Per};
 use calibrate::Calibrator;
 use correct::Correction;
-use evidence::Evidence;
 use format::{Fit, Format, Granularity};
 use lattice::{Matrix, Quantized};
+use observed::Observed;
 use round::Rounding;
 
 pub use name::{GRAMMAR, WrongName, find, matching};
@@ -202,10 +202,10 @@ impl Scheme {
         weights: &[f32],
         k: usize,
         importance: Option<&[f32]>,
-        evidence: Option<&Evidence>,
+        observed: Option<&Observed>,
     ) -> Quantized {
         let how = Fit { importance, ..self.fit() };
-        self.rounding.round(&Matrix::new(weights, k), &*self.weights, &how, evidence)
+        self.rounding.round(&Matrix::new(weights, k), &*self.weights, &how, observed)
     }
 
     /// Quantized weights as a kernel, or the law, takes them.

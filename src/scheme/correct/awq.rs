@@ -2,9 +2,9 @@
 
 use super::{Correction, Draft};
 use crate::scheme::Scheme;
-use crate::scheme::evidence::Evidence;
 use crate::scheme::format::Fit;
 use crate::scheme::lattice::Matrix;
+use crate::scheme::observed::Observed;
 
 /// Exponents that are tried: 0, 1/20, .. 19/20.
 const GRID: usize = 20;
@@ -29,14 +29,14 @@ impl Correction for Awq {
     fn changes_input(&self) -> bool {
         true
     }
-    fn before(&self, layer: &mut Draft, evidence: &Evidence, scheme: &Scheme) {
+    fn before(&self, layer: &mut Draft, observed: &Observed, scheme: &Scheme) {
         if !layer.mixes_channels() {
             return;
         }
-        let means = evidence.channel_means();
+        let means = observed.channel_means();
         let tried = (0..GRID).filter_map(|i| {
             let scales = scales(&means, i as f32 / GRID as f32);
-            output_error(layer, &scales, evidence, scheme).map(|e| (e, scales))
+            output_error(layer, &scales, observed, scheme).map(|e| (e, scales))
         });
         let best = tried.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, scales)| scales);
         if let Some(scales) = best.filter(|s| s.iter().any(|s| *s != 1.0)) {
@@ -54,12 +54,12 @@ fn scales(means: &[f32], power: f32) -> Vec<f32> {
 }
 
 /// tr(dW H dW') where the weights are quantized scaled; None where that exceeds floats.
-fn output_error(layer: &Draft, scales: &[f32], evidence: &Evidence, scheme: &Scheme) -> Option<f64> {
+fn output_error(layer: &Draft, scales: &[f32], observed: &Observed, scheme: &Scheme) -> Option<f64> {
     let scaled = layer.scaled(scales)?;
     let how = Fit { importance: layer.importance.as_deref(), ..scheme.fit() };
-    let mut errors = scheme.weights.quantize(&Matrix::new(&scaled, evidence.k), &how).values;
+    let mut errors = scheme.weights.quantize(&Matrix::new(&scaled, observed.k), &how).values;
     for (i, (e, w)) in errors.iter_mut().zip(&layer.weights).enumerate() {
         *e = *e / scales[layer.channel(i)] - w;
     }
-    Some(evidence.output_errors(&errors).iter().sum()).filter(|e: &f64| e.is_finite())
+    Some(observed.output_errors(&errors).iter().sum()).filter(|e: &f64| e.is_finite())
 }

@@ -2,7 +2,7 @@
 
 use super::{Correction, Draft, rotate};
 use crate::scheme::Scheme;
-use crate::scheme::evidence::Evidence;
+use crate::scheme::observed::Observed;
 
 /// Channels that are rotated together, at most.
 const MOST_CHANNELS: usize = 128;
@@ -23,7 +23,7 @@ impl Correction for Hadamard {
     fn changes_input(&self) -> bool {
         true
     }
-    fn before(&self, layer: &mut Draft, _evidence: &Evidence, _scheme: &Scheme) {
+    fn before(&self, layer: &mut Draft, _observed: &Observed, _scheme: &Scheme) {
         let block = (1 << layer.shape.c.trailing_zeros()).min(MOST_CHANNELS);
         if block == 1 || !layer.mixes_channels() {
             return;

@@ -2,7 +2,7 @@
 
 use super::{Correction, Draft};
 use crate::scheme::Scheme;
-use crate::scheme::evidence::Evidence;
+use crate::scheme::observed::Observed;
 
 /// Weighs every column's error by the mean square of its input when a calibrator looks for the best range: the expected
 /// squared error of an output whose inputs are independent (llama.cpp's importance matrix). Nothing but calibrators
@@ -16,8 +16,8 @@ impl Correction for Importance {
     fn about(&self) -> &'static str {
         "weighs errors by mean squared activations where a calibrator measures them (-mse): an importance matrix"
     }
-    fn before(&self, layer: &mut Draft, evidence: &Evidence, _scheme: &Scheme) {
-        let squares = evidence.mean_squares();
+    fn before(&self, layer: &mut Draft, observed: &Observed, _scheme: &Scheme) {
+        let squares = observed.mean_squares();
         let useful = squares.iter().all(|s| s.is_finite()) && squares.iter().any(|s| *s > 0.0);
         layer.importance = useful.then_some(squares);
     }

@@ -8,8 +8,8 @@ mod importance;
 mod smoothquant;
 
 use super::Scheme;
-use super::evidence::Evidence;
 use super::lattice::Quantized;
+use super::observed::Observed;
 use crate::layer::{Op, Shape};
 
 /// A layer on its way to being quantized.
@@ -46,11 +46,11 @@ pub trait Correction: Send + Sync {
     fn changes_input(&self) -> bool {
         false
     }
-    /// Changes one layer before its grid is chosen. `evidence` is of the input as the weights see
+    /// Changes one layer before its grid is chosen. `observed` is of the input as the weights see
     /// it so far.
-    fn before(&self, _layer: &mut Draft, _evidence: &Evidence, _scheme: &Scheme) {}
-    /// Changes the bias once the weights are quantized. `evidence` is of the input as the weights see it.
-    fn after(&self, _layer: &mut Draft, _quantized: &Quantized, _evidence: &Evidence) {}
+    fn before(&self, _layer: &mut Draft, _observed: &Observed, _scheme: &Scheme) {}
+    /// Changes the bias once the weights are quantized. `observed` is of the input as the weights see it.
+    fn after(&self, _layer: &mut Draft, _quantized: &Quantized, _observed: &Observed) {}
 }
 
 /// Every correction, in the order in which they are applied: one file and one row each.

@@ -2,7 +2,7 @@
 
 use super::{Correction, Draft};
 use crate::scheme::Scheme;
-use crate::scheme::evidence::Evidence;
+use crate::scheme::observed::Observed;
 
 /// Share of the difficulty that moves from activations to weights.
 const ALPHA: f32 = 0.5;
@@ -22,7 +22,7 @@ impl Correction for SmoothQuant {
     fn changes_input(&self) -> bool {
         true
     }
-    fn before(&self, layer: &mut Draft, evidence: &Evidence, _scheme: &Scheme) {
+    fn before(&self, layer: &mut Draft, observed: &Observed, _scheme: &Scheme) {
         if !layer.mixes_channels() {
             return;
         }
@@ -30,7 +30,7 @@ impl Correction for SmoothQuant {
             let s = x.powf(ALPHA) / w.powf(1.0 - ALPHA);
             if s.is_normal() { s } else { 1.0 }
         };
-        let scales: Vec<f32> = evidence.channel_peaks().iter().zip(&layer.channel_peaks()).map(scale).collect();
+        let scales: Vec<f32> = observed.channel_peaks().iter().zip(&layer.channel_peaks()).map(scale).collect();
         layer.scale_input(&scales);
     }
 }

@@ -3,10 +3,10 @@
 use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
-use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
-use crate::scheme::evidence::OUTPUTS_TOGETHER;
+use super::{Fit, Format, Matrix, Observed, Quantized, Rounding};
 use crate::scheme::lattice::Lattice;
 use crate::scheme::levels::Levels;
+use crate::scheme::observed::OUTPUTS_TOGETHER;
 use crate::scheme::product::product;
 
 /// Ends of the stretched sigmoid that says how far up a weight goes, before it is cut to [0, 1].
@@ -44,12 +44,12 @@ impl Rounding for AdaRound {
     fn about(&self) -> &'static str {
         "up or down, learned from the layer's output error; needs activations"
     }
-    fn needs_evidence(&self) -> bool {
+    fn needs_inputs(&self) -> bool {
         true
     }
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, evidence: Option<&Evidence>) -> Quantized {
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, observed: Option<&Observed>) -> Quantized {
         let nearest = format.quantize(x, how);
-        let Some(evidence) = evidence.filter(|_| nearest.lattice.levels != Levels::Exact) else { return nearest };
+        let Some(observed) = observed.filter(|_| nearest.lattice.levels != Levels::Exact) else { return nearest };
         let steps = (WORK / x.data.len()).clamp(STEPS.0, STEPS.1);
         let mut codes = vec![0; x.data.len()];
         let learn = |loss: &Loss, first: usize, codes: &mut [u16]| {
@@ -57,24 +57,24 @@ impl Rounding for AdaRound {
             (0..steps).for_each(|i| soft.step(loss, i, steps));
             soft.harden(codes);
         };
-        if evidence.own_inputs() {
+        if observed.own_inputs() {
             let each = codes.par_chunks_mut(x.k).enumerate();
-            each.for_each(|(row, codes)| learn(&Loss::of(evidence, row), row, codes));
+            each.for_each(|(row, codes)| learn(&Loss::of(observed, row), row, codes));
         } else {
-            let loss = Loss::of(evidence, 0);
+            let loss = Loss::of(observed, 0);
             let some = codes.par_chunks_mut(OUTPUTS_TOGETHER * x.k).enumerate();
             some.for_each(|(i, codes)| learn(&loss, i * OUTPUTS_TOGETHER, codes));
         }
-        better(x, nearest, codes, evidence)
+        better(x, nearest, codes, observed)
     }
 }
 
 /// Of every row the better one.
-fn better(x: &Matrix, nearest: Quantized, codes: Vec<u16>, evidence: &Evidence) -> Quantized {
+fn better(x: &Matrix, nearest: Quantized, codes: Vec<u16>, observed: &Observed) -> Quantized {
     let learned = Quantized::of(nearest.lattice.clone(), codes);
     let cost = |q: &Quantized| {
         let errors: Vec<f32> = q.values.iter().zip(x.data).map(|(v, w)| v - w).collect();
-        evidence.output_errors(&errors)
+        observed.output_errors(&errors)
     };
     let worse = cost(&learned).into_iter().zip(cost(&nearest)).map(|(l, n)| l.is_nan() || l > n);
     let mut codes = learned.codes;
@@ -100,17 +100,17 @@ enum Inputs<'a> {
 }
 
 impl<'a> Loss<'a> {
-    fn of(evidence: &'a Evidence, output: usize) -> Self {
-        let (k, rows) = (evidence.k, evidence.rows(output));
+    fn of(observed: &'a Observed, output: usize) -> Self {
+        let (k, rows) = (observed.k, observed.rows(output));
         let over = |d: &[f64]| Some(d.iter().sum::<f64>() / k as f64).filter(|m| *m > 0.0).unwrap_or(1.0);
         if k > MOST_GRAM {
-            let squares: Vec<f64> = evidence.mean_squares().into_iter().map(f64::from).collect();
+            let squares: Vec<f64> = observed.mean_squares().into_iter().map(f64::from).collect();
             let mean = over(&squares);
             let diagonal = squares.into_iter().map(|s| (s / mean) as f32).collect();
             return Self { k, diagonal, inputs: Inputs::Rows(rows, mean as f32) };
         }
-        let own = evidence.own_inputs().then(|| evidence.gram_of(output));
-        let gram = own.as_ref().unwrap_or_else(|| evidence.gram());
+        let own = observed.own_inputs().then(|| observed.gram_of(output));
+        let gram = own.as_ref().unwrap_or_else(|| observed.gram());
         let mean = over(&(0..k).map(|j| gram[(j, j)]).collect::<Vec<f64>>());
         let gram = Mat::from_fn(k, k, |i, j| (gram[(i, j)] / mean) as f32);
         Self { k, diagonal: (0..k).map(|j| gram[(j, j)]).collect(), inputs: Inputs::Gram(gram) }

@@ -1,6 +1,6 @@
 //! Roundings that look at one weight at a time.
 
-use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
+use super::{Fit, Format, Matrix, Observed, Quantized, Rounding};
 
 /// Down. Kept because the literature uses it: it shifts every weight by half a step on average, which a layer adds up.
 pub struct Floor;
@@ -12,7 +12,7 @@ impl Rounding for Floor {
     fn about(&self) -> &'static str {
         "to the level below: biased by half a step"
     }
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _evidence: Option<&Evidence>) -> Quantized {
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _observed: Option<&Observed>) -> Quantized {
         format.fit(x, how).choose(x, |step, _, _, v| step.neighbours(v).0)
     }
 }
@@ -30,7 +30,7 @@ impl Rounding for Stochastic {
     fn about(&self) -> &'static str {
         "up or down by chance, without bias; seeded"
     }
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _evidence: Option<&Evidence>) -> Quantized {
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _observed: Option<&Observed>) -> Quantized {
         let k = x.k;
         format.fit(x, how).choose(x, |step, row, col, v| {
             let (below, above) = step.neighbours(v);

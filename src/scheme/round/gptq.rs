@@ -5,10 +5,10 @@ use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_s
 use faer::{Mat, MatRef, Par};
 use rayon::prelude::*;
 
-use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
-use crate::scheme::evidence::OUTPUTS_TOGETHER;
+use super::{Fit, Format, Matrix, Observed, Quantized, Rounding};
 use crate::scheme::lattice::Lattice;
 use crate::scheme::levels::Levels;
+use crate::scheme::observed::OUTPUTS_TOGETHER;
 use crate::scheme::product::{leave_avx, product};
 
 /// Columns whose errors are passed on together.
@@ -35,24 +35,24 @@ impl Rounding for Gptq {
     fn about(&self) -> &'static str {
         "column by column, the rest making up for the error so far; needs activations"
     }
-    fn needs_evidence(&self) -> bool {
+    fn needs_inputs(&self) -> bool {
         true
     }
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, evidence: Option<&Evidence>) -> Quantized {
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, observed: Option<&Observed>) -> Quantized {
         let lattice = format.fit(x, how);
-        let Some(evidence) = evidence.filter(|_| lattice.levels != Levels::Exact) else {
+        let Some(observed) = observed.filter(|_| lattice.levels != Levels::Exact) else {
             return format.quantize(x, how);
         };
         let mut codes = vec![0; x.data.len()];
-        if evidence.own_inputs() {
+        if observed.own_inputs() {
             codes.par_chunks_mut(x.k).enumerate().for_each(|(row, codes)| {
-                match Factor::of(&evidence.gram_of(row), Par::Seq) {
+                match Factor::of(&observed.gram_of(row), Par::Seq) {
                     Some(factor) => factor.assign(&lattice, x, row, codes),
                     None => (0..x.k).for_each(|j| codes[j] = lattice.step(row, j).nearest(x.row(row)[j])),
                 }
             });
         } else {
-            let Some(factor) = Factor::of(evidence.gram(), Par::rayon(0)) else { return format.quantize(x, how) };
+            let Some(factor) = Factor::of(observed.gram(), Par::rayon(0)) else { return format.quantize(x, how) };
             let together = OUTPUTS_TOGETHER * x.k;
             let assign = |(i, codes): (usize, &mut [u16])| factor.assign(&lattice, x, i * OUTPUTS_TOGETHER, codes);
             codes.par_chunks_mut(together).enumerate().for_each(assign);

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Evidence, Fit, Format, Matrix, Quantized, Rounding};
+use super::{Fit, Format, Matrix, Observed, Quantized, Rounding};
 use crate::scheme::format::Granularity;
 use crate::scheme::lattice::{Lattice, Origin};
 use crate::scheme::levels::MiniFloat;
@@ -33,7 +33,7 @@ impl Rounding for HalfQuadratic {
     fn moves_points(&self) -> bool {
         true
     }
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _evidence: Option<&Evidence>) -> Quantized {
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _observed: Option<&Observed>) -> Quantized {
         let lattice = format.fit(x, how);
         let Origin::Points(points) = &lattice.origin else { return format.quantize(x, how) };
         let narrow = matches!(how.granularity, Granularity::Group { .. });

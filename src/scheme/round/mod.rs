@@ -5,25 +5,25 @@ mod directed;
 mod gptq;
 mod hqq;
 
-use super::evidence::Evidence;
 use super::format::{Fit, Format};
 use super::lattice::{Matrix, Quantized};
+use super::observed::Observed;
 
 /// Gives every weight its level.
 pub trait Rounding: Send + Sync {
     fn name(&self) -> &'static str;
     fn about(&self) -> &'static str;
     /// Does it look at activations?
-    fn needs_evidence(&self) -> bool {
+    fn needs_inputs(&self) -> bool {
         false
     }
     /// Does it choose zero points? Then weights must have some.
     fn moves_points(&self) -> bool {
         false
     }
-    /// Quantizes finite weights [n, k]. Without evidence a rounding that needs it takes all inputs for independent and
+    /// Quantizes finite weights [n, k]. Without observed inputs a rounding that needs them takes all inputs for independent and
     /// alike.
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, evidence: Option<&Evidence>) -> Quantized;
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, observed: Option<&Observed>) -> Quantized;
 }
 
 /// Every rounding: one file and one row each (the simple ones share a file). The first is the default.
@@ -40,7 +40,7 @@ impl Rounding for Nearest {
     fn about(&self) -> &'static str {
         "to the nearest level, ties to even"
     }
-    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _evidence: Option<&Evidence>) -> Quantized {
+    fn round(&self, x: &Matrix, format: &dyn Format, how: &Fit, _observed: Option<&Observed>) -> Quantized {
         format.quantize(x, how)
     }
 }

@@ -18,7 +18,7 @@ pub const OUTPUTS_TOGETHER: usize = 64;
 const COLUMNS_TOGETHER: usize = 256;
 
 /// Rows of inputs that outputs are products with.
-pub struct Evidence {
+pub struct Observed {
     pub k: usize,
     /// Input channels: column `j` of a row comes from channel `j % channels`. 1 in a depthwise layer.
     pub channels: usize,
@@ -27,7 +27,7 @@ pub struct Evidence {
     gram: OnceLock<Mat<f64>>,
 }
 
-impl Evidence {
+impl Observed {
     /// Cuts calibration samples, each of the layer's input shape, into rows; padding is zeros.
     /// # Panics
     /// When there is no sample, or one of another length.
@@ -114,7 +114,7 @@ impl Evidence {
         errors.par_chunks(OUTPUTS_TOGETHER * k).flat_map_iter(|e| squares(gram, e, k)).collect()
     }
 
-    /// The same evidence with every row changed.
+    /// The same rows, changed.
     pub fn map(&self, change: impl Fn(&mut [f32])) -> Self {
         let mut inputs = self.inputs.clone();
         inputs.iter_mut().flat_map(|m| m.chunks_exact_mut(self.k)).for_each(change);
@@ -202,11 +202,11 @@ mod tests {
             let shape = Shape::conv(op, [5, 4, 3], 3, [3, 2], 2, [1, 1, 1, 0]).unwrap();
             let x: Vec<f32> = (0..shape.lhs_len()).map(|_| rng.f32()).collect();
             let w: Vec<f32> = (0..shape.weights_len()).map(|_| rng.f32()).collect();
-            let evidence = Evidence::of(&shape, &[&x]);
+            let observed = Observed::of(&shape, &[&x]);
             let (truth, _) = op::reference_f64(&shape, &x, &w);
             for (i, y) in truth.iter().enumerate() {
                 let (row, n) = (i / shape.n(), i % shape.n());
-                let (a, b) = (&evidence.rows(n)[row * shape.k()..][..shape.k()], &w[n * shape.k()..][..shape.k()]);
+                let (a, b) = (&observed.rows(n)[row * shape.k()..][..shape.k()], &w[n * shape.k()..][..shape.k()]);
                 let got: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
                 assert!((got - y).abs() < 1e-9, "{op:?} {i}");
             }
