@@ -150,15 +150,28 @@ pub const SUPER_BLOCK: usize = 256;
 /// The smallest scale: a group of zeros, or one too small to invert, has it.
 const LEAST_SCALE: f32 = f32::MIN_POSITIVE * 16.0;
 
-/// Lays scaled levels on a matrix, group by group: the one way all formats with free granularity share.
+/// Lays scaled levels on a matrix, group by group, on the range that the calibrator chooses.
 pub(super) fn fit_scaled(x: &Matrix, levels: Levels, code_bits: f64, how: &Fit) -> Lattice {
+    let step = |values: &[f32], importance: Option<&[f32]>| step_of(values, &levels, how, importance);
+    fit_groups(x, &levels, code_bits, how, step)
+}
+
+/// The one way all formats with free granularity share: `step` gives the scale and zero point of a group from its numbers
+/// and the weights of their errors.
+pub(super) fn fit_groups(
+    x: &Matrix,
+    levels: &Levels,
+    code_bits: f64,
+    how: &Fit,
+    step: impl Fn(&[f32], Option<&[f32]>) -> (f32, i32) + Sync,
+) -> Lattice {
     let group = match how.granularity {
         Granularity::Group { columns, .. } => columns.min(x.k),
         _ => x.k,
     };
     let groups = x.k.div_ceil(group);
     let steps: Vec<(f32, i32)> = if how.granularity == Granularity::Tensor {
-        let one = step_of(x.data, &levels, how, None);
+        let one = step(x.data, None);
         vec![one; x.rows()]
     } else {
         let of_row = |row: usize| {
@@ -167,16 +180,16 @@ pub(super) fn fit_scaled(x: &Matrix, levels: Levels, code_bits: f64, how: &Fit) 
         };
         let all: Vec<(usize, &[f32])> = (0..x.rows()).flat_map(of_row).collect();
         let weights = |at: usize, n: usize| how.importance.map(|w| &w[at..at + n]);
-        all.par_iter().map(|(at, v)| step_of(v, &levels, how, weights(*at, v.len()))).collect()
+        all.par_iter().map(|(at, v)| step(v, weights(*at, v.len()))).collect()
     };
     let (mut scales, points): (Vec<f32>, Vec<i32>) = steps.into_iter().unzip();
-    let scale_bits = narrow_scales(&mut scales, groups, &levels, how);
+    let scale_bits = narrow_scales(&mut scales, groups, levels, how);
     let point_bits = if how.affine { code_bits * scale_count(&scales, how) } else { 0.0 };
     let padded = (x.rows() * groups * group) as f64;
     Lattice {
         k: x.k,
         group,
-        levels,
+        levels: levels.clone(),
         scales,
         origin: if how.affine { Origin::Points(points) } else { Origin::Zero },
         stored_bits: padded * code_bits + scale_bits + point_bits,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Fit, Format, Granularity, Kind, LEAST_SCALE, Takes};
-use crate::scheme::lattice::{Lattice, Matrix, Origin};
+use super::{Fit, Format, Granularity, Kind, LEAST_SCALE, Takes, fit_groups, power_of_two_above};
+use crate::scheme::lattice::{Lattice, Matrix};
 use crate::scheme::levels::Levels;
 
 pub const TERNARY: Kind = Kind {
@@ -33,22 +33,11 @@ struct Binary {
 }
 
 /// One scale per group, from the group's numbers.
-fn lattice(x: &Matrix, how: &Fit, levels: Levels, bits: f64, scale: impl Fn(&[f32]) -> f32) -> Lattice {
-    let group = match how.granularity {
-        Granularity::Group { columns, .. } => columns.min(x.k),
-        _ => x.k,
-    };
-    let safe = |v: &[f32]| scale(v).max(LEAST_SCALE); // zeros stay next to nothing, though they count as a sign
-    let (scales, stored) = match how.granularity {
-        Granularity::Tensor => (vec![safe(x.data); x.rows()], 1),
-        _ => {
-            let scales: Vec<f32> = (0..x.rows()).flat_map(|r| x.row(r).chunks(group).map(safe)).collect();
-            let count = scales.len();
-            (scales, count)
-        }
-    };
-    let padded = (x.rows() * x.k.div_ceil(group) * group) as f64;
-    Lattice { k: x.k, group, levels, scales, origin: Origin::Zero, stored_bits: bits * padded + 32.0 * stored as f64 }
+fn lattice(x: &Matrix, how: &Fit, levels: Levels, bits: f64, scale: impl Fn(&[f32]) -> f32 + Sync) -> Lattice {
+    fit_groups(x, &levels, bits, how, |v, _| {
+        let scale = scale(v).max(LEAST_SCALE); // zeros stay next to nothing, though they count as a sign
+        (if how.pow2 { power_of_two_above(scale) } else { scale }, 0)
+    })
 }
 
 fn mean_size(v: &[f32]) -> f32 {
@@ -118,5 +107,26 @@ impl Format for Binary {
     }
     fn quantize(&self, x: &Matrix, how: &Fit) -> super::Quantized {
         self.fit(x, how).choose(x, |_, _, _, v| u16::from(v >= 0.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_take_the_choices_that_they_say_they_take() {
+        let x: Vec<f32> = (0..512).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
+        let x = Matrix::new(&x, 256);
+        let group = Granularity::Group { columns: 32, sub: Some(4) };
+        for format in [&Ternary as &dyn Format, &Binary { scaled: true }] {
+            let plain = format.fit(&x, &Fit::default());
+            let pow2 = format.fit(&x, &Fit { pow2: true, ..Fit::default() });
+            assert!(pow2.scales.iter().all(|s| s.log2().fract() == 0.0), "{}: {:?}", format.name(), pow2.scales);
+            assert!(plain.scales.iter().zip(&pow2.scales).all(|(a, b)| *b >= *a && *b < 2.0 * a));
+            let grouped = format.fit(&x, &Fit { granularity: group, ..Fit::default() });
+            assert_eq!((grouped.scales.len(), grouped.group), (16, 32));
+            assert_eq!(grouped.stored_bits, 512.0 * format.bits() + 16.0 * 4.0 + 2.0 * 16.0, "{}", format.name());
+        }
     }
 }
