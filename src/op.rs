@@ -63,8 +63,13 @@ pub fn forward_int(
     bias: &[f32],
     grid: impl Fn(&[f32]) -> Grid,
 ) -> Vec<f32> {
-    let sums = &mut |lhs: &[u8], codes: &[i8], zero| reference_int(shape, lhs, codes, &vec![0; shape.n()], zero);
+    let sums = &mut |lhs: &[u8], codes: &[i8], zero| exact_sums(shape, lhs, codes, zero);
     forward_int_with(shape, relu, x, (codes, scales), bias, grid, sums)
+}
+
+/// [`reference_int`] from zero.
+pub fn exact_sums(shape: &Shape, lhs: &[u8], codes: &[i8], zero: i32) -> Vec<i32> {
+    reference_int(shape, lhs, codes, &vec![0; shape.n()], zero)
 }
 
 /// Sums of a layer, [m, n]: of u8 activations, s8 codes, and what padding reads as.

@@ -54,6 +54,7 @@ impl QuantizedLayer {
         let batches: Vec<&[f32]> =
             if corrected.is_empty() { samples.to_vec() } else { corrected.iter().map(Vec::as_slice).collect() };
         let (fixed, warning) = activations.calibrate(&batches).unzip();
+        let clipped = scheme.clip_warning(&layer.weights, k, layer.importance.as_deref());
         let lattice = &quantized.lattice;
         let padded = lattice.groups() * lattice.group;
         let padding = (padded > k).then(|| format!("groups of {} pad k = {k} to {padded}", lattice.group));
@@ -64,7 +65,7 @@ impl QuantizedLayer {
             weights: scheme.kernel_weights(quantized),
             truth: layer.weights,
             bias: layer.bias,
-            warnings: warning.flatten().into_iter().chain(padding).collect(),
+            warnings: warning.flatten().into_iter().chain(clipped).chain(padding).collect(),
             input: layer.input,
             activations,
             fixed,

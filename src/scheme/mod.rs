@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::candidate::Contract;
 use activations::{Activations, Kind, Per};
-use calibrate::Calibrator;
+use calibrate::{Calibrator, MinMax};
 use correct::Correction;
 use format::{Fit, Format, Granularity};
 use lattice::{Matrix, Quantized};
@@ -208,6 +208,19 @@ impl Scheme {
         self.rounding.round(&Matrix::new(weights, k), &*self.weights, &how, observed)
     }
 
+    /// What a user must know of the calibrator that clipped these weights: see [`calibrate::warning`].
+    pub fn clip_warning(&self, weights: &[f32], k: usize, importance: Option<&[f32]>) -> Option<String> {
+        if self.clip.name() == MinMax.name() {
+            return None;
+        }
+        let x = Matrix::new(weights, k);
+        let with = self.weights.quantize(&x, &Fit { importance, ..self.fit() });
+        let without = self.weights.quantize(&x, &Fit { calibrator: &MinMax, ..self.fit() });
+        let error = |q: &Quantized| q.values.iter().zip(weights).map(|(v, w)| f64::from(v - w).powi(2)).sum::<f64>();
+        let same = with.lattice.scales == without.lattice.scales;
+        calibrate::verdict(&self.clip.name(), same, error(&with), error(&without)).map(|w| format!("weights: {w}"))
+    }
+
     /// Quantized weights as a kernel, or the law, takes them.
     pub fn kernel_weights(&self, quantized: Quantized) -> Weights {
         match quantized.int8().filter(|_| self.integer()) {
@@ -248,5 +261,21 @@ impl Scheme {
     pub fn about(&self) -> String {
         let kind = format::KINDS.iter().find(|k| (k.parse)(&self.weights.name()).is_some());
         kind.map_or(String::new(), |k| k.about.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calibrator_that_does_nothing_to_weights_or_harm_is_told() {
+        let mut weights: Vec<f32> = (0..256).map(|i| (i % 2) as f32 * 2.0 - 1.0).collect();
+        let warning = |scheme: &str, weights: &[f32]| find(scheme).unwrap().clip_warning(weights, 256, None);
+        assert_eq!(warning("w8a8", &weights), None);
+        assert_eq!(warning("w8a8-p99", &weights).unwrap(), "weights: p99 equals minmax here");
+        weights[0] = 100.0;
+        let cliff = warning("w8a8-p99", &weights).unwrap();
+        assert!(cliff.starts_with("weights: percentile cliff: p99 has"), "{cliff}");
     }
 }

@@ -57,16 +57,20 @@ pub fn parse(name: &str) -> Option<Arc<dyn Calibrator>> {
     CALIBRATORS.iter().find_map(|k| (k.parse)(name))
 }
 
-/// What a user must know of a calibrator's choice: that it did nothing, or clipped too much. Errors are summed squares.
+/// What a user must know of a calibrator's choice of range; errors are summed squares.
 pub fn warning(chosen: &dyn Calibrator, range: Range, all: Range, error: &dyn Fn(Range) -> f64) -> Option<String> {
-    let (name, least) = (chosen.name(), MinMax.name());
-    if name == least {
+    if chosen.name() == MinMax.name() {
         return None;
     }
-    if range == all {
+    verdict(&chosen.name(), range == all, error(range), error(all))
+}
+
+/// That a calibrator did nothing, or clipped too much: its error against that of clipping nothing.
+pub fn verdict(name: &str, same: bool, with: f64, without: f64) -> Option<String> {
+    let least = MinMax.name();
+    if same {
         return Some(format!("{name} equals {least} here"));
     }
-    let (with, without) = (error(range), error(all));
     let times = with / without;
     (times > 2.0).then(|| {
         let cliff = if name.starts_with('p') { "percentile cliff: " } else { "" };
