@@ -23,7 +23,7 @@ pub const FAMILY: Family = Family {
 
 /// Do the weights' codes fit what the tile stores?
 fn fits(task: &Task, tile: &Tile) -> bool {
-    task.scheme.greatest_code() < 1 << (tile.bits - 1) || task.scheme.weight_bits() <= tile.bits as f64
+    task.scheme.weight_bits() <= tile.bits as f64
 }
 
 /// Steps that a chain may have.

@@ -3,10 +3,10 @@
 
 How to run (Python 3.11 or newer, under a minute on one core):
 
-    python3 -m venv /tmp/digits-venv
-    /tmp/digits-venv/bin/pip install numpy==2.4.6 scikit-learn==1.9.1 safetensors==0.8.0
-    /tmp/digits-venv/bin/python train.py            # writes next to this file
-    /tmp/digits-venv/bin/python train.py --out DIR  # or writes into DIR
+    python3 -m venv .venv
+    .venv/bin/pip install numpy==2.4.6 scikit-learn==1.9.1 safetensors==0.8.0
+    .venv/bin/python train.py            # writes next to this file
+    .venv/bin/python train.py --out DIR  # or writes into DIR
 
 Once installed it downloads nothing: scikit-learn carries the data set (1797 handwritten
 digits, 8x8, values 0..16; see README.md for the attribution).
