@@ -1,0 +1,194 @@
+//! The loop nest around a block: threads, strips of rows (staged where the schedule says so), column panels, blocks of
+//! depth, and the block function itself with its tails. Families say what happens inside a block; this says the rest.
+//!
+//! ```text
+//! thread -> strip of lines (MC) -> [stage] -> group of panels (NC) -> depth (KC) -> rows x panels, in either order -> block
+//! ```
+//! A *line* is what one strip step takes: a row of a matrix product, or an output row of a convolution (`width` rows).
+//! A convolution is never lowered to a matrix of windows: its staged form is the padded image itself.
+
+use std::collections::BTreeSet;
+
+use super::{Arithmetic, Family, Task};
+use crate::candidate::Schedule;
+use crate::layer::Op;
+use crate::native::Tile;
+use crate::op;
+use crate::scheme::Weights;
+
+mod text;
+
+/// A task with its schedule, and the numbers that follow from both.
+pub struct Nest<'a> {
+    pub task: &'a Task,
+    pub family: &'a Family,
+    pub tile: &'a Tile,
+    pub schedule: &'a Schedule,
+    /// Rows and vectors of a block.
+    pub rows: usize,
+    pub vectors: usize,
+    /// Are activations read where they lie, or staged first?
+    pub raw: bool,
+}
+
+impl<'a> Nest<'a> {
+    pub fn new(task: &'a Task, family: &'a Family, tile: &'a Tile, schedule: &'a Schedule) -> Self {
+        let [rows, vectors] = schedule.sizes("b");
+        Self { task, family, tile, schedule, rows: rows.max(1), vectors: vectors.max(1), raw: schedule.has("raw") }
+    }
+
+    /// The address of a packed vector, `step` vectors past `rhs`.
+    pub fn rhs(&self, step: &str) -> String {
+        format!("(const void *)(rhs + ({step}) * {})", self.tile.vector_bytes())
+    }
+
+    /// Elements between two window rows of the input.
+    pub fn line(&self) -> usize {
+        let s = &self.task.shape;
+        if self.raw { s.w * s.c } else { self.staged_width() * s.c }
+    }
+
+    /// Is the depth walked in several blocks, with partial sums in the output?
+    pub fn blocks_depth(&self) -> bool {
+        self.depth_block() > 0
+    }
+
+    pub fn push_weight(&self, out: &mut Vec<u8>, weights: &Weights, index: Option<usize>) {
+        match (weights, index) {
+            (Weights::Int { codes, .. }, Some(i)) => match self.tile.bits {
+                8 => out.push(codes[i] as u8),
+                _ => out.extend(i16::from(codes[i]).to_le_bytes()),
+            },
+            (Weights::Float(w), Some(i)) => out.extend(w[i].to_le_bytes()),
+            (_, None) => out.resize(out.len() + self.tile.bits / 8, 0),
+        }
+    }
+
+    fn depth_block(&self) -> usize {
+        let [_, _, depth] = self.schedule.sizes("c");
+        depth / self.tile.k
+    }
+
+    /// Are the rows of the left side plain rows of the input, one after the other?
+    fn plain_rows(&self) -> bool {
+        let s = &self.task.shape;
+        s.op != Op::Depthwise && s.kh == 1 && s.kw == 1 && s.stride == 1 && !s.padded()
+    }
+
+    /// Lines of the output, and rows in each.
+    fn lines(&self) -> (usize, usize) {
+        let s = &self.task.shape;
+        if self.plain_rows() { (s.m(), 1) } else { (s.oh, s.ow) }
+    }
+
+    fn staged_width(&self) -> usize {
+        let s = &self.task.shape;
+        (s.ow - 1) * s.stride + s.kw
+    }
+
+    /// Elements from one plain row to the next.
+    fn row_stride(&self) -> usize {
+        let k = self.task.shape.k();
+        if self.raw {
+            return k;
+        }
+        let stride = k.next_multiple_of(self.tile.k);
+        // rows a multiple of 1 KiB apart would compete for the same cache sets
+        if (stride * self.tile.elem).is_multiple_of(1024) { stride + 64 / self.tile.elem } else { stride }
+    }
+
+    /// The address of row `i` of a strip, relative to its first.
+    fn row(&self, i: &str) -> String {
+        let s = &self.task.shape;
+        if self.plain_rows() {
+            return format!("({i}) * {}", self.row_stride());
+        }
+        format!("({i}) / {w} * {} + ({i}) % {w} * {}", s.stride * self.line(), s.stride * s.c, w = s.ow)
+    }
+
+    fn panels(&self) -> usize {
+        self.task.shape.n().div_ceil(self.vectors * self.tile.n)
+    }
+    /// Panels that are complete; the last one may have fewer vectors, the last of them partly filled.
+    fn full_panels(&self) -> usize {
+        self.task.shape.n() / (self.vectors * self.tile.n)
+    }
+    fn steps(&self) -> usize {
+        (self.family.steps)(&self.task.shape, self.tile)
+    }
+
+    /// Lines of a strip, and of a thread's share.
+    fn strip(&self) -> usize {
+        let [rows, _, _] = self.schedule.sizes("c");
+        let (lines, width) = self.lines();
+        if rows == 0 { lines } else { (rows / width).clamp(1, lines) }
+    }
+    fn share(&self) -> usize {
+        let (lines, _) = self.lines();
+        let threads = if self.schedule.has("tn") { 1 } else { self.task.threads };
+        let unit = if self.plain_rows() { self.rows } else { 1 };
+        lines.div_ceil(threads).next_multiple_of(unit)
+    }
+    fn panel_share(&self) -> usize {
+        let threads = if self.schedule.has("tn") { self.task.threads } else { 1 };
+        self.panels().div_ceil(threads)
+    }
+
+    /// Rows left over after whole blocks, over all strips of all threads.
+    fn row_tails(&self) -> BTreeSet<usize> {
+        let (lines, width) = self.lines();
+        let mut tails = BTreeSet::new();
+        for begin in (0..lines).step_by(self.share()) {
+            let end = (begin + self.share()).min(lines);
+            for line in (begin..end).step_by(self.strip()) {
+                tails.insert((end - line).min(self.strip()) * width % self.rows);
+            }
+        }
+        tails.remove(&0);
+        tails
+    }
+
+    /// Does any strip hold a whole block?
+    fn has_whole_blocks(&self) -> bool {
+        let (lines, width) = self.lines();
+        self.strip().min(self.share()).min(lines) * width >= self.rows
+    }
+
+    /// Grids that a strip needs: one per row, or one for the image.
+    fn grids(&self) -> usize {
+        match self.task.arithmetic() {
+            Arithmetic::Dynamic if self.grid_per_row() => self.strip().min(self.share()),
+            Arithmetic::Dynamic => 1,
+            _ => 0,
+        }
+    }
+    fn grid_per_row(&self) -> bool {
+        op::rows_per_grid(&self.task.shape) == 1
+    }
+    fn grid_bytes(&self) -> usize {
+        (self.grids() * 12).next_multiple_of(64)
+    }
+
+    fn work_bytes(&self) -> usize {
+        let s = &self.task.shape;
+        let lines = self.strip().min(self.share());
+        let elements = match (self.raw, self.plain_rows()) {
+            (true, _) => 0,
+            (false, true) => lines * self.row_stride(),
+            (false, false) => ((lines - 1) * s.stride + s.kh) * self.line(),
+        };
+        let slack = if self.raw { 0 } else { 64 }; // the last step of the last row may read on
+        (self.grid_bytes() + elements * self.tile.elem + slack).next_multiple_of(64)
+    }
+
+    fn input(&self) -> &'static str {
+        if self.task.arithmetic() == Arithmetic::Int { "uint8_t" } else { "float" }
+    }
+    fn output(&self) -> &'static str {
+        if self.task.arithmetic() == Arithmetic::Int { "int32_t" } else { "float" }
+    }
+    /// Type of a left element as the block reads it.
+    fn element(&self) -> String {
+        if self.raw { self.input().into() } else { format!("{}_elem", self.tile.prefix) }
+    }
+}
