@@ -4,7 +4,7 @@
 
 static struct binding {
     int64_t buffer[ROLES]; /* looked up at use, as buffers come and go */
-    int32_t zero;
+    int32_t zero, out_zero;
     uint32_t threads; /* 0: not bound */
 } *bindings;
 static struct memory last_output, scratch[THREADS], guarded_scratch[THREADS];
@@ -112,7 +112,7 @@ static void set_job(int64_t kernel, enum place place) {
     keep_awake(b->threads);
     job.run = bs_entries[kernel].run;
     job.threads = b->threads;
-    job.args = (struct bs_args){data[LHS], data[RHS], data[COLS], data[OUT], job.work[0], b->zero};
+    job.args = (struct bs_args){data[LHS], data[RHS], data[COLS], data[OUT], job.work[0], b->zero, b->out_zero};
 }
 
 static void do_hello(const int64_t *v) {
@@ -173,7 +173,7 @@ static bool ready(int64_t kernel) {
 }
 
 static void do_bind(const int64_t *v) {
-    struct binding b = {{v[1], v[2], v[3], v[4]}, (int32_t)v[5], (uint32_t)v[6]};
+    struct binding b = {{v[1], v[2], v[3], v[4]}, (int32_t)v[5], (int32_t)v[6], (uint32_t)v[7]};
     if (v[4] != NONE && (v[4] == v[1] || v[4] == v[2] || v[4] == v[3])) {
         fail("output is an input");
     } else if (buffers_present(&b)) {
@@ -322,7 +322,7 @@ static const struct command {
     void (*run)(const int64_t *v);
 } commands[] = {
     {"hello", "", do_hello},         {"load", "bn", do_load},   {"alloc", "bn", do_alloc}, {"free", "b", do_free},
-    {"bind", "koooozt", do_bind},    {"check", "ks", do_check}, {"dump", "", do_dump},     {"regime", "rn", do_regime},
+    {"bind", "koooozzt", do_bind},    {"check", "ks", do_check}, {"dump", "", do_dump},     {"regime", "rn", do_regime},
 };
 
 static void execute(char *line) {

@@ -5,17 +5,19 @@
 #include <stdint.h>
 
 /* Version of this file and of the harness's line protocol. */
-#define BS_PROTOCOL 1
+#define BS_PROTOCOL 2
 
 /* One call of a kernel. All matrices are row-major; convolutions are NHWC with a batch of one. */
 struct bs_args {
-    const void *lhs;  /* activations: u8 (int8 contract) or f32 (f32io contract) */
+    const void *lhs;  /* activations: u8 (int8 and qdq contracts) or f32 (f32io contract) */
     const void *rhs;  /* weights, packed as the kernel's family says */
     const void *cols; /* parameters of each output column, every array padded to a multiple of 64 words:
-                         int8: s32 init; f32io of integers: f32 scale, s32 sum, f32 bias; f32io of floats: f32 bias */
-    void *out;        /* [m, n] 32-bit words: s32 (int8) or f32 (f32io) */
+                         int8: s32 init; qdq: s32 init, f32 multiplier; f32io of floats: f32 bias; f32io of integers:
+                         f32 scale, s32 sum, f32 bias; with a scale for every group: f32 sum, f32 bias */
+    void *out;        /* [m, n]: s32 (int8), u8 (qdq) or f32 (f32io) */
     void *work;       /* scratch of the calling thread, 64-byte aligned, bs_entry.work_bytes long */
     int32_t zero;     /* zero point of u8 activations: what padding reads as */
+    int32_t out_zero; /* qdq: zero point of the u8 output */
 };
 
 /* Thread `thread` of `threads` computes its own share of the output; no thread waits for another. */
@@ -45,6 +47,11 @@ struct bs_conv {
 /* out[m][f] = init[f] + sum over taps of lhs * weights[f][tap], where padding reads as `zero`. 32-bit wrap-around. */
 void bs_reference_int(const struct bs_conv *shape, const uint8_t *lhs, const int8_t *weights, const int32_t *init,
                       int32_t zero, int32_t *out);
+
+/* out[m][f] = the sums of groups of `group` consecutive taps, each exact, converted to f32, times scales[f][group], added
+ * up in f32 by fused multiply-adds from the first group on. Not for depthwise. */
+void bs_reference_groups(const struct bs_conv *shape, const uint8_t *lhs, const int8_t *weights, const float *scales,
+                         uint64_t group, int32_t zero, float *out);
 
 /* The same in floating point with f64 accumulation; padding reads as 0. Where `magnitude` is not NULL it receives the
  * sum of absolute products, from which rounding bounds are derived. */

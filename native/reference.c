@@ -78,6 +78,29 @@ void bs_reference_int(const struct bs_conv *shape, const uint8_t *lhs, const int
     free(window);
 }
 
+void bs_reference_groups(const struct bs_conv *shape, const uint8_t *lhs, const int8_t *weights, const float *scales,
+                         uint64_t group, int32_t zero, float *out) {
+    const struct bs_conv *s = shape;
+    uint64_t taps = s->kh * s->kw * s->c, groups = (taps + group - 1) / group;
+    int16_t *window = allocate(taps, sizeof *window), *wide = allocate(s->f * taps, sizeof *wide);
+    for (uint64_t i = 0; i < s->f * taps; i++)
+        wide[i] = weights[i];
+    for (uint64_t m = 0; m < s->oh * s->ow; m++) {
+        gather_int(s, m, lhs, zero, window);
+        for (uint64_t f = 0; f < s->f; f++) {
+            float sum = 0;
+            for (uint64_t g = 0, at = 0; g < groups; g++, at += group) {
+                uint64_t length = taps - at < group ? taps - at : group;
+                int32_t part = (int32_t)dot_int(window + at, wide + f * taps + at, length);
+                sum = fmaf((float)part, scales[f * groups + g], sum);
+            }
+            out[m * s->f + f] = sum;
+        }
+    }
+    free(wide);
+    free(window);
+}
+
 void bs_reference_f64(const struct bs_conv *shape, const float *lhs, const float *weights, double *out,
                       double *magnitude) {
     const struct bs_conv *s = shape;

@@ -14,15 +14,18 @@ use serde::{Deserialize, Serialize};
 pub enum Contract {
     /// u8 activations row-major in, s8 weights prepacked, s32 row-major out.
     Int8,
+    /// u8 activations row-major in, s8 weights prepacked, u8 out: requantized with a multiplier for every output.
+    Qdq,
     /// f32 in, dynamic quantization, bias and optional ReLU inside the call, f32 out.
     F32io,
 }
 
 impl Contract {
-    pub const ALL: [Contract; 2] = [Contract::Int8, Contract::F32io];
+    pub const ALL: [Contract; 3] = [Contract::Int8, Contract::Qdq, Contract::F32io];
     pub fn name(self) -> &'static str {
         match self {
             Contract::Int8 => "int8",
+            Contract::Qdq => "qdq",
             Contract::F32io => "f32io",
         }
     }

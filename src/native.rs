@@ -46,6 +46,11 @@ impl Tile {
         self.n * self.k * self.bits / 8
     }
 
+    /// Do its sums come times 2^(8 - bits), as narrow weights are read at the top of a byte?
+    pub fn scaled(&self) -> bool {
+        self.bits < 8 && self.prefix.starts_with("dot_")
+    }
+
     /// `zmm` of `dot_zmm`.
     pub fn variant(&self) -> &str {
         self.prefix.split_once('_').map_or("", |(_, v)| v)

@@ -32,6 +32,18 @@ pub fn reference_int(shape: &Shape, lhs: &[u8], codes: &[i8], init: &[i32], zero
     out
 }
 
+/// Sums of groups of `group` inputs times `scales` [n, groups], added up in f32 as `bs_reference_groups` says.
+pub fn reference_groups(shape: &Shape, lhs: &[u8], codes: &[i8], scales: &[f32], group: usize, zero: i32) -> Vec<f32> {
+    assert!(shape.op != Op::Depthwise && group > 0);
+    assert_eq!((lhs.len(), codes.len()), (shape.lhs_len(), shape.weights_len()));
+    assert_eq!(scales.len(), shape.n() * shape.k().div_ceil(group));
+    let mut out = vec![0.0; shape.out_len()];
+    let (lhs, codes, scales, to) = (lhs.as_ptr(), codes.as_ptr(), scales.as_ptr(), out.as_mut_ptr());
+    // SAFETY: the lengths above are those that the function reads and writes for this shape
+    unsafe { abi::bs_reference_groups(&conv(shape), lhs, codes, scales, group as u64, zero, to) };
+    out
+}
+
 /// The same in floating point with f64 accumulation, and for every output the sum of absolute products.
 pub fn reference_f64(shape: &Shape, lhs: &[f32], weights: &[f32]) -> (Vec<f64>, Vec<f64>) {
     assert_eq!((lhs.len(), weights.len()), (shape.lhs_len(), shape.weights_len()));
@@ -85,10 +97,7 @@ pub fn forward_int_with(
     grid: impl Fn(&[f32]) -> Grid,
     accumulate: &mut Sums,
 ) -> Vec<f32> {
-    let span = grid_span(shape);
-    let grids: Vec<Grid> = x.chunks_exact(span).map(grid).collect();
-    let lhs: Vec<u8> =
-        x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v))).collect();
+    let (grids, lhs) = quantized(shape, x, grid);
     let sums = column_sums(codes, shape.k());
     let zero = grids.first().map_or(0, |g| g.zero);
     let acc = accumulate(&lhs, codes, zero);
@@ -100,6 +109,77 @@ pub fn forward_int_with(
             grids[row / rows_per_grid(shape)].finish(*a, scales[col], sums[col], bias[col], relu)
         })
         .collect()
+}
+
+/// The grids of activations, and their codes.
+fn quantized(shape: &Shape, x: &[f32], grid: impl Fn(&[f32]) -> Grid) -> (Vec<Grid>, Vec<u8>) {
+    let span = grid_span(shape);
+    let grids: Vec<Grid> = x.chunks_exact(span).map(grid).collect();
+    let codes = x.chunks_exact(span).zip(&grids).flat_map(|(row, g)| row.iter().map(|v| g.quantize(*v)));
+    let codes = codes.collect();
+    (grids, codes)
+}
+
+/// The same for weights that have a scale for every `group` inputs of an output: see `bs_finish_groups`.
+pub fn forward_groups(
+    shape: &Shape,
+    relu: bool,
+    x: &[f32],
+    (codes, scales, group): (&[i8], &[f32], usize),
+    bias: &[f32],
+    grid: impl Fn(&[f32]) -> Grid,
+) -> Vec<f32> {
+    let (grids, lhs) = quantized(shape, x, grid);
+    let zero = grids.first().map_or(0, |g| g.zero);
+    let acc = reference_groups(shape, &lhs, codes, scales, group, zero);
+    let (n, sums) = (shape.n(), weight_sums(codes, scales, group, shape.k()));
+    let finish = |(i, acc): (usize, &f32)| {
+        let (g, col) = (grids[i / n / rows_per_grid(shape)], i % n);
+        let y = (acc - g.zero as f32 * sums[col]) * g.scale + bias[col];
+        if relu { y.max(0.0) + 0.0 } else { y } // + 0: never a negative zero
+    };
+    acc.iter().enumerate().map(finish).collect()
+}
+
+/// The same from u8 to u8, as a `qdq` kernel: `grids` of all inputs and of all outputs. Gives what the codes stand for.
+pub fn forward_qdq(
+    shape: &Shape,
+    relu: bool,
+    x: &[f32],
+    (codes, scales): (&[i8], &[f32]),
+    bias: &[f32],
+    (input, output): (Grid, Grid),
+    accumulate: &mut Sums,
+) -> Vec<f32> {
+    let lhs: Vec<u8> = x.iter().map(|v| input.quantize(*v)).collect();
+    let sums = column_sums(codes, shape.k());
+    let parts = sums.iter().zip(scales).zip(bias).map(|((sum, scale), bias)| {
+        let unit = input.scale * scale;
+        ((bias / unit).round_ties_even() as i32 - input.zero * sum, unit / output.scale)
+    });
+    let (init, multiplier): (Vec<i32>, Vec<f32>) = parts.unzip();
+    let low = if relu { output.zero } else { 0 };
+    let code = |(i, acc): (usize, &i32)| {
+        let col = i % shape.n();
+        requantize(acc.wrapping_add(init[col]), multiplier[col], output.zero, low)
+    };
+    let acc = accumulate(&lhs, codes, input.zero);
+    acc.iter().enumerate().map(|i| (i32::from(code(i)) - output.zero) as f32 * output.scale).collect()
+}
+
+/// Sums requantized to u8: see `bs_requantize`.
+pub fn requantize(acc: i32, multiplier: f32, zero: i32, low: i32) -> u8 {
+    let y = (acc as f32 * multiplier).clamp((low - zero) as f32, (255 - zero) as f32);
+    (y.round_ties_even() as i32 + zero) as u8
+}
+
+/// Sum of each output's weights, rounded once: what the activations' zero point is multiplied with.
+pub fn weight_sums(codes: &[i8], scales: &[f32], group: usize, k: usize) -> Vec<f32> {
+    let of_row = |(codes, scales): (&[i8], &[f32])| {
+        let part = |(c, s): (&[i8], &f32)| c.iter().map(|c| f64::from(*c)).sum::<f64>() * f64::from(*s);
+        codes.chunks(group).zip(scales).map(part).sum::<f64>() as f32
+    };
+    codes.chunks_exact(k).zip(scales.chunks_exact(k.div_ceil(group))).map(of_row).collect()
 }
 
 /// Sum of each output's weight codes: what the activations' zero point is multiplied with.

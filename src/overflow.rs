@@ -130,10 +130,11 @@ impl Path {
     }
 }
 
-/// Integer codes of a layer, and the greatest activation; None where its sums are not integer ones.
+/// Integer codes of a layer, and the greatest activation; None where its sums are not integer ones
+/// throughout.
 fn integers<'a>(layer: &'a QuantizedLayer, scheme: &Scheme) -> Option<(&'a [i8], u64)> {
     match (&layer.weights, &scheme.activations.kind) {
-        (Weights::Int { codes, .. }, Kind::Affine(bits)) => Some((codes, (1 << bits) - 1)),
+        (Weights::Int { codes, .. }, Kind::Affine(bits)) if scheme.group().is_none() => Some((codes, (1 << bits) - 1)),
         _ => None,
     }
 }

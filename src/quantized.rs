@@ -29,22 +29,24 @@ pub struct QuantizedLayer {
     input: Input,
     activations: Activations,
     fixed: Option<Fixed>,
+    /// Of the qdq contract: the range of the outputs, before a ReLU.
+    out: Option<(f32, f32)>,
 }
 
 impl QuantizedLayer {
     /// Quantizes a layer. `samples`, each of the layer's input shape, calibrate: corrections, roundings, and static ranges
-    /// of activations, which the int8 contract always has.
+    /// of activations, which the int8 and qdq contracts always have, and of qdq the range of the outputs.
     pub fn of(mut layer: Draft, samples: &[&[f32]], scheme: &Scheme, contract: Contract) -> Self {
         let needs = scheme.rounding.needs_inputs() || !scheme.corrections.is_empty();
         let seen = needs.then(|| Observed::of(&layer.shape, samples)).map(|e| correct(&mut layer, e, scheme));
-        let channels = layer.shape.c;
+        let (shape, channels) = (layer.shape, layer.shape.c);
         let k = layer.shape.k();
-        let quantized = scheme.quantize(&layer.weights, k, layer.importance.as_deref(), seen.as_ref());
+        let rounded = scheme.quantize(&layer.weights, k, layer.importance.as_deref(), seen.as_ref());
         if let Some(seen) = &seen {
-            scheme.corrections.iter().for_each(|c| c.after(&mut layer, &quantized, seen));
+            scheme.corrections.iter().for_each(|c| c.after(&mut layer, &rounded, seen));
         }
         let mut activations = scheme.activations.clone();
-        if contract == Contract::Int8 && activations.fixed.is_none() {
+        if contract != Contract::F32io && activations.fixed.is_none() {
             activations.fixed = Some(std::sync::Arc::new(MinMax));
         }
         let corrected: Vec<Vec<f32>> = match (&activations.fixed, layer.input.is_none()) {
@@ -55,21 +57,32 @@ impl QuantizedLayer {
             if corrected.is_empty() { samples.to_vec() } else { corrected.iter().map(Vec::as_slice).collect() };
         let (fixed, warning) = activations.calibrate(&batches).unzip();
         let clipped = scheme.clip_warning(&layer.weights, k, layer.importance.as_deref());
-        let lattice = &quantized.lattice;
+        let lattice = &rounded.lattice;
         let padded = lattice.groups() * lattice.group;
         let padding = (padded > k).then(|| format!("groups of {} pad k = {k} to {padded}", lattice.group));
-        Self {
-            stored_bits: scheme.stored_bits(&quantized),
-            values: quantized.values.clone(),
-            lattice: quantized.lattice.clone(),
-            weights: scheme.kernel_weights(quantized),
+        let mut quantized = Self {
+            stored_bits: scheme.stored_bits(&rounded),
+            values: rounded.values.clone(),
+            lattice: rounded.lattice.clone(),
+            weights: scheme.kernel_weights(rounded),
             truth: layer.weights,
             bias: layer.bias,
             warnings: warning.flatten().into_iter().chain(clipped).chain(padding).collect(),
             input: layer.input,
             activations,
             fixed,
+            out: None,
+        };
+        if contract == Contract::Qdq {
+            quantized.out = Some(quantized.out_range(&shape, samples));
         }
+        quantized
+    }
+
+    /// The range of all outputs of the calibration samples.
+    fn out_range(&self, shape: &Shape, samples: &[&[f32]]) -> (f32, f32) {
+        let outputs = samples.iter().flat_map(|x| self.forward(shape, false, x));
+        outputs.fold((0.0, 0.0), |(low, high), y| (low.min(y), high.max(y)))
     }
 
     /// The layer's output, [m, n], for activations of the shape that the layer had or of its first lines.
@@ -83,12 +96,20 @@ impl QuantizedLayer {
     pub fn forward_with(&self, shape: &Shape, relu: bool, x: &[f32], sums: &mut op::Sums) -> Vec<f32> {
         let mut x = applied(&self.input, x, shape.c);
         match (&self.weights, &self.activations.kind) {
-            (Weights::Int { codes, scales }, Kind::Affine(bits)) => {
+            (Weights::Int { codes, scales, group }, Kind::Affine(bits)) => {
+                let bias = &self.bias;
                 let grid = |row: &[f32]| match &self.fixed {
                     Some(Fixed::Grid(grid)) => *grid,
                     _ => Grid::of(row, *bits),
                 };
-                op::forward_int_with(shape, relu, &x, (codes, scales), &self.bias, grid, sums)
+                match (group, &self.out) {
+                    (Some(group), _) => op::forward_groups(shape, relu, &x, (codes, scales, *group), bias, grid),
+                    (None, Some((low, high))) => {
+                        let out = Grid::of_range(if relu { 0.0 } else { *low }, *high, 8);
+                        op::forward_qdq(shape, relu, &x, (codes, scales), bias, (grid(&x), out), sums)
+                    }
+                    (None, None) => op::forward_int_with(shape, relu, &x, (codes, scales), bias, grid, sums),
+                }
             }
             _ => {
                 self.activations.apply(&mut x, shape.c, op::grid_span(shape), self.fixed.as_ref());

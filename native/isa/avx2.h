@@ -66,7 +66,10 @@ BS_WORD __m256i avx2_mask(int n) {
 }
 BS_WORD __m256i s32x8_zero(void) { return _mm256_setzero_si256(); }
 BS_WORD __m256i s32x8_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
-BS_WORD __m256i s32x8_load_n(const int32_t *p, int n) { return _mm256_maskload_epi32(p, avx2_mask(n)); }
+BS_WORD __m256i s32x8_plus(__m256i v, const int32_t *p) { return _mm256_add_epi32(v, s32x8_load(p)); }
+BS_WORD __m256i s32x8_plus_n(__m256i v, const int32_t *p, int n) {
+    return _mm256_add_epi32(v, _mm256_maskload_epi32(p, avx2_mask(n)));
+}
 BS_WORD void s32x8_store(int32_t *p, __m256i v) { _mm256_storeu_si256((__m256i *)p, v); }
 BS_WORD void s32x8_store_n(int32_t *p, __m256i v, int n) { _mm256_maskstore_epi32(p, avx2_mask(n), v); }
 BS_WORD __m256 s32x8_dequant(__m256i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
@@ -84,9 +87,38 @@ BS_WORD void s32x8_finish_n(float *p, __m256i c, struct bs_grid g, const float *
                             const float *bias, int relu, int n) {
     _mm256_maskstore_ps(p, avx2_mask(n), s32x8_dequant(c, g, scale, sum, bias, relu));
 }
+/* the low 4 bytes of either half hold the 8 codes */
+BS_WORD __m256i s32x8_codes(__m256i c, const float *multiplier, int32_t zero, int32_t low) {
+    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(c), _mm256_loadu_ps(multiplier));
+    y = _mm256_max_ps(y, _mm256_set1_ps((float)(low - zero)));
+    y = _mm256_min_ps(y, _mm256_set1_ps((float)(255 - zero)));
+    __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(y), _mm256_set1_epi32(zero));
+    q = _mm256_packus_epi32(q, q);
+    return _mm256_packus_epi16(q, q);
+}
+BS_WORD uint64_t s32x8_eight(__m256i q) {
+    uint32_t a = (uint32_t)_mm256_cvtsi256_si32(q), b = (uint32_t)_mm_cvtsi128_si32(_mm256_extracti128_si256(q, 1));
+    return a | (uint64_t)b << 32;
+}
+BS_WORD void s32x8_requant(uint8_t *p, __m256i c, const float *multiplier, int32_t zero, int32_t low) {
+    uint64_t codes = s32x8_eight(s32x8_codes(c, multiplier, zero, low));
+    memcpy(p, &codes, 8);
+}
+BS_WORD void s32x8_requant_n(uint8_t *p, __m256i c, const float *multiplier, int32_t zero, int32_t low, int n) {
+    uint64_t codes = s32x8_eight(s32x8_codes(c, multiplier, zero, low));
+    memcpy(p, &codes, (size_t)n);
+}
+BS_WORD __m256 s32x8_scales(const uint16_t *p, float unit) {
+    return _mm256_mul_ps(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)), _mm256_set1_ps(unit));
+}
+BS_WORD __m256 s32x8_scaled(__m256 f, __m256i c, __m256 scale) {
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(c), scale, f);
+}
 BS_WORD __m256 f32x8_zero(void) { return _mm256_setzero_ps(); }
 BS_WORD __m256 f32x8_load(const float *p) { return _mm256_loadu_ps(p); }
 BS_WORD __m256 f32x8_load_n(const float *p, int n) { return _mm256_maskload_ps(p, avx2_mask(n)); }
+BS_WORD __m256 f32x8_plus(__m256 v, const float *p) { return _mm256_add_ps(v, f32x8_load(p)); }
+BS_WORD __m256 f32x8_plus_n(__m256 v, const float *p, int n) { return _mm256_add_ps(v, f32x8_load_n(p, n)); }
 BS_WORD void f32x8_store(float *p, __m256 v) { _mm256_storeu_ps(p, v); }
 BS_WORD void f32x8_store_n(float *p, __m256 v, int n) { _mm256_maskstore_ps(p, avx2_mask(n), v); }
 BS_WORD __m256 f32x8_biased(__m256 c, const float *bias, int relu) {
@@ -99,23 +131,32 @@ BS_WORD void f32x8_finish(float *p, __m256 c, const float *bias, int relu) {
 BS_WORD void f32x8_finish_n(float *p, __m256 c, const float *bias, int relu, int n) {
     _mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu));
 }
+BS_WORD __m256 f32x8_dequant(__m256 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    f = _mm256_sub_ps(f, _mm256_mul_ps(_mm256_set1_ps((float)g.zero), _mm256_loadu_ps(sum)));
+    return f32x8_biased(_mm256_mul_ps(f, _mm256_set1_ps(g.scale)), bias, relu);
+}
+BS_WORD void f32x8_finish_groups(float *p, __m256 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    _mm256_storeu_ps(p, f32x8_dequant(f, g, sum, bias, relu));
+}
+BS_WORD void f32x8_finish_groups_n(float *p, __m256 f, struct bs_grid g, const float *sum, const float *bias, int relu,
+                                   int n) {
+    _mm256_maskstore_ps(p, avx2_mask(n), f32x8_dequant(f, g, sum, bias, relu));
+}
 #define avx2_opaque(x) __asm__ volatile("" : "+x"(x))
+
+#define BS_S16_WORDS(T) \
+    typedef int16_t T##_elem; \
+    BS_WORD void T##_range(const float *x, int64_t n, float *low, float *high) { avx2_range(x, n, low, high); } \
+    BS_WORD void T##_stage(int16_t *to, const uint8_t *x, int64_t n) { avx2_stage_s16(to, x, n); } \
+    BS_WORD void T##_quant(int16_t *to, const float *x, int64_t n, struct bs_grid g) { avx2_quant_s16(to, x, n, g); }
 
 /* ---- tile dot_wide: weights packed as s16, 8 outputs x 2 products a step ---- */
 enum { dot_wide_N = 8, dot_wide_K = 2, dot_wide_ELEM = 2, dot_wide_RHS = 2, dot_wide_REGS = 16 };
-typedef int16_t dot_wide_elem;
-typedef __m256i dot_wide_lhs, dot_wide_rhs, dot_wide_acc;
-#define dot_wide_range avx2_range
-#define dot_wide_stage avx2_stage_s16
-#define dot_wide_quant avx2_quant_s16
+BS_S16_WORDS(dot_wide)
+BS_INT_WORDS(dot_wide, s32x8, __m256i)
+BS_GROUP_WORDS(dot_wide, s32x8, __m256i, f32x8, __m256, 1)
+typedef __m256i dot_wide_lhs, dot_wide_rhs;
 #define dot_wide_opaque avx2_opaque
-#define dot_wide_zero s32x8_zero
-#define dot_wide_load s32x8_load
-#define dot_wide_load_n s32x8_load_n
-#define dot_wide_store s32x8_store
-#define dot_wide_store_n s32x8_store_n
-#define dot_wide_finish s32x8_finish
-#define dot_wide_finish_n s32x8_finish_n
 BS_WORD __m256i dot_wide_raw(const uint8_t *p) {
     int16_t pair;
     memcpy(&pair, p, 2);
@@ -137,19 +178,11 @@ BS_WORD __m256i dot_wide_dot(__m256i c, __m256i a, __m256i b) {
 
 /* ---- tile dot_narrow: the same with weights packed as s8, widened as they are loaded: half the bytes ---- */
 enum { dot_narrow_N = 8, dot_narrow_K = 2, dot_narrow_ELEM = 2, dot_narrow_RHS = 1, dot_narrow_REGS = 16 };
-typedef int16_t dot_narrow_elem;
-typedef __m256i dot_narrow_lhs, dot_narrow_rhs, dot_narrow_acc;
-#define dot_narrow_range avx2_range
-#define dot_narrow_stage avx2_stage_s16
-#define dot_narrow_quant avx2_quant_s16
+BS_S16_WORDS(dot_narrow)
+BS_INT_WORDS(dot_narrow, s32x8, __m256i)
+BS_GROUP_WORDS(dot_narrow, s32x8, __m256i, f32x8, __m256, 1)
+typedef __m256i dot_narrow_lhs, dot_narrow_rhs;
 #define dot_narrow_opaque avx2_opaque
-#define dot_narrow_zero s32x8_zero
-#define dot_narrow_load s32x8_load
-#define dot_narrow_load_n s32x8_load_n
-#define dot_narrow_store s32x8_store
-#define dot_narrow_store_n s32x8_store_n
-#define dot_narrow_finish s32x8_finish
-#define dot_narrow_finish_n s32x8_finish_n
 #define dot_narrow_raw dot_wide_raw
 #define dot_narrow_raw_tail dot_wide_raw_tail
 #define dot_narrow_lhs_load dot_wide_lhs_load
@@ -160,35 +193,17 @@ BS_WORD __m256i dot_narrow_rhs_load(const int8_t *p) {
 
 /* ---- tile f32_fma ---- */
 enum { f32_fma_N = 8, f32_fma_K = 1, f32_fma_ELEM = 4, f32_fma_RHS = 4, f32_fma_REGS = 16 };
-typedef float f32_fma_elem;
-typedef __m256 f32_fma_lhs, f32_fma_rhs, f32_fma_acc;
-#define f32_fma_stage scalar_stage_f32
+BS_REAL_WORDS(f32_fma, f32x8, __m256)
 #define f32_fma_opaque avx2_opaque
-#define f32_fma_zero f32x8_zero
-#define f32_fma_load f32x8_load
-#define f32_fma_load_n f32x8_load_n
-#define f32_fma_store f32x8_store
-#define f32_fma_store_n f32x8_store_n
-#define f32_fma_finish f32x8_finish
-#define f32_fma_finish_n f32x8_finish_n
 BS_WORD __m256 f32_fma_raw(const float *p) { return _mm256_broadcast_ss(p); }
 #define f32_fma_lhs_load f32_fma_raw
-#define f32_fma_rhs_load f32x8_load
 BS_WORD __m256 f32_fma_dot(__m256 c, __m256 a, __m256 b) { return _mm256_fmadd_ps(a, b, c); }
 
 /* ---- tile dw_madd: 8 channels in 32-bit lanes; vpmaddwd multiplies the low halves exactly, the high halves are zero ---- */
 enum { dw_madd_N = 8, dw_madd_ELEM = 1, dw_madd_RHS = 1, dw_madd_REGS = 16 };
-typedef uint8_t dw_madd_elem;
-typedef __m256i dw_madd_lhs, dw_madd_rhs, dw_madd_acc;
-#define dw_madd_range avx2_range
-#define dw_madd_stage scalar_stage_u8
-#define dw_madd_quant avx2_quant_u8
-#define dw_madd_zero s32x8_zero
-#define dw_madd_load s32x8_load
-#define dw_madd_store s32x8_store
-#define dw_madd_store_n s32x8_store_n
-#define dw_madd_finish s32x8_finish
-#define dw_madd_finish_n s32x8_finish_n
+BS_U8_WORDS(dw_madd, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(dw_madd, s32x8, __m256i)
+typedef __m256i dw_madd_lhs, dw_madd_rhs;
 BS_WORD __m256i dw_madd_lhs_load(const uint8_t *p) {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
 }
@@ -204,19 +219,11 @@ BS_WORD __m256i dw_madd_rhs_load(const int8_t *p) {
 
 /* ---- tile chain_maddubs: narrow weights, 8 outputs x 4 products a step, summed in 16 bits until they are widened ---- */
 enum { chain_maddubs_N = 8, chain_maddubs_K = 4, chain_maddubs_ELEM = 1, chain_maddubs_RHS = 1, chain_maddubs_REGS = 16, chain_maddubs_LANES = 2 };
-typedef uint8_t chain_maddubs_elem;
-typedef __m256i chain_maddubs_lhs, chain_maddubs_rhs, chain_maddubs_acc, chain_maddubs_sum;
-#define chain_maddubs_range avx2_range
-#define chain_maddubs_stage scalar_stage_u8
-#define chain_maddubs_quant avx2_quant_u8
+BS_U8_WORDS(chain_maddubs, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(chain_maddubs, s32x8, __m256i)
+BS_GROUP_WORDS(chain_maddubs, s32x8, __m256i, f32x8, __m256, 1)
+typedef __m256i chain_maddubs_lhs, chain_maddubs_rhs, chain_maddubs_sum;
 #define chain_maddubs_opaque avx2_opaque
-#define chain_maddubs_zero s32x8_zero
-#define chain_maddubs_load s32x8_load
-#define chain_maddubs_load_n s32x8_load_n
-#define chain_maddubs_store s32x8_store
-#define chain_maddubs_store_n s32x8_store_n
-#define chain_maddubs_finish s32x8_finish
-#define chain_maddubs_finish_n s32x8_finish_n
 BS_WORD int32_t avx2_quad(const uint8_t *p, int n) {
     int32_t quad = 0;
     memcpy(&quad, p, (size_t)n);
@@ -239,19 +246,11 @@ BS_WORD __m256i chain_maddubs_widen(__m256i c, __m256i s) {
 
 /* ---- tile chain_nibble: the same with weights stored as 4 bits: 8 outputs x 8 products a step ---- */
 enum { chain_nibble_N = 8, chain_nibble_K = 8, chain_nibble_ELEM = 1, chain_nibble_BITS = 4, chain_nibble_REGS = 14, chain_nibble_LANES = 4 };
-typedef uint8_t chain_nibble_elem;
+BS_U8_WORDS(chain_nibble, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(chain_nibble, s32x8, __m256i)
+BS_GROUP_WORDS(chain_nibble, s32x8, __m256i, f32x8, __m256, 1)
 typedef struct { __m256i a, b; } chain_nibble_lhs, chain_nibble_rhs;
-typedef __m256i chain_nibble_acc, chain_nibble_sum;
-#define chain_nibble_range avx2_range
-#define chain_nibble_stage scalar_stage_u8
-#define chain_nibble_quant avx2_quant_u8
-#define chain_nibble_zero s32x8_zero
-#define chain_nibble_load s32x8_load
-#define chain_nibble_load_n s32x8_load_n
-#define chain_nibble_store s32x8_store
-#define chain_nibble_store_n s32x8_store_n
-#define chain_nibble_finish s32x8_finish
-#define chain_nibble_finish_n s32x8_finish_n
+typedef __m256i chain_nibble_sum;
 #define chain_nibble_none chain_maddubs_none
 #define chain_nibble_widen chain_maddubs_widen
 BS_WORD chain_nibble_lhs chain_nibble_raw(const uint8_t *p) {
@@ -277,20 +276,12 @@ BS_WORD __m256i chain_nibble_add(__m256i s, chain_nibble_lhs x, chain_nibble_rhs
 
 /* ---- tile chain_crumb: the same with weights stored as 2 bits: 8 outputs x 16 products a step ---- */
 enum { chain_crumb_N = 8, chain_crumb_K = 16, chain_crumb_ELEM = 1, chain_crumb_BITS = 2, chain_crumb_REGS = 12, chain_crumb_LANES = 8 };
-typedef uint8_t chain_crumb_elem;
+BS_U8_WORDS(chain_crumb, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(chain_crumb, s32x8, __m256i)
+BS_GROUP_WORDS(chain_crumb, s32x8, __m256i, f32x8, __m256, 1)
 typedef struct { chain_nibble_lhs a, b; } chain_crumb_lhs;
 typedef struct { chain_nibble_rhs a, b; } chain_crumb_rhs;
-typedef __m256i chain_crumb_acc, chain_crumb_sum;
-#define chain_crumb_range avx2_range
-#define chain_crumb_stage scalar_stage_u8
-#define chain_crumb_quant avx2_quant_u8
-#define chain_crumb_zero s32x8_zero
-#define chain_crumb_load s32x8_load
-#define chain_crumb_load_n s32x8_load_n
-#define chain_crumb_store s32x8_store
-#define chain_crumb_store_n s32x8_store_n
-#define chain_crumb_finish s32x8_finish
-#define chain_crumb_finish_n s32x8_finish_n
+typedef __m256i chain_crumb_sum;
 #define chain_crumb_none chain_maddubs_none
 #define chain_crumb_widen chain_maddubs_widen
 BS_WORD chain_crumb_lhs chain_crumb_raw(const uint8_t *p) {
@@ -318,17 +309,8 @@ BS_WORD __m256i chain_crumb_add(__m256i s, chain_crumb_lhs x, chain_crumb_rhs b)
 
 /* ---- tile dwf_fma ---- */
 enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };
-typedef float dwf_fma_elem;
-typedef __m256 dwf_fma_lhs, dwf_fma_rhs, dwf_fma_acc;
-#define dwf_fma_stage scalar_stage_f32
-#define dwf_fma_zero f32x8_zero
-#define dwf_fma_load f32x8_load
-#define dwf_fma_store f32x8_store
-#define dwf_fma_store_n f32x8_store_n
-#define dwf_fma_finish f32x8_finish
-#define dwf_fma_finish_n f32x8_finish_n
+BS_REAL_WORDS(dwf_fma, f32x8, __m256)
 #define dwf_fma_lhs_load f32x8_load
 #define dwf_fma_lhs_load_n f32x8_load_n
-#define dwf_fma_rhs_load f32x8_load
 #define dwf_fma_dot f32_fma_dot
 #endif

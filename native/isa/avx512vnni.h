@@ -2,14 +2,17 @@
 #ifndef BS_ISA_AVX512VNNI_H
 #define BS_ISA_AVX512VNNI_H
 #include "avxvnni.h"
-#define BS_TILES_AVX512VNNI "dot_zmm f32_zmm dw_zmm dwf_zmm"
+#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb f32_zmm dw_zmm dwf_zmm"
 
 /* ---- accumulators: 16 x s32 and 16 x f32 ---- */
 #define avx512_mask(n) ((__mmask16)((1u << (n)) - 1))
 #define avx512_opaque(x) __asm__ volatile("" : "+v"(x))
 BS_WORD __m512i s32x16_zero(void) { return _mm512_setzero_si512(); }
 BS_WORD __m512i s32x16_load(const int32_t *p) { return _mm512_loadu_si512(p); }
-BS_WORD __m512i s32x16_load_n(const int32_t *p, int n) { return _mm512_maskz_loadu_epi32(avx512_mask(n), p); }
+BS_WORD __m512i s32x16_plus(__m512i v, const int32_t *p) { return _mm512_add_epi32(v, s32x16_load(p)); }
+BS_WORD __m512i s32x16_plus_n(__m512i v, const int32_t *p, int n) {
+    return _mm512_add_epi32(v, _mm512_maskz_loadu_epi32(avx512_mask(n), p));
+}
 BS_WORD void s32x16_store(int32_t *p, __m512i v) { _mm512_storeu_si512(p, v); }
 BS_WORD void s32x16_store_n(int32_t *p, __m512i v, int n) { _mm512_mask_storeu_epi32(p, avx512_mask(n), v); }
 BS_WORD __m512 s32x16_dequant(__m512i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
@@ -27,9 +30,29 @@ BS_WORD void s32x16_finish_n(float *p, __m512i c, struct bs_grid g, const float 
                              const float *bias, int relu, int n) {
     _mm512_mask_storeu_ps(p, avx512_mask(n), s32x16_dequant(c, g, scale, sum, bias, relu));
 }
+BS_WORD __m128i s32x16_codes(__m512i c, const float *multiplier, int32_t zero, int32_t low) {
+    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(c), _mm512_loadu_ps(multiplier));
+    y = _mm512_max_ps(y, _mm512_set1_ps((float)(low - zero)));
+    y = _mm512_min_ps(y, _mm512_set1_ps((float)(255 - zero)));
+    return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(y), _mm512_set1_epi32(zero)));
+}
+BS_WORD void s32x16_requant(uint8_t *p, __m512i c, const float *multiplier, int32_t zero, int32_t low) {
+    _mm_storeu_si128((__m128i *)p, s32x16_codes(c, multiplier, zero, low));
+}
+BS_WORD void s32x16_requant_n(uint8_t *p, __m512i c, const float *multiplier, int32_t zero, int32_t low, int n) {
+    _mm_mask_storeu_epi8(p, avx512_mask(n), s32x16_codes(c, multiplier, zero, low));
+}
+BS_WORD __m512 s32x16_scales(const uint16_t *p, float unit) {
+    return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)), _mm512_set1_ps(unit));
+}
+BS_WORD __m512 s32x16_scaled(__m512 f, __m512i c, __m512 scale) {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(c), scale, f);
+}
 BS_WORD __m512 f32x16_zero(void) { return _mm512_setzero_ps(); }
 BS_WORD __m512 f32x16_load(const float *p) { return _mm512_loadu_ps(p); }
 BS_WORD __m512 f32x16_load_n(const float *p, int n) { return _mm512_maskz_loadu_ps(avx512_mask(n), p); }
+BS_WORD __m512 f32x16_plus(__m512 v, const float *p) { return _mm512_add_ps(v, f32x16_load(p)); }
+BS_WORD __m512 f32x16_plus_n(__m512 v, const float *p, int n) { return _mm512_add_ps(v, f32x16_load_n(p, n)); }
 BS_WORD void f32x16_store(float *p, __m512 v) { _mm512_storeu_ps(p, v); }
 BS_WORD void f32x16_store_n(float *p, __m512 v, int n) { _mm512_mask_storeu_ps(p, avx512_mask(n), v); }
 BS_WORD __m512 f32x16_biased(__m512 c, const float *bias, int relu) {
@@ -43,58 +66,105 @@ BS_WORD void f32x16_finish_n(float *p, __m512 c, const float *bias, int relu, in
     _mm512_mask_storeu_ps(p, avx512_mask(n), f32x16_biased(c, bias, relu));
 }
 
+BS_WORD __m512 f32x16_dequant(__m512 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    f = _mm512_sub_ps(f, _mm512_mul_ps(_mm512_set1_ps((float)g.zero), _mm512_loadu_ps(sum)));
+    return f32x16_biased(_mm512_mul_ps(f, _mm512_set1_ps(g.scale)), bias, relu);
+}
+BS_WORD void f32x16_finish_groups(float *p, __m512 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    _mm512_storeu_ps(p, f32x16_dequant(f, g, sum, bias, relu));
+}
+BS_WORD void f32x16_finish_groups_n(float *p, __m512 f, struct bs_grid g, const float *sum, const float *bias, int relu,
+                                    int n) {
+    _mm512_mask_storeu_ps(p, avx512_mask(n), f32x16_dequant(f, g, sum, bias, relu));
+}
+
 /* ---- tile dot_zmm: 16 outputs x 4 products a step ---- */
 enum { dot_zmm_N = 16, dot_zmm_K = 4, dot_zmm_ELEM = 1, dot_zmm_RHS = 1, dot_zmm_REGS = 32 };
-typedef uint8_t dot_zmm_elem;
-typedef __m512i dot_zmm_lhs, dot_zmm_rhs, dot_zmm_acc;
-#define dot_zmm_range avx2_range
-#define dot_zmm_stage scalar_stage_u8
-#define dot_zmm_quant avx2_quant_u8
+BS_U8_WORDS(dot_zmm, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(dot_zmm, s32x16, __m512i)
+BS_GROUP_WORDS(dot_zmm, s32x16, __m512i, f32x16, __m512, 1)
+typedef __m512i dot_zmm_lhs, dot_zmm_rhs;
 #define dot_zmm_opaque avx512_opaque
-#define dot_zmm_zero s32x16_zero
-#define dot_zmm_load s32x16_load
-#define dot_zmm_load_n s32x16_load_n
-#define dot_zmm_store s32x16_store
-#define dot_zmm_store_n s32x16_store_n
-#define dot_zmm_finish s32x16_finish
-#define dot_zmm_finish_n s32x16_finish_n
 BS_WORD __m512i dot_zmm_raw(const uint8_t *p) { return _mm512_set1_epi32(avx2_quad(p, 4)); }
 BS_WORD __m512i dot_zmm_raw_tail(const uint8_t *p, int n) { return _mm512_set1_epi32(avx2_quad(p, n)); }
 #define dot_zmm_lhs_load dot_zmm_raw
 BS_WORD __m512i dot_zmm_rhs_load(const int8_t *p) { return _mm512_loadu_si512(p); }
 BS_WORD __m512i dot_zmm_dot(__m512i c, __m512i a, __m512i b) { return _mm512_dpbusd_epi32(c, a, b); }
 
+/* ---- tiles dot_zmm*: weights of fewer bits, unpacked in registers. A field of every byte is moved to the byte's top, so
+ * that a weight of B bits reads as 2^(8 - B) times itself, sign and all; `settle` and the groups' scales undo that. ---- */
+typedef uint16_t avx512_words __attribute__((vector_size(64), may_alias));
+BS_WORD __m512i avx512_field(__m512i v, int from, int width, int to) {
+    avx512_words x = (avx512_words)v;
+    x = to >= from ? x << (to - from) : x >> (from - to);
+    return _mm512_and_si512((__m512i)x, _mm512_set1_epi8((char)(((1 << width) - 1) << to)));
+}
+/* part `i` of the `parts` that the planes of 4, 2 and 1 bits at `p` are put together to */
+BS_WORD __m512i avx512_part(const int8_t *p, int bits, int parts, int i) {
+    __m512i code = _mm512_setzero_si512();
+    int top = 8;
+#pragma GCC unroll 3
+    for (int width = 4; width > 0; width /= 2) {
+        if (!(bits & width)) continue;
+        const int each = 8 / width;
+        top -= width;
+        code = _mm512_or_si512(code, avx512_field(_mm512_loadu_si512(p + i / each * 64), i % each * width, width, top));
+        p += parts / each * 64;
+    }
+    return code;
+}
+#define AVX512_NARROW(T, BITS, PARTS) \
+    typedef struct { __m512i part[PARTS]; } T##_lhs, T##_rhs; \
+    BS_U8_WORDS(T, avx2_range, avx2_quant_u8) \
+    BS_INT_WORDS(T, s32x16, __m512i) \
+    BS_GROUP_WORDS(T, s32x16, __m512i, f32x16, __m512, 1 << (8 - BITS)) \
+    BS_WORD T##_lhs T##_raw(const uint8_t *p) { \
+        T##_lhs x; \
+        for (int i = 0; i < PARTS; i++) x.part[i] = _mm512_set1_epi32(avx2_quad(p + 4 * i, 4)); \
+        return x; \
+    } \
+    BS_WORD T##_lhs T##_raw_tail(const uint8_t *p, int n) { \
+        uint8_t all[4 * PARTS] = {0}; \
+        memcpy(all, p, (size_t)n); \
+        return T##_raw(all); \
+    } \
+    BS_WORD T##_lhs T##_lhs_load(const uint8_t *p) { return T##_raw(p); } \
+    BS_WORD T##_rhs T##_rhs_load(const int8_t *p) { \
+        T##_rhs b; \
+        for (int i = 0; i < PARTS; i++) b.part[i] = avx512_part(p, BITS, PARTS, i); \
+        return b; \
+    } \
+    BS_WORD __m512i T##_dot(__m512i c, T##_lhs x, T##_rhs b) { \
+        for (int i = 0; i < PARTS; i++) c = dot_zmm_dot(c, x.part[i], b.part[i]); \
+        return c; \
+    } \
+    BS_WORD __m512i T##_settle(__m512i c) { return _mm512_srai_epi32(c, 8 - BITS); }
+enum { dot_zmmseptet_N = 16, dot_zmmseptet_K = 32, dot_zmmseptet_ELEM = 1, dot_zmmseptet_BITS = 7, dot_zmmseptet_REGS = 24 };
+AVX512_NARROW(dot_zmmseptet, 7, 8)
+enum { dot_zmmsextet_N = 16, dot_zmmsextet_K = 16, dot_zmmsextet_ELEM = 1, dot_zmmsextet_BITS = 6, dot_zmmsextet_REGS = 26 };
+AVX512_NARROW(dot_zmmsextet, 6, 4)
+enum { dot_zmmquintet_N = 16, dot_zmmquintet_K = 32, dot_zmmquintet_ELEM = 1, dot_zmmquintet_BITS = 5, dot_zmmquintet_REGS = 24 };
+AVX512_NARROW(dot_zmmquintet, 5, 8)
+enum { dot_zmmnibble_N = 16, dot_zmmnibble_K = 8, dot_zmmnibble_ELEM = 1, dot_zmmnibble_BITS = 4, dot_zmmnibble_REGS = 30 };
+AVX512_NARROW(dot_zmmnibble, 4, 2)
+enum { dot_zmmtriplet_N = 16, dot_zmmtriplet_K = 32, dot_zmmtriplet_ELEM = 1, dot_zmmtriplet_BITS = 3, dot_zmmtriplet_REGS = 24 };
+AVX512_NARROW(dot_zmmtriplet, 3, 8)
+enum { dot_zmmcrumb_N = 16, dot_zmmcrumb_K = 16, dot_zmmcrumb_ELEM = 1, dot_zmmcrumb_BITS = 2, dot_zmmcrumb_REGS = 26 };
+AVX512_NARROW(dot_zmmcrumb, 2, 4)
+
 /* ---- tile f32_zmm ---- */
 enum { f32_zmm_N = 16, f32_zmm_K = 1, f32_zmm_ELEM = 4, f32_zmm_RHS = 4, f32_zmm_REGS = 32 };
-typedef float f32_zmm_elem;
-typedef __m512 f32_zmm_lhs, f32_zmm_rhs, f32_zmm_acc;
-#define f32_zmm_stage scalar_stage_f32
+BS_REAL_WORDS(f32_zmm, f32x16, __m512)
 #define f32_zmm_opaque avx512_opaque
-#define f32_zmm_zero f32x16_zero
-#define f32_zmm_load f32x16_load
-#define f32_zmm_load_n f32x16_load_n
-#define f32_zmm_store f32x16_store
-#define f32_zmm_store_n f32x16_store_n
-#define f32_zmm_finish f32x16_finish
-#define f32_zmm_finish_n f32x16_finish_n
 BS_WORD __m512 f32_zmm_raw(const float *p) { return _mm512_set1_ps(*p); }
 #define f32_zmm_lhs_load f32_zmm_raw
-#define f32_zmm_rhs_load f32x16_load
 BS_WORD __m512 f32_zmm_dot(__m512 c, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, c); }
 
 /* ---- tile dw_zmm: 16 channels in 32-bit lanes; vpmaddwd multiplies the low halves exactly, the high halves are zero ---- */
 enum { dw_zmm_N = 16, dw_zmm_ELEM = 1, dw_zmm_RHS = 1, dw_zmm_REGS = 32 };
-typedef uint8_t dw_zmm_elem;
-typedef __m512i dw_zmm_lhs, dw_zmm_rhs, dw_zmm_acc;
-#define dw_zmm_range avx2_range
-#define dw_zmm_stage scalar_stage_u8
-#define dw_zmm_quant avx2_quant_u8
-#define dw_zmm_zero s32x16_zero
-#define dw_zmm_load s32x16_load
-#define dw_zmm_store s32x16_store
-#define dw_zmm_store_n s32x16_store_n
-#define dw_zmm_finish s32x16_finish
-#define dw_zmm_finish_n s32x16_finish_n
+BS_U8_WORDS(dw_zmm, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(dw_zmm, s32x16, __m512i)
+typedef __m512i dw_zmm_lhs, dw_zmm_rhs;
 BS_WORD __m512i dw_zmm_lhs_load(const uint8_t *p) {
     return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 }
@@ -110,17 +180,8 @@ BS_WORD __m512i dw_zmm_dot(__m512i c, __m512i a, __m512i b) { return _mm512_add_
 
 /* ---- tile dwf_zmm ---- */
 enum { dwf_zmm_N = 16, dwf_zmm_ELEM = 4, dwf_zmm_RHS = 4, dwf_zmm_REGS = 32 };
-typedef float dwf_zmm_elem;
-typedef __m512 dwf_zmm_lhs, dwf_zmm_rhs, dwf_zmm_acc;
-#define dwf_zmm_stage scalar_stage_f32
-#define dwf_zmm_zero f32x16_zero
-#define dwf_zmm_load f32x16_load
-#define dwf_zmm_store f32x16_store
-#define dwf_zmm_store_n f32x16_store_n
-#define dwf_zmm_finish f32x16_finish
-#define dwf_zmm_finish_n f32x16_finish_n
+BS_REAL_WORDS(dwf_zmm, f32x16, __m512)
 #define dwf_zmm_lhs_load f32x16_load
 #define dwf_zmm_lhs_load_n f32x16_load_n
-#define dwf_zmm_rhs_load f32x16_load
 #define dwf_zmm_dot f32_zmm_dot
 #endif

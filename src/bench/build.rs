@@ -115,8 +115,10 @@ impl Builder {
         // two halves keep two cores busy
         let (first, second) = sources.split_at(sources.len().div_ceil(2));
         let texts = [emit::batch(first), emit::batch(second), emit::table(sources), self.harness_text()];
-        let path =
-            self.cache.join(format!("batch-{}", short_hash(format!("{}{}", self.id, texts.concat()).as_bytes())));
+        let path = self.cache.join(format!(
+            "batch-{}",
+            short_hash(format!("{}{}{}", self.id, self.native.display(), texts.concat()).as_bytes())
+        ));
         if let Ok(program) = fs::File::open(&path) {
             let _ = program.set_modified(std::time::SystemTime::now()); // used: the cache drops the oldest
             return Ok(Ok(path));

@@ -151,9 +151,10 @@ impl Harness {
     }
 
     /// `buffers` are lhs, rhs, cols, out.
-    pub fn bind(&mut self, kernel: usize, buffers: [usize; 4], zero: i32, threads: usize) -> Answer<()> {
+    pub fn bind(&mut self, kernel: usize, buffers: [usize; 4], zeros: [i32; 2], threads: usize) -> Answer<()> {
         let [lhs, rhs, cols, out] = buffers;
-        self.call(&format!("bind {kernel} {lhs} {rhs} {cols} {out} {zero} {threads}"), &[]).map(drop)
+        let [zero, out_zero] = zeros;
+        self.call(&format!("bind {kernel} {lhs} {rhs} {cols} {out} {zero} {out_zero} {threads}"), &[]).map(drop)
     }
 
     /// Runs once between guard pages; hash of the output.

@@ -168,7 +168,7 @@ impl Plan {
         let isa = &device.isa;
         let mut kernels = Vec::new();
         for kind in ["dot", "f32"] {
-            for tile in isa.tiles_of(kind) {
+            for tile in isa.tiles_of(kind).filter(|t| !t.scaled()) {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
@@ -207,7 +207,7 @@ impl Plan {
         harness.alloc(1, self.bytes)?;
         harness.alloc(2, 4096 * self.threads)?;
         for (i, k) in self.kernels.iter().enumerate() {
-            harness.bind(i, [0, 1, 0, 2], 0, k.threads)?;
+            harness.bind(i, [0, 1, 0, 2], [0; 2], k.threads)?;
         }
         let round: Vec<(usize, u64)> = (0..self.kernels.len()).map(|i| (i, 1)).collect();
         let mut best = vec![f64::INFINITY; self.kernels.len()];

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use fastrand::Rng;
 
 use crate::candidate::Schedule;
 use crate::kernel::{Arithmetic, Task};
+use crate::layer::Shape;
 use crate::op;
 use crate::scheme::Weights;
 use crate::scheme::affine::Grid;
@@ -20,18 +22,41 @@ pub struct Problem {
 }
 
 /// One set of activations.
+#[derive(Default)]
 pub struct Input {
     pub lhs: Vec<u8>,
+    /// Of the int8 and qdq contracts.
     pub zero: i32,
+    /// Of the qdq contract.
+    pub out_zero: i32,
     pub expected: Expected,
 }
 
-/// The right output, as 32-bit words.
+/// The right output.
 pub enum Expected {
-    /// Bit for bit; the words' FNV-1a hash comes with them.
-    Exact { hash: u64, words: Vec<u32> },
+    /// Bit for bit; the FNV-1a hash of the bytes comes with them. Elements are `width` bytes wide.
+    Exact { hash: u64, bytes: Vec<u8>, width: usize },
     /// Within the rounding bound of any order of summation.
     Within { value: Vec<f64>, bound: Vec<f64> },
+}
+
+/// What each output has beside its weights.
+struct Columns {
+    init: Vec<i32>,
+    multiplier: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Columns {
+    /// `init` of up to a million, less where the products are less. Most requantized outputs are within 0..=255.
+    fn random(task: &Task, rng: &mut Rng) -> Self {
+        let (n, most) = (task.shape.n(), (task.shape.k() * 255 * task.scheme.greatest_code()).min(1_000_000));
+        Self {
+            init: (0..n).map(|_| rng.i32(-(most as i32)..most as i32)).collect(),
+            multiplier: (0..n).map(|_| 2f32.powf(rng.f32() * 6.0 + 3.0) / most as f32).collect(),
+            bias: (0..n).map(|_| rng.f32() * 20.0 - 10.0).collect(),
+        }
+    }
 }
 
 /// Row patterns of the activations, and column patterns of the weights, repeat with this period.
@@ -40,7 +65,7 @@ const PATTERNS: usize = 8;
 impl Problem {
     pub fn new(task: Task, seed: u64) -> Result<Self> {
         task.families()?;
-        let (shape, mut rng) = (task.shape, fastrand::Rng::with_seed(seed));
+        let (shape, mut rng) = (task.shape, Rng::with_seed(seed));
         let (n, k) = (shape.n(), shape.k());
         let most = if task.is_integer() { task.scheme.greatest_code().min(127) as i8 } else { 127 };
         let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, most, &mut rng)).collect();
@@ -48,22 +73,20 @@ impl Problem {
             Arithmetic::Float => {
                 Weights::Float(codes.iter().map(|c| f32::from(*c) * 0.01 + rng.f32() * 1e-3).collect())
             }
-            _ => Weights::Int { codes, scales: (0..n).map(|_| 0.001 + rng.f32() * 0.1).collect() },
+            _ => {
+                let groups = task.group().map_or(1, |group| k.div_ceil(group));
+                // as they are stored: f16 holds 11 bits
+                let scale = |_| (1.0 + rng.u32(0..64 * 31) as f32) / 16384.0;
+                Weights::Int { codes, scales: (0..n * groups).map(scale).collect(), group: task.group() }
+            }
         };
-        let init: Vec<i32> = (0..n).map(|_| rng.i32(-1_000_000..1_000_000)).collect();
-        let bias: Vec<f32> = (0..n).map(|_| rng.f32() * 20.0 - 10.0).collect();
-        let columns = task.pack_columns(&weights, &init, &bias);
+        let columns = Columns::random(&task, &mut rng);
+        let packed = task.pack_columns(&weights, &columns.init, &columns.multiplier, &columns.bias);
         // every activation pattern must meet every weight pattern
-        let rows = if op::rows_per_grid(&shape) == 1 { shape.m() } else { shape.h };
-        let sets = PATTERNS.div_ceil(rows).max(if shape.macs() < 50_000_000 || shape.padded() { 2 } else { 1 });
-        let span = shape.lhs_len() / rows;
-        let mut problem = Self { task, weights, columns, inputs: vec![], packed: HashMap::new() };
-        for set in 0..sets {
-            let zero = [0, 255, 128, 77][set % 4];
-            let pattern = |row: usize| (row + set * rows + set / PATTERNS) % PATTERNS;
-            let input = problem.input(zero, &init, &bias, &mut rng, |r, i, rng| (pattern(r), i, span, rng.f32()));
-            problem.inputs.push(input);
-        }
+        let least = if shape.macs() < 50_000_000 || shape.padded() { 2 } else { 1 };
+        let sets = PATTERNS.div_ceil(pattern_rows(&shape)).max(least);
+        let mut problem = Self { task, weights, columns: packed, inputs: vec![], packed: HashMap::new() };
+        problem.inputs = (0..sets).map(|set| problem.input(set, &columns, &mut rng)).collect();
         Ok(problem)
     }
 
@@ -77,51 +100,58 @@ impl Problem {
         Ok(&self.packed[&key])
     }
 
-    fn input(
-        &self,
-        zero: i32,
-        init: &[i32],
-        bias: &[f32],
-        rng: &mut fastrand::Rng,
-        pattern: impl Fn(usize, usize, &mut fastrand::Rng) -> (usize, usize, usize, f32),
-    ) -> Input {
+    fn input(&self, set: usize, columns: &Columns, rng: &mut Rng) -> Input {
         let shape = &self.task.shape;
-        let (len, relu) = (shape.lhs_len(), self.task.relu);
-        let span = pattern(0, 0, rng).2;
-        let mut draw = |i: usize| pattern(i / span, i % span, rng);
-        let codes = |weights: &Weights| match weights {
-            Weights::Int { codes, scales } => (codes.clone(), scales.clone()),
-            Weights::Float(_) => (vec![], vec![]),
+        let len = shape.lhs_len();
+        let rows = pattern_rows(shape);
+        let span = len / rows;
+        let mut draw = |i: usize| {
+            let row = i / span;
+            ((row + set * rows + set / PATTERNS) % PATTERNS, i % span, span, rng.f32())
         };
-        match self.task.arithmetic() {
-            Arithmetic::Int => {
-                let lhs: Vec<u8> = (0..len).map(|i| adversarial_u8(draw(i), zero)).collect();
-                let out = op::reference_int(shape, &lhs, &codes(&self.weights).0, init, zero);
-                Input { lhs, zero, expected: Expected::exact(out.into_iter().map(|v| v as u32).collect()) }
+        if self.task.arithmetic() == Arithmetic::Float || self.task.quantizes() {
+            let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
+            return Input { lhs: bytes(&x), expected: self.of_floats(&x, &columns.bias), ..Input::default() };
+        }
+        let (zero, out_zero) = ([0, 255, 128, 77][set % 4], [128, 0, 3, 255][set % 4]);
+        let lhs: Vec<u8> = (0..len).map(|i| adversarial_u8(draw(i), zero)).collect();
+        let Weights::Int { codes, .. } = &self.weights else { unreachable!("integers have integer weights") };
+        let sums = op::reference_int(shape, &lhs, codes, &columns.init, zero);
+        let expected = if self.task.arithmetic() == Arithmetic::Requant {
+            let low = if self.task.relu { out_zero } else { 0 };
+            let code = |(i, acc): (usize, &i32)| op::requantize(*acc, columns.multiplier[i % shape.n()], out_zero, low);
+            Expected::exact(sums.iter().enumerate().map(code).collect(), 1)
+        } else {
+            Expected::exact(sums.into_iter().flat_map(i32::to_le_bytes).collect(), 4)
+        };
+        Input { lhs, zero, out_zero, expected }
+    }
+
+    fn of_floats(&self, x: &[f32], bias: &[f32]) -> Expected {
+        let (shape, relu) = (&self.task.shape, self.task.relu);
+        let grid = |row: &[f32]| Grid::of(row, 8);
+        let out = match &self.weights {
+            Weights::Int { codes, scales, group: None } => op::forward_int(shape, relu, x, (codes, scales), bias, grid),
+            Weights::Int { codes, scales, group: Some(group) } => {
+                op::forward_groups(shape, relu, x, (codes, scales, *group), bias, grid)
             }
-            Arithmetic::Dynamic => {
-                let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
-                let (codes, scales) = codes(&self.weights);
-                let out = op::forward_int(shape, relu, &x, (&codes, &scales), bias, |row| Grid::of(row, 8));
-                Input {
-                    lhs: bytes(&x),
-                    zero: 0,
-                    expected: Expected::exact(out.into_iter().map(f32::to_bits).collect()),
-                }
-            }
-            Arithmetic::Float => {
-                let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
-                let Weights::Float(weights) = &self.weights else { unreachable!("float arithmetic has float weights") };
-                let (mut value, mut bound) = op::reference_f64(shape, &x, weights);
+            Weights::Float(weights) => {
+                let (mut value, mut bound) = op::reference_f64(shape, x, weights);
                 for (i, (v, b)) in value.iter_mut().zip(&mut bound).enumerate() {
                     let bias = f64::from(bias[i % shape.n()]);
                     *b = rounding_bound(shape.k() + 2) * (*b + bias.abs()) + 1e-30;
                     *v = if relu { (*v + bias).max(0.0) } else { *v + bias };
                 }
-                Input { lhs: bytes(&x), zero: 0, expected: Expected::Within { value, bound } }
+                return Expected::Within { value, bound };
             }
-        }
+        };
+        Expected::exact(bytes(&out), 4)
     }
+}
+
+/// Rows that have a pattern each.
+fn pattern_rows(shape: &Shape) -> usize {
+    if op::rows_per_grid(shape) == 1 { shape.m() } else { shape.h }
 }
 
 /// `n u / (1 - n u)`: relative error of n roundings to f32 in any order (Higham, Accuracy and Stability, lemma 3.1).
@@ -135,7 +165,7 @@ fn bytes(x: &[f32]) -> Vec<u8> {
 }
 
 /// Half of the columns are random; the others are all at one end, alternating ends, and zero but for the last weight.
-fn adversarial_weight(column: usize, i: usize, k: usize, most: i8, rng: &mut fastrand::Rng) -> i8 {
+fn adversarial_weight(column: usize, i: usize, k: usize, most: i8, rng: &mut Rng) -> i8 {
     let random = rng.i8(-most..=most);
     match column % PATTERNS {
         3 => most,
@@ -177,10 +207,15 @@ fn adversarial_f32((pattern, i, span, random): (usize, usize, usize, f32)) -> f3
     }
 }
 
+impl Default for Expected {
+    fn default() -> Self {
+        Self::exact(vec![], 4)
+    }
+}
+
 impl Expected {
-    pub fn exact(words: Vec<u32>) -> Self {
-        let hash = fnv1a(words.iter().flat_map(|w| w.to_le_bytes()));
-        Expected::Exact { hash, words }
+    pub fn exact(bytes: Vec<u8>, width: usize) -> Self {
+        Expected::Exact { hash: fnv1a(bytes.iter().copied()), bytes, width }
     }
 
     /// Does a hash alone prove the output right?
@@ -188,22 +223,24 @@ impl Expected {
         matches!(self, Expected::Exact { hash: right, .. } if *right == hash)
     }
 
-    /// The first wrong element of an output, in words.
+    /// The first wrong element of an output.
     pub fn first_wrong(&self, out: &[u8], n: usize) -> Option<String> {
-        let words = || out.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let at = |i: usize| format!("row {}, column {}", i / n, i % n);
         match self {
-            Expected::Exact { words: right, .. } => {
-                let wrong = words().zip(right).enumerate().find(|(_, (got, right))| got != *right);
-                wrong.map(|(i, (got, right))| format!("{}: 0x{got:08x}, should be 0x{right:08x}", at(i)))
+            Expected::Exact { bytes: right, width, .. } => {
+                let hex = |e: &[u8]| e.iter().rev().fold("0x".to_string(), |text, b| format!("{text}{b:02x}"));
+                let pairs = out.chunks_exact(*width).zip(right.chunks_exact(*width));
+                let wrong = pairs.enumerate().find(|(_, (got, right))| got != right);
+                wrong.map(|(i, (got, right))| format!("{}: {}, should be {}", at(i), hex(got), hex(right)))
             }
             Expected::Within { value, bound } => {
-                let far = |(got, (v, b)): &(u32, (&f64, &f64))| {
-                    let error = (f64::from(f32::from_bits(*got)) - **v).abs();
+                let floats = out.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+                let far = |(got, (v, b)): &(f32, (&f64, &f64))| {
+                    let error = (f64::from(*got) - **v).abs();
                     error > **b || error.is_nan()
                 };
-                let wrong = words().zip(value.iter().zip(bound)).enumerate().find(|(_, x)| far(x));
-                wrong.map(|(i, (got, (v, b)))| format!("{}: {}, should be {v} +- {b:.2e}", at(i), f32::from_bits(got)))
+                let wrong = floats.zip(value.iter().zip(bound)).enumerate().find(|(_, x)| far(x));
+                wrong.map(|(i, (got, (v, b)))| format!("{}: {got}, should be {v} +- {b:.2e}", at(i)))
             }
         }
     }

@@ -55,7 +55,7 @@ impl<'a> Session<'a> {
     }
 
     fn load_shared(&mut self) -> std::result::Result<(), Failure> {
-        self.harness.alloc(OUT, self.problem.task.shape.out_len() * 4)?;
+        self.harness.alloc(OUT, self.problem.task.shape.out_len() * self.problem.task.out_width())?;
         self.harness.load(COLUMNS, &self.problem.columns)?;
         self.problem.inputs.iter().enumerate().try_for_each(|(i, x)| self.harness.load(LHS + i, &x.lhs))
     }
@@ -78,8 +78,8 @@ impl<'a> Session<'a> {
             }
             self.loaded.insert(key, next);
         }
-        let zero = self.problem.inputs[set].zero;
-        Ok(self.harness.bind(kernel, [LHS + set, buffer, COLUMNS, OUT], zero, self.problem.task.threads))
+        let zeros = [self.problem.inputs[set].zero, self.problem.inputs[set].out_zero];
+        Ok(self.harness.bind(kernel, [LHS + set, buffer, COLUMNS, OUT], zeros, self.problem.task.threads))
     }
 
     /// What is wrong with a kernel, if anything.

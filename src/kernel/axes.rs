@@ -1,7 +1,7 @@
 //! The schedule spaces: what may be chosen, given the layer, the tile and the caches. Only legal points are built.
 
 use super::product::can_block_depth;
-use super::{Arithmetic, Family, Task};
+use super::{Family, Task};
 use crate::candidate::{Axis, Knob, Schedule};
 use crate::native::Tile;
 
@@ -111,7 +111,7 @@ fn blocks(task: &Task, tile: &Tile) -> Vec<Knob> {
 
 /// Staged activations are always possible; raw ones where nothing is converted or padded on the way.
 fn staging(task: &Task) -> Vec<Knob> {
-    let raw = task.arithmetic() != Arithmetic::Dynamic && !task.shape.padded();
+    let raw = !task.quantizes() && !task.shape.padded();
     let staged = Knob::word("staged");
     if raw { vec![Knob::word("raw"), staged] } else { vec![staged] }
 }

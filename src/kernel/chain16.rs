@@ -13,7 +13,9 @@ use crate::native::Tile;
 pub const FAMILY: Family = Family {
     name: "chain16",
     tiles: "chain",
-    serves: |task, tile| task.is_integer() && fits(task, tile) && longest(task, tile) >= 2,
+    serves: |task, tile| {
+        task.is_integer() && fits(task, tile) && longest(task, tile) >= 2 && product::serves_groups(task, tile)
+    },
     ops: &[Op::Gemm, Op::Gemv, Op::Conv2d],
     axes: axes::chain,
     inner: |nest, rows, vectors, _| product::walk(nest, rows, vectors, &Depth { whole, tail }),

@@ -39,8 +39,12 @@ pub struct Task {
 pub enum Arithmetic {
     /// u8 in, s32 out.
     Int,
+    /// u8 in, requantized u8 out.
+    Requant,
     /// f32 in, quantized to u8 inside, f32 out.
     Dynamic,
+    /// The same with a scale for every group of weights: sums are integers within a group and f32 across groups.
+    Groups,
     /// f32 throughout.
     Float,
 }
@@ -50,11 +54,28 @@ impl Task {
         match (self.scheme.float_activations(), self.contract) {
             (true, _) => Arithmetic::Float,
             (false, Contract::Int8) => Arithmetic::Int,
+            (false, Contract::Qdq) => Arithmetic::Requant,
+            (false, Contract::F32io) if self.group().is_some() => Arithmetic::Groups,
             (false, Contract::F32io) => Arithmetic::Dynamic,
         }
     }
 
-    /// Are its sums 32-bit integers?
+    /// Inputs of one output whose weights share a scale; none where all of them do.
+    pub fn group(&self) -> Option<usize> {
+        self.scheme.group()
+    }
+
+    /// Does it quantize activations itself, from f32?
+    pub fn quantizes(&self) -> bool {
+        matches!(self.arithmetic(), Arithmetic::Dynamic | Arithmetic::Groups)
+    }
+
+    /// Bytes of an output element.
+    pub fn out_width(&self) -> usize {
+        if self.arithmetic() == Arithmetic::Requant { 1 } else { 4 }
+    }
+
+    /// Are its products those of integers?
     pub fn is_integer(&self) -> bool {
         self.arithmetic() != Arithmetic::Float
     }
@@ -116,7 +137,8 @@ impl Task {
     }
 
     /// The per-column parameters (`bs_args.cols`), each array padded to a multiple of the widest vector.
-    pub fn pack_columns(&self, weights: &Weights, init: &[i32], bias: &[f32]) -> Vec<u8> {
+    /// `init` is of the int8 and qdq contracts, `multiplier` of qdq, `bias` of f32io.
+    pub fn pack_columns(&self, weights: &Weights, init: &[i32], multiplier: &[f32], bias: &[f32]) -> Vec<u8> {
         let (mut out, n) = (Vec::new(), self.shape.n());
         let mut array = |words: &mut dyn Iterator<Item = [u8; 4]>| {
             (0..column_stride(n)).for_each(|_| out.extend(words.next().unwrap_or([0; 4])));
@@ -124,7 +146,15 @@ impl Task {
         let mut floats = |values: &[f32]| array(&mut values.iter().map(|v| v.to_le_bytes()));
         match (self.arithmetic(), weights) {
             (Arithmetic::Int, _) => array(&mut init.iter().map(|v| v.to_le_bytes())),
-            (Arithmetic::Dynamic, Weights::Int { codes, scales }) => {
+            (Arithmetic::Requant, _) => {
+                array(&mut init.iter().map(|v| v.to_le_bytes()));
+                array(&mut multiplier.iter().map(|v| v.to_le_bytes()));
+            }
+            (Arithmetic::Groups, Weights::Int { codes, scales, group: Some(group) }) => {
+                floats(&op::weight_sums(codes, scales, *group, self.shape.k()));
+                floats(bias);
+            }
+            (Arithmetic::Dynamic, Weights::Int { codes, scales, .. }) => {
                 floats(scales);
                 let sums = op::column_sums(codes, self.shape.k());
                 array(&mut sums.iter().map(|v| v.to_le_bytes()));

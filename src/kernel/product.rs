@@ -1,12 +1,15 @@
 //! The inner loop of a matrix product in the words of a tile, shared by `dot` and `float`: a block of rows x vectors of
 //! accumulators stays in registers while the depth is walked step by step.
 
+use std::ops::Range;
+
 use super::nest::Nest;
 use super::{Arithmetic, Task};
 use crate::emit::{Stmt, do_, for_, let_, note, set};
 use crate::layer::Shape;
 use crate::native::Tile;
 use crate::scheme::Weights;
+use crate::scheme::format::f16;
 
 /// Steps of `tile.k` through each window row, the last one partly filled where the row is no multiple.
 pub fn steps(shape: &Shape, tile: &Tile) -> usize {
@@ -39,6 +42,9 @@ pub fn inner(nest: &Nest, rows: usize, vectors: usize, _partial: usize) -> Vec<S
 pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt> {
     let (shape, tile) = (&nest.task.shape, nest.tile);
     let segment = segment(shape);
+    if let Some(group) = nest.task.group() {
+        return groups(nest, rows, vectors, depth, group);
+    }
     // a staged row is padded, so its last step may read on; a raw one must stop at its end
     let (full, rest) = if nest.raw { (segment / tile.k, segment % tile.k) } else { (segment.div_ceil(tile.k), 0) };
     let mut body = (depth.whole)(nest, rows, vectors, full);
@@ -54,6 +60,38 @@ pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt
     let panel_row = segment.div_ceil(tile.k) * vectors * nest.tile.vector_bytes();
     body.push(set("rhs", format!("rhs + {panel_row}")));
     vec![for_("row", 0, segments(shape), 1, body)]
+}
+
+/// The same where every `group` products have a scale of their own, which follows the group's packed weights: exact sums
+/// within a group, times its scale onto f32 sums. Rows are staged, so that a last group may read on.
+fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, group: usize) -> Vec<Stmt> {
+    let (t, tile, segment) = (&nest.tile.prefix, nest.tile, segment(&nest.task.shape));
+    let each = |f: &dyn Fn(usize, usize) -> Stmt| -> Vec<Stmt> {
+        (0..rows).flat_map(|r| (0..vectors).map(move |v| f(r, v))).collect()
+    };
+    let one = |length: usize| {
+        let steps = length.div_ceil(tile.k);
+        let mut body = each(&|r, v| let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")));
+        body.extend((depth.whole)(nest, rows, vectors, steps));
+        let scales = steps * vectors * tile.vector_bytes();
+        body.extend((0..vectors).map(|v| {
+            let at = format!("(const void *)(rhs + {})", scales + v * tile.n * 2);
+            let_(&format!("const {t}_real"), format!("scale{v}"), format!("{t}_scales({at})"))
+        }));
+        body.extend(each(&|r, v| set(format!("f{r}_{v}"), format!("{t}_scaled(f{r}_{v}, c{r}_{v}, scale{v})"))));
+        body.extend((0..rows).map(|r| set(format!("a{r}"), format!("a{r} + {group}"))));
+        body.push(set("rhs", format!("rhs + {}", scales + vectors * tile.n * 2)));
+        body
+    };
+    let (whole, rest) = (segment / group, segment % group);
+    let mut body = vec![];
+    if whole > 0 {
+        body.push(for_("group", 0, whole, 1, one(group)));
+    }
+    if rest > 0 {
+        body.push(Stmt::Block(one(rest)));
+    }
+    body
 }
 
 fn tail(nest: &Nest, rows: usize, vectors: usize, at: usize, rest: usize) -> Vec<Stmt> {
@@ -137,8 +175,13 @@ pub fn prefetch(nest: &Nest, vectors: usize, unroll: usize) -> Vec<Stmt> {
     (0..lines).map(|l| do_(format!("__builtin_prefetch(rhs + k * {step} + {})", (distance + l) * 64))).collect()
 }
 
+/// Can these loops take the groups of this task? They do not cross window rows, and begin with a step of the tile.
+pub fn serves_groups(task: &Task, tile: &Tile) -> bool {
+    task.group().is_none_or(|group| segments(&task.shape) == 1 && group.is_multiple_of(tile.k))
+}
+
 /// [panel][step][vector][lane][depth], zeros past the last column and past the end of each window row. Of weights narrower
-/// than a byte see [`pack_narrow`].
+/// than a byte see [`pack_narrow`]. After the steps of a group come its scales, [vector][lane], as f16.
 pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
     let (shape, tile) = (&nest.task.shape, nest.tile);
     let (n, k, segment) = (shape.n(), shape.k(), segment(shape));
@@ -154,31 +197,51 @@ pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
                 there.then_some(column * k + row * segment + depth)
             };
             for lanes in (first..first + columns).step_by(tile.n) {
-                let lanes = lanes..lanes + tile.n;
                 if tile.bits < 8 {
-                    pack_narrow(tile, weights, &mut out, |lane, depth| at(lanes.start + lane, from + depth));
+                    pack_narrow(tile, weights, &mut out, |lane, depth| at(lanes + lane, from + depth));
                     continue;
                 }
-                for column in lanes {
+                for column in lanes..lanes + tile.n {
                     (from..from + tile.k).for_each(|depth| nest.push_weight(&mut out, weights, at(column, depth)));
                 }
+            }
+            let end = from + tile.k;
+            if nest.task.group().is_some_and(|group| end.is_multiple_of(group) || end >= segment) {
+                push_scales(nest, &mut out, weights, first..first + columns, from);
             }
         }
     }
     out
 }
 
-/// One vector of weights of fewer than 8 bits. The step's depth is cut into 8 / bits parts; a byte holds the weights of one
-/// lane at the same place of every part, the first part in its low bits, in two's complement. So a shift and a mask give a
-/// whole vector of one part.
+/// Scales of the group that holds depth `from`, as f16.
+fn push_scales(nest: &Nest, out: &mut Vec<u8>, weights: &Weights, columns: Range<usize>, from: usize) {
+    let Weights::Int { scales, group: Some(group), .. } = weights else { return };
+    let groups = nest.task.shape.k().div_ceil(*group);
+    for column in columns {
+        let scale = if column < nest.task.shape.n() { scales[column * groups + from / group] } else { 0.0 };
+        out.extend(f16(scale));
+    }
+}
+
+/// One vector of a step of weights of fewer than 8 bits, in planes of 4, 2 and 1 of them, the high bits first, in two's
+/// complement. The step's depth is cut into 8 / (width of the narrowest plane) parts; a plane of width w lies in vectors of
+/// bytes that hold 8 / w parts each, the first part in the low bits. So a shift and a mask give a whole vector of one part.
 fn pack_narrow(tile: &Tile, weights: &Weights, out: &mut Vec<u8>, at: impl Fn(usize, usize) -> Option<usize>) {
     let Weights::Int { codes, .. } = weights else { return };
-    let (parts, mask) = (8 / tile.bits, (1u8 << tile.bits) - 1);
+    let parts = 8 >> tile.bits.trailing_zeros();
     let depth = tile.k / parts;
-    for lane in 0..tile.n {
-        for d in 0..depth {
-            let code = |part: usize| at(lane, part * depth + d).map_or(0, |i| codes[i] as u8 & mask);
-            out.push((0..parts).fold(0, |byte, part| byte | code(part) << (part * tile.bits)));
+    let mut low = tile.bits;
+    for width in [4, 2, 1].into_iter().filter(|w| tile.bits & w != 0) {
+        low -= width;
+        for vector in 0..parts * width / 8 {
+            for (lane, d) in (0..tile.n).flat_map(|lane| (0..depth).map(move |d| (lane, d))) {
+                let field = |part: usize| {
+                    let code = at(lane, (vector * (8 / width) + part) * depth + d).map_or(0, |i| codes[i] as u8);
+                    (code >> low & ((1 << width) - 1)) << (part * width)
+                };
+                out.push((0..8 / width).fold(0, |byte, part| byte | field(part)));
+            }
         }
     }
 }
@@ -186,6 +249,7 @@ fn pack_narrow(tile: &Tile, weights: &Weights, out: &mut Vec<u8>, at: impl Fn(us
 /// Can the depth of this task be blocked? Window rows are not, and a raw row's tail is not.
 pub fn can_block_depth(task: &Task, tile: &Tile, raw: bool) -> bool {
     segments(&task.shape) == 1
+        && !matches!(task.arithmetic(), Arithmetic::Requant | Arithmetic::Groups)
         && (!raw || task.shape.k().is_multiple_of(tile.k))
         && (task.arithmetic() != Arithmetic::Dynamic || !raw)
 }

@@ -192,11 +192,12 @@ impl Quantized {
         Self { lattice, codes, values }
     }
 
-    /// s8 codes and one scale per row, where the matrix is of that form.
+    /// s8 codes and the scales, [rows, groups], where the matrix is of that form.
     pub fn int8(&self) -> Option<(Vec<i8>, Vec<f32>)> {
-        let Levels::Integers { low, high } = self.lattice.levels else { return None };
-        let fits = low >= -128 && high <= 127 && self.lattice.group == self.lattice.k;
-        let plain = fits && self.lattice.origin == Origin::Zero;
-        plain.then(|| (self.codes.iter().map(|c| (low + i32::from(*c)) as i8).collect(), self.lattice.scales.clone()))
+        let levels = &self.lattice.levels;
+        let fits = |c: u16| levels.value(c).fract() == 0.0 && (-128.0..=127.0).contains(&levels.value(c));
+        let plain = self.lattice.origin == Origin::Zero && self.codes.iter().all(|c| fits(*c));
+        let codes = || self.codes.iter().map(|c| levels.value(*c) as i8).collect();
+        (plain && !self.codes.is_empty()).then(|| (codes(), self.lattice.scales.clone()))
     }
 }

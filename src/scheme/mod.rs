@@ -54,7 +54,10 @@ pub enum Weights {
     /// `weight[n][k] = scales[n] * codes[n][k]`.
     Int {
         codes: Vec<i8>,
+        /// [n], or [n, groups]
         scales: Vec<f32>,
+        /// Inputs of one output that share a scale, where that is not all of them. The last group may be shorter.
+        group: Option<usize>,
     },
 }
 
@@ -160,18 +163,28 @@ impl Scheme {
         self.weights.bits()
     }
 
-    /// s8 weights with a scale per output, and u8 activations on one affine grid per row or tensor: what integer kernels
+    /// s8 weights with a scale per output or group of inputs, and u8 activations on one affine grid per row or tensor: what integer kernels
     /// multiply.
     pub fn integer(&self) -> bool {
-        let rows = self.granularity != Granularity::Tensor && !matches!(self.granularity, Granularity::Group { .. });
-        let plain = rows && !self.affine && self.weights.takes().integer;
+        let scales = matches!(self.granularity, Granularity::Row | Granularity::Group { sub: None, .. });
+        let name = self.weights.name();
+        let signed = self.weights.takes().integer || name == "wt" || name.starts_with("w1");
+        let plain = scales && !self.affine && signed;
         let input = self.activations.per == Per::Row && matches!(self.activations.kind, Kind::Affine(_));
         plain && input && self.corrections.iter().all(|c| !c.changes_input())
     }
 
     /// Contracts that a kernel of this scheme could have.
     pub fn contracts(&self) -> &'static [Contract] {
-        if self.integer() { &Contract::ALL } else { &[Contract::F32io] }
+        if self.integer() && self.group().is_none() { &Contract::ALL } else { &[Contract::F32io] }
+    }
+
+    /// Weights of one output that share a scale, where that is fewer than all.
+    pub fn group(&self) -> Option<usize> {
+        match self.granularity {
+            Granularity::Group { columns, .. } => Some(columns),
+            _ => None,
+        }
     }
 
     /// Do the kernel families here implement it? The rounding of weights is nothing to them.
@@ -182,7 +195,10 @@ impl Scheme {
 
     /// The largest size of an integer weight's code: 127 of 8 bits, 7 of 4, 8 with the full range.
     pub fn greatest_code(&self) -> usize {
-        (1 << (self.weights.bits() as u32 - 1)) - usize::from(!self.full)
+        match self.weights.bits() as u32 {
+            0..=1 => 1,
+            bits => (1 << (bits - 1)) - usize::from(!self.full),
+        }
     }
 
     pub fn fit(&self) -> Fit<'_> {
@@ -224,7 +240,7 @@ impl Scheme {
     /// Quantized weights as a kernel, or the law, takes them.
     pub fn kernel_weights(&self, quantized: Quantized) -> Weights {
         match quantized.int8().filter(|_| self.integer()) {
-            Some((codes, scales)) => Weights::Int { codes, scales },
+            Some((codes, scales)) => Weights::Int { codes, scales, group: self.group() },
             None => Weights::Float(quantized.values),
         }
     }

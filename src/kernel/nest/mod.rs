@@ -117,6 +117,12 @@ impl<'a> Nest<'a> {
         (self.family.steps)(&self.task.shape, self.tile)
     }
 
+    /// Packed bytes of one vector of outputs over the whole depth, scales of groups included.
+    fn column_bytes(&self) -> usize {
+        let groups = self.task.group().map_or(0, |group| self.task.shape.k().div_ceil(group));
+        self.steps() * self.tile.vector_bytes() + groups * self.tile.n * 2
+    }
+
     /// Lines of a strip, and of a thread's share.
     fn strip(&self) -> usize {
         let [rows, _, _] = self.schedule.sizes("c");
@@ -157,9 +163,9 @@ impl<'a> Nest<'a> {
     /// Grids that a strip needs: one per row, or one for the image.
     fn grids(&self) -> usize {
         match self.task.arithmetic() {
-            Arithmetic::Dynamic if self.grid_per_row() => self.strip().min(self.share()),
-            Arithmetic::Dynamic => 1,
-            _ => 0,
+            Arithmetic::Dynamic | Arithmetic::Groups if self.grid_per_row() => self.strip().min(self.share()),
+            Arithmetic::Dynamic | Arithmetic::Groups => 1,
+            Arithmetic::Int | Arithmetic::Requant | Arithmetic::Float => 0,
         }
     }
     fn grid_per_row(&self) -> bool {
@@ -182,10 +188,14 @@ impl<'a> Nest<'a> {
     }
 
     fn input(&self) -> &'static str {
-        if self.task.arithmetic() == Arithmetic::Int { "uint8_t" } else { "float" }
+        if matches!(self.task.arithmetic(), Arithmetic::Int | Arithmetic::Requant) { "uint8_t" } else { "float" }
     }
     fn output(&self) -> &'static str {
-        if self.task.arithmetic() == Arithmetic::Int { "int32_t" } else { "float" }
+        match self.task.arithmetic() {
+            Arithmetic::Int => "int32_t",
+            Arithmetic::Requant => "uint8_t",
+            Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float => "float",
+        }
     }
     /// Type of a left element as the block reads it.
     fn element(&self) -> String {

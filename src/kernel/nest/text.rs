@@ -79,7 +79,7 @@ impl Nest<'_> {
             let at = self.row(&format!("i + {r}"));
             body.push(let_(&format!("const {} *", self.element()), format!("a{r}"), format!("lhs + {at}")));
         }
-        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.begin(r, v, lanes)));
+        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, _| self.begin(r, v)));
         body.extend((self.family.inner)(self, rows, vectors, partial));
         body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.end(r, v, lanes)));
         Function {
@@ -93,62 +93,99 @@ impl Nest<'_> {
         rows: usize,
         vectors: usize,
         partial: usize,
-        f: impl Fn(usize, usize, Option<usize>) -> Stmt,
+        f: impl Fn(usize, usize, Option<usize>) -> Vec<Stmt>,
     ) -> Vec<Stmt> {
         let lanes = |v| (partial > 0 && v + 1 == vectors).then_some(partial);
-        (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).map(|(r, v)| f(r, v, lanes(v))).collect()
+        (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).flat_map(|(r, v)| f(r, v, lanes(v))).collect()
     }
 
-    /// The output words of one accumulator, as the accumulator's own type.
-    fn home(&self, r: usize, v: usize) -> String {
-        let cast = if self.task.arithmetic() == Arithmetic::Dynamic { "(int32_t *)" } else { "" };
-        format!("{cast}(out + (i + {r}) * {} + column + {})", self.task.shape.n(), v * self.tile.n)
+    /// The first of the outputs of one accumulator.
+    fn out(&self, r: usize, v: usize) -> String {
+        format!("out + (i + {r}) * {} + column + {}", self.task.shape.n(), v * self.tile.n)
     }
 
-    fn begin(&self, r: usize, v: usize, lanes: Option<usize>) -> Stmt {
+    /// The first of an accumulator's parameters in an array of `args->cols`.
+    fn parameter(&self, array: usize, ty: &str, v: usize) -> String {
+        let first = array * column_stride(self.task.shape.n());
+        format!("(const {ty} *)args->cols + {first} + column + {}", v * self.tile.n)
+    }
+
+    /// Where the sums of all groups come together, or of everything.
+    fn begin(&self, r: usize, v: usize) -> Vec<Stmt> {
         let t = &self.tile.prefix;
-        let fresh = match self.task.arithmetic() {
-            Arithmetic::Int => format!("{t}_load((const int32_t *)args->cols + column + {})", v * self.tile.n),
-            _ => format!("{t}_zero()"),
-        };
-        let value = match (self.blocks_depth(), lanes) {
-            (false, _) => fresh,
-            (true, None) => format!("from == 0 ? {fresh} : {t}_load({})", self.home(r, v)),
-            (true, Some(n)) => format!("from == 0 ? {fresh} : {t}_load_n({}, {n})", self.home(r, v)),
-        };
-        let_(&format!("{t}_acc"), format!("c{r}_{v}"), value)
+        vec![match self.task.arithmetic() {
+            Arithmetic::Groups => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
+            _ => let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")),
+        }]
     }
 
-    fn end(&self, r: usize, v: usize, lanes: Option<usize>) -> Stmt {
-        let (t, acc, n) = (&self.tile.prefix, format!("c{r}_{v}"), column_stride(self.task.shape.n()));
+    fn end(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
+        let (t, acc, out) = (&self.tile.prefix, format!("c{r}_{v}"), self.out(r, v));
         let (suffix, last) = lanes.map_or(("", String::new()), |l| ("_n", format!(", {l}")));
-        let store = do_(format!("{t}_store{suffix}({}, {acc}{last})", self.home(r, v)));
-        let out = format!("out + (i + {r}) * {} + column + {}", self.task.shape.n(), v * self.tile.n);
-        let column = |array: usize| format!("(const float *)args->cols + {} + column + {}", array * n, v * self.tile.n);
         let relu = i32::from(self.task.relu);
+        let finish = |word: &str, rest: String| do_(format!("{t}_{word}{suffix}({out}, {acc}, {rest}{last})"));
+        let grid = if self.grid_per_row() { format!("grids[i + {r}]") } else { "grids[0]".into() };
+        let float = |array| self.parameter(array, "float", v);
+        let mut all = self.whole_sums(r, v, lanes);
         let finish = match self.task.arithmetic() {
-            Arithmetic::Int => return store,
-            Arithmetic::Float => do_(format!("{t}_finish{suffix}({out}, {acc}, {}, {relu}{last})", column(0))),
-            Arithmetic::Dynamic => {
-                let grid = if self.grid_per_row() { format!("grids[i + {r}]") } else { "grids[0]".into() };
-                let sums = column(1).replace("const float", "const int32_t");
-                do_(format!(
-                    "{t}_finish{suffix}({out}, {acc}, {grid}, {}, {sums}, {}, {relu}{last})",
-                    column(0),
-                    column(2)
-                ))
+            Arithmetic::Int => do_(format!("{t}_store{suffix}({out}, {acc}{last})")),
+            Arithmetic::Requant => {
+                let low = if self.task.relu { "args->out_zero" } else { "0" };
+                finish("requant", format!("{}, args->out_zero, {low}", float(1)))
             }
+            Arithmetic::Float => finish("finish", format!("{}, {relu}", float(0))),
+            Arithmetic::Dynamic => {
+                let sums = self.parameter(1, "int32_t", v);
+                finish("finish", format!("{grid}, {}, {sums}, {}, {relu}", float(0), float(2)))
+            }
+            Arithmetic::Groups => do_(format!(
+                "{t}_finish_groups{suffix}({out}, f{r}_{v}, {grid}, {}, {}, {relu}{last})",
+                float(0),
+                float(1)
+            )),
         };
         if !self.blocks_depth() {
-            return finish;
+            all.push(finish);
+            return all;
         }
-        if_(format!("from + steps < {}", self.steps()), vec![store], vec![finish])
+        let cast = if self.is_dynamic() { "(int32_t *)" } else { "" };
+        let store = do_(format!("{t}_store{suffix}({cast}({out}), {acc}{last})"));
+        all.push(if_(format!("from + steps < {}", self.steps()), vec![store], vec![finish]));
+        all
+    }
+
+    /// Adds to a block's sums what they begin with: `init`, or the sums of the depth before.
+    fn whole_sums(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
+        let (t, acc) = (&self.tile.prefix, format!("c{r}_{v}"));
+        let integer = self.task.is_integer() && self.task.group().is_none();
+        let mut all = vec![];
+        if integer && self.tile.scaled() {
+            all.push(set(&acc, format!("{t}_settle({acc})")));
+        }
+        let plus = |from: String| match lanes {
+            None => set(&acc, format!("{t}_plus({acc}, {from})")),
+            Some(n) => set(&acc, format!("{t}_plus_n({acc}, {from}, {n})")),
+        };
+        let cast = if self.is_dynamic() { "(const int32_t *)" } else { "" };
+        let before = format!("{cast}({})", self.out(r, v));
+        let init = self.parameter(0, "int32_t", v);
+        match (self.task.arithmetic(), self.blocks_depth()) {
+            (Arithmetic::Int, true) => all.push(plus(format!("from == 0 ? {init} : {before}"))),
+            (Arithmetic::Int | Arithmetic::Requant, false) => all.push(plus(init)),
+            (_, true) => all.push(if_("from > 0", vec![plus(before)], vec![])),
+            (_, false) => {}
+        }
+        all
+    }
+
+    fn is_dynamic(&self) -> bool {
+        self.task.arithmetic() == Arithmetic::Dynamic
     }
 
     /// Chooses the block function for the rows that are left and the panel.
     fn at(&self, symbol: &str) -> Function {
         let width = self.vectors * self.tile.n;
-        let panel = self.steps() * self.vectors * self.tile.vector_bytes();
+        let panel = self.vectors * self.column_bytes();
         let mut body = vec![let_("const char *", "rhs", format!("(const char *)args->rhs + p * {panel}"))];
         if self.blocks_depth() {
             let last = self.last_panel().0 * self.tile.vector_bytes();
@@ -185,7 +222,7 @@ impl Nest<'_> {
         let (s, t) = (&self.task.shape, &self.tile.prefix);
         let input = self.input();
         let row = |x: &str, to: &str, n: usize, grid: &str| match self.task.arithmetic() {
-            Arithmetic::Dynamic => do_(format!("{t}_quant({to}, {x}, {n}, {grid})")),
+            Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid})")),
             _ => do_(format!("{t}_stage({to}, {x}, {n})")),
         };
         let body = if self.plain_rows() {
@@ -223,8 +260,8 @@ impl Nest<'_> {
             inside.push(fill(after, line));
         }
         let pad = match self.task.arithmetic() {
-            Arithmetic::Int => "zero",
-            Arithmetic::Dynamic => "grids[0].zero",
+            Arithmetic::Int | Arithmetic::Requant => "zero",
+            Arithmetic::Dynamic | Arithmetic::Groups => "grids[0].zero",
             Arithmetic::Float => "0",
         };
         let element = self.element();

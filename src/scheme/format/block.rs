@@ -151,7 +151,7 @@ impl Format for Packed {
 
 /// The bits of `x` as binary16, which keeps the sign of a zero. What is too large becomes the largest finite number,
 /// where ggml would store an infinity.
-pub(super) fn f16(x: f32) -> [u8; 2] {
+pub fn f16(x: f32) -> [u8; 2] {
     let sign = if x.is_sign_negative() { 0x8000 } else { 0 };
     (MiniFloat::F16.encode(x.abs()) | sign).to_le_bytes()
 }

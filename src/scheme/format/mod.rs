@@ -12,6 +12,8 @@ pub mod pack;
 mod search;
 pub mod signs;
 
+pub use block::f16;
+
 use std::sync::Arc;
 
 use rayon::prelude::*;
