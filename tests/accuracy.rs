@@ -326,7 +326,7 @@ proptest! {
         let bias = vec![0.25; shape.n()];
         let scheme = find("w8a8").unwrap();
         let quantized = scheme.kernel_weights(scheme.quantize(&w, shape.k(), None, None));
-        let Weights::Int { codes, scales } = quantized else { unreachable!() };
+        let Weights::Int { codes, scales, .. } = quantized else { unreachable!() };
         let got = op::forward_int(&shape, false, &x, (&codes, &scales), &bias, |row| Grid::of(row, 8));
         let truth = op::forward_f64(&shape, false, &x, &w, &bias);
         // each product: a step of the activations' grid times the weight, half a step of the weights' times the activation

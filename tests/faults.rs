@@ -166,7 +166,7 @@ fn facts(task: &Task, schedule: &Schedule) -> Facts {
     let (shape, n) = (&task.shape, task.shape.n());
     let weights = match task.scheme.float_activations() {
         true => Weights::Float(vec![0.0; shape.weights_len()]),
-        false => Weights::Int { codes: vec![0; shape.weights_len()], scales: vec![1.0; n] },
+        false => Weights::Int { codes: vec![0; shape.weights_len()], scales: vec![1.0; n], group: None },
     };
     let tile = task.isa.tiles.iter().find(|t| t.variant() == schedule.0[0].word).unwrap();
     let element = if task.contract == Contract::Int8 { 1 } else { 4 };
@@ -174,7 +174,7 @@ fn facts(task: &Task, schedule: &Schedule) -> Facts {
         tile: tile.prefix.clone(),
         lhs: shape.lhs_len() * element,
         rhs: task.pack(schedule, &weights).unwrap().len(),
-        cols: task.pack_columns(&weights, &vec![0; n], &vec![0.0; n]).len(),
+        cols: task.pack_columns(&weights, &vec![0; n], &vec![0.0; n], &vec![0.0; n]).len(),
         out: shape.out_len() * 4,
         steps: shape.k().div_ceil(tile.k),
     }

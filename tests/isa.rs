@@ -50,11 +50,12 @@ impl Bank {
     fn check(&self, rig: &mut Rig, lhs: &[u8], codes: &[i8], init: &[i32]) {
         let (shape, n) = (&self.task.shape, self.task.shape.n());
         let right = op::reference_int(shape, lhs, codes, init, 0);
-        let weights = Weights::Int { codes: codes.to_vec(), scales: vec![1.0; n] };
-        let cols = self.task.pack_columns(&weights, init, &vec![0.0; n]);
+        let weights = Weights::Int { codes: codes.to_vec(), scales: vec![1.0; n], group: None };
+        let cols = self.task.pack_columns(&weights, init, &[], &vec![0.0; n]);
         for (i, schedule) in self.schedules.iter().enumerate() {
             let rhs = self.task.pack(schedule, &weights).unwrap();
-            let operands = Operands { lhs, rhs: &rhs, cols: &cols, out_bytes: right.len() * 4, zero: 0, threads: 1 };
+            let operands =
+                Operands { lhs, rhs: &rhs, cols: &cols, out_bytes: right.len() * 4, zeros: [0; 2], threads: 1 };
             let name = self.task.name(schedule).unwrap();
             let out = rig.run(self.first + i, &operands, "right").unwrap_or_else(|f| panic!("{name}: {f}"));
             let out = out.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap()));
@@ -64,31 +65,39 @@ impl Bank {
     }
 }
 
-/// Rows are the 256 activations, columns all 256 weights. (Schemes stay within -127..=127; tiles take -128 too.)
-fn every_code() -> impl Iterator<Item = i8> {
-    i8::MIN..=i8::MAX
+/// Columns are all weights of so many bits. (Most schemes leave out the least one; tiles take it too.)
+fn every_code(bits: usize) -> impl Iterator<Item = i8> {
+    (0..1 << bits).map(move |code| (code - (1 << (bits - 1))) as i8)
 }
 
-/// All 65,536 pairs at each place of a step and of what is left over, alone and everywhere at once.
+/// Bits of the widest weights that a tile takes.
+fn bits(tile: &Tile) -> usize {
+    tile.bits.min(8)
+}
+
+/// All pairs of a byte and a weight, 65,536 of 8 bits, at each place of a step and of what is left over, alone and everywhere at once.
 fn every_pair_in_every_place(lab: &Lab) {
     let mut tasks = Vec::new();
     for tile in lab.device.isa.tiles_of("dot") {
-        for k in 1..=2 * tile.k + 1 {
-            let task = lab.task(Shape::gemm(256, 256, k).unwrap(), "w8a8", Contract::Int8, false, 1);
+        let depths: Vec<usize> =
+            if tile.scaled() { vec![tile.k - 1, tile.k, tile.k + 1] } else { (1..=2 * tile.k + 1).collect() };
+        for k in depths {
+            let shape = Shape::gemm(256, 1 << bits(tile), k).unwrap();
+            let task = lab.task(shape, &format!("w{}a8-full", bits(tile)), Contract::Int8, false, 1);
             let schedules = schedules(&task, tile);
             tasks.push((task, schedules));
         }
     }
     let (mut rig, banks) = start(lab, tasks);
     for bank in &banks {
-        let k = bank.task.shape.k();
-        let codes: Vec<i8> = every_code().flat_map(|c| std::iter::repeat_n(c, k)).collect();
+        let (n, k) = (bank.task.shape.n(), bank.task.shape.k());
+        let codes: Vec<i8> = every_code(n.ilog2() as usize).flat_map(|c| std::iter::repeat_n(c, k)).collect();
         let everywhere: Vec<u8> = (0..=255u8).flat_map(|a| std::iter::repeat_n(a, k)).collect();
-        bank.check(&mut rig, &everywhere, &codes, &[0; 256]);
+        bank.check(&mut rig, &everywhere, &codes, &vec![0; n]);
         for place in 0..k {
             let alone = |i: usize| if i % k == place { everywhere[i] } else { 0 };
             let lhs: Vec<u8> = (0..everywhere.len()).map(alone).collect();
-            bank.check(&mut rig, &lhs, &codes, &[-7; 256]);
+            bank.check(&mut rig, &lhs, &codes, &vec![-7; n]);
         }
     }
 }
@@ -133,7 +142,7 @@ fn every_pair_of_a_channel(lab: &Lab) {
     let (mut rig, banks) = start(lab, tasks);
     for bank in &banks {
         let taps = bank.task.shape.k();
-        let codes: Vec<i8> = every_code().flat_map(|c| std::iter::repeat_n(c, taps)).collect();
+        let codes: Vec<i8> = every_code(8).flat_map(|c| std::iter::repeat_n(c, taps)).collect();
         let lhs: Vec<u8> = (0..bank.task.shape.h).flat_map(|y| std::iter::repeat_n(y as u8, 256)).collect();
         bank.check(&mut rig, &lhs, &codes, &[1; 256]);
     }
@@ -146,7 +155,7 @@ fn sums_at_the_ends(lab: &Lab) {
     let mut tasks = Vec::new();
     for tile in lab.device.isa.tiles_of("dot") {
         for k in [2, 3, 511, 4095, 4096, most] {
-            let task = lab.task(shape(k), "w8a8", Contract::Int8, false, 1);
+            let task = lab.task(shape(k), &format!("w{}a8", bits(tile)), Contract::Int8, false, 1);
             let schedules = schedules(&task, tile);
             tasks.push((task, schedules));
         }
@@ -154,9 +163,9 @@ fn sums_at_the_ends(lab: &Lab) {
     let (mut rig, banks) = start(lab, tasks);
     for bank in &banks {
         let k = bank.task.shape.k();
-        let columns =
-            [|_| 127, |_| -127, |i| if i % 2 == 0 { 127 } else { -127 }, |i| if i % 4 < 2 { -127 } else { 127 }, |_| 0];
-        let codes: Vec<i8> = columns.iter().flat_map(|f: &fn(usize) -> i8| (0..k).map(f)).collect();
+        let signs = [|_| 1, |_| -1, |i| if i % 2 == 0 { 1 } else { -1 }, |i| if i % 4 < 2 { -1 } else { 1 }, |_| 0];
+        let most = bank.task.scheme.greatest_code() as i8;
+        let codes: Vec<i8> = signs.iter().flat_map(|f: &fn(usize) -> i8| (0..k).map(f)).map(|s| s * most).collect();
         bank.check(&mut rig, &vec![255; 2 * k], &codes, &[1000, -1000, 0, i32::MAX, i32::MIN]);
     }
 }
@@ -175,7 +184,7 @@ fn largest_depth(lab: &Lab) -> usize {
 fn ties_of_rounding(lab: &Lab) {
     let k = 96;
     let task = lab.task(Shape::gemm(4, k, k).unwrap(), "w8a8", Contract::F32io, false, 1);
-    let schedules = lab.device.isa.tiles_of("dot").flat_map(|t| schedules(&task, t)).collect();
+    let schedules = lab.device.isa.tiles_of("dot").filter(|t| !t.scaled()).flat_map(|t| schedules(&task, t)).collect();
     let (mut rig, banks) = start(lab, vec![(task, schedules)]);
     let bank = &banks[0];
     // scales of 1, 1/2, 3 and 1, with the zero point at either end and in between; the first two numbers set the range
@@ -187,12 +196,13 @@ fn ties_of_rounding(lab: &Lab) {
     let (codes, scales): (Vec<i8>, _) = ((0..k * k).map(|i| i8::from(i / k == i % k)).collect(), vec![1.0; k]);
     let right = op::forward_int(&bank.task.shape, false, &x, (&codes, &scales), &vec![0.0; k], |row| Grid::of(row, 8));
     assert_eq!(right[2..10], [0.0, 0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0], "the law itself");
-    let weights = Weights::Int { codes, scales };
-    let cols = bank.task.pack_columns(&weights, &vec![0; k], &vec![0.0; k]);
+    let weights = Weights::Int { codes, scales, group: None };
+    let cols = bank.task.pack_columns(&weights, &[], &[], &vec![0.0; k]);
     let lhs: Vec<u8> = x.iter().flat_map(|v| v.to_le_bytes()).collect();
     for (i, schedule) in bank.schedules.iter().enumerate() {
         let rhs = bank.task.pack(schedule, &weights).unwrap();
-        let operands = Operands { lhs: &lhs, rhs: &rhs, cols: &cols, out_bytes: right.len() * 4, zero: 0, threads: 1 };
+        let operands =
+            Operands { lhs: &lhs, rhs: &rhs, cols: &cols, out_bytes: right.len() * 4, zeros: [0; 2], threads: 1 };
         let out = rig.run(i, &operands, "left").unwrap();
         let out: Vec<f32> = out.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
         assert_eq!(out, right, "{schedule}");
@@ -224,15 +234,57 @@ mod exact {
 fn words(kind: &str) -> &'static [&'static str] {
     match kind {
         "dot" => &[
-            "range", "stage", "quant", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw",
-            "raw_tail", "lhs_load", "rhs_load", "dot",
+            "range",
+            "stage",
+            "quant",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "requant",
+            "requant_n",
+            "real_zero",
+            "scales",
+            "scaled",
+            "finish_groups",
+            "finish_groups_n",
+            "raw",
+            "raw_tail",
+            "lhs_load",
+            "rhs_load",
+            "dot",
         ],
         "chain" => &[
-            "range", "stage", "quant", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw",
-            "raw_tail", "lhs_load", "rhs_load", "none", "add", "widen",
+            "range",
+            "stage",
+            "quant",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "requant",
+            "requant_n",
+            "real_zero",
+            "scales",
+            "scaled",
+            "finish_groups",
+            "finish_groups_n",
+            "raw",
+            "raw_tail",
+            "lhs_load",
+            "rhs_load",
+            "none",
+            "add",
+            "widen",
         ],
         "f32" => &[
-            "stage", "zero", "load", "load_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
+            "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
             "dot",
         ],
         "dw" => &[
@@ -240,11 +292,14 @@ fn words(kind: &str) -> &'static [&'static str] {
             "stage",
             "quant",
             "zero",
-            "load",
+            "plus",
+            "plus_n",
             "store",
             "store_n",
             "finish",
             "finish_n",
+            "requant",
+            "requant_n",
             "lhs_load",
             "lhs_load_n",
             "rhs_load",
@@ -253,7 +308,8 @@ fn words(kind: &str) -> &'static [&'static str] {
         "dwf" => &[
             "stage",
             "zero",
-            "load",
+            "plus",
+            "plus_n",
             "store",
             "store_n",
             "finish",
@@ -274,7 +330,7 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     let uses: String = words(kind).iter().map(|w| format!("    (void)({t}_{w});\n")).collect();
     let types: String =
         ["elem", "lhs", "rhs", "acc"].iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
-    let opaque = if ["dot", "f32"].contains(&kind) && isa.name != "avx512vnni" {
+    let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && isa.name != "avx512vnni" {
         format!("    {t}_acc sum = {t}_zero(); {t}_opaque(sum);\n") // what a roof kernel uses
     } else {
         String::new()

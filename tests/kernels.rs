@@ -11,9 +11,9 @@ use common::rig::Case;
 use common::{ARITHMETICS, Lab, TINY, sample};
 use fastrand::Rng;
 
-/// Widest vector and deepest step of the tiles of one kind.
+/// Widest vector and deepest step of the tiles of one kind, but for those that unpack weights: see `narrow_weights`.
 fn extents(lab: &Lab, kind: &str) -> (usize, usize) {
-    let tiles = || lab.device.isa.tiles_of(kind);
+    let tiles = || lab.device.isa.tiles_of(kind).filter(|t| t.bits >= 8);
     (tiles().map(|t| t.n).max().unwrap(), tiles().map(|t| t.k).max().unwrap())
 }
 
@@ -53,7 +53,8 @@ fn products_of_every_size(lab: &Lab) {
         for n in 1..=2 * wide + 1 {
             for k in 1..=2 * deep + 1 {
                 let m = (n * 7 + k * 5) % 29 + 1;
-                let (scheme, contract) = if kind == "f32" { ARITHMETICS[2] } else { ARITHMETICS[(n + k) % 2] };
+                let (scheme, contract) =
+                    if kind == "f32" { ARITHMETICS[2] } else { ARITHMETICS[[0, 1, 3][(n + k) % 3]] };
                 let task = lab.task(Shape::gemm(m, n, k).unwrap(), scheme, contract, rng.bool(), 1);
                 cases.extend(pick(task, &mut rng, |_| true));
             }
@@ -67,7 +68,7 @@ fn blocked_products(lab: &Lab) {
     let mut rng = Rng::with_seed(2);
     let mut cases = Vec::new();
     for i in 0..36 {
-        let (scheme, contract) = ARITHMETICS[i % 3];
+        let (scheme, contract) = ARITHMETICS[i % 4];
         let shape = Shape::gemm(rng.usize(2..30), rng.usize(1..80), rng.usize(17..260)).unwrap();
         let mut task = lab.task(shape, scheme, contract, rng.bool(), rng.usize(1..=2));
         task.caches = TINY;
@@ -86,7 +87,7 @@ fn shared_work(lab: &Lab) {
     let mut rng = Rng::with_seed(3);
     let mut cases = Vec::new();
     for i in 0..36 {
-        let (scheme, contract) = ARITHMETICS[i % 3];
+        let (scheme, contract) = ARITHMETICS[i % 4];
         let (m, n, c) = (rng.usize(1..34), rng.usize(1..70), rng.usize(1..40));
         let shape = match i % 4 {
             0 | 1 => Shape::gemm(m, n, c),
@@ -141,11 +142,19 @@ fn depthwise(lab: &Lab) {
     lab.prove(&draw(lab, 8, 1, Some(TINY), any));
 }
 
-/// Integer weights of every width, by each family that serves them.
+/// Integer weights of every width, by each tile that serves them; every depth up to two steps of a tile and one more.
 fn narrow_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(4);
     let mut cases = Vec::new();
-    for i in 0..48 {
+    for tile in lab.device.isa.tiles.iter().filter(|t| t.bits < 8) {
+        for k in 1..=2 * tile.k + 1 {
+            let (scheme, contract) = (format!("w{}a8", tile.bits), ARITHMETICS[[0, 1, 3][k % 3]].1);
+            let shape = Shape::gemm(k * 5 % 17 + 1, k * 7 % (2 * tile.n + 1) + 1, k).unwrap();
+            let task = lab.task(shape, &scheme, contract, rng.bool(), 1);
+            cases.extend(pick(task, &mut rng, |s| s.0[0].word == tile.variant()));
+        }
+    }
+    for i in 0..36 {
         let scheme = format!("w{}a8{}", 2 + i % 6, if i % 5 == 0 { "-full" } else { "" });
         let (m, n, c) = (rng.usize(1..20), rng.usize(1..50), rng.usize(1..300));
         let shape = match i / 6 % 4 {
@@ -154,14 +163,39 @@ fn narrow_weights(lab: &Lab) {
             _ => Shape::conv(Op::Depthwise, [m % 7 + 2, 5, n], n, [2, 3], 2, [0, 1, 1, 0]),
         };
         let task = lab.task(shape.unwrap(), &scheme, ARITHMETICS[i % 2].1, rng.bool(), rng.usize(1..=2));
-        let families = task.families().unwrap();
-        let tiles = task.isa.tiles_of(families[i % families.len()].tiles).map(|t| t.variant().to_string());
-        let tiles: Vec<String> = tiles.collect();
-        cases.extend(pick(task, &mut rng, |s| tiles.contains(&s.0[0].word)));
+        cases.extend(pick_of_each_tile(task, &mut rng));
     }
     let chained = cases.iter().filter(|c| c.schedule.sizes("d") != [0]).count();
     assert!(chained >= 8 || lab.device.isa.tiles_of("chain").next().is_none(), "{chained} chains");
     lab.prove(&cases);
+}
+
+/// Weights with a scale for every group of inputs, of every width, the last group whole or not.
+fn grouped_weights(lab: &Lab) {
+    let mut rng = Rng::with_seed(5);
+    let mut cases = Vec::new();
+    for i in 0..28 {
+        let group = [32, 64, 16, 128][i / 7 % 4];
+        let scheme = format!(
+            "w{}a8g{group}{}",
+            ["t", "2", "3", "4", "5", "6", "8"][i % 7],
+            if i % 5 == 1 { "-full" } else { "" }
+        );
+        let scheme = if scheme.starts_with("wt") { format!("wta8g{group}") } else { scheme };
+        let k = [group, group * 3, rng.usize(1..group * 4)][i % 3];
+        let shape = Shape::gemm(rng.usize(1..20), rng.usize(1..50), k).unwrap();
+        let task = lab.task(shape, &scheme, Contract::F32io, rng.bool(), rng.usize(1..=2));
+        cases.extend(pick_of_each_tile(task, &mut rng));
+    }
+    lab.prove(&cases);
+}
+
+/// A case of each tile that serves the task.
+fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
+    let points = task.space().unwrap().points;
+    let tiles: std::collections::BTreeSet<&str> = points.iter().map(|s| s.0[0].word.as_str()).collect();
+    let of = |tile: &str| points.iter().filter(|s| s.0[0].word == tile).cloned().collect::<Vec<_>>();
+    tiles.iter().filter_map(|t| rng.choice(of(t))).map(|schedule| Case { task: task.clone(), schedule }).collect()
 }
 
 /// Larger layers through the tool's own check, many schedules of each.

@@ -109,7 +109,7 @@ impl Talk {
     }
 
     fn bind(&mut self, kernel: usize, zero: i64) {
-        self.ok(&format!("bind {kernel} 0 1 2 3 {zero} 1"));
+        self.ok(&format!("bind {kernel} 0 1 2 3 {zero} 0 1"));
     }
 
     fn dump(&mut self) -> Vec<u8> {
@@ -135,15 +135,15 @@ fn mistakes_are_answered_and_change_nothing() {
     let hash = talk.ok(&format!("check {FILL} left"));
     let mistakes = "nosuch|HELLO|hello there|load|load 0|load 0 4 4|load 256 0|load -1 0|load x 0|load 0 -4|load 0 4x|\
         alloc 0|alloc 0 1e3|alloc 0 0x10|alloc 0 99999999999999999999|alloc 0 70368744177664|free|free 256|free 0 1|\
-        bind 0|bind 99 0 1 2 3 0 1|bind 0 0 1 2 0 0 1|bind 0 0 1 2 1 0 1|bind 0 0 1 2 2 0 1|bind 0 200 1 2 3 0 1|\
-        bind 0 0 1 2 201 0 1|bind 0 0 1 2 3 0 0|bind 0 0 1 2 3 0 257|bind 0 0 1 2 3 2147483648 1|bind 0 0 1 2 3 a 1|\
+        bind 0|bind 99 0 1 2 3 0 0 1|bind 0 0 1 2 0 0 0 1|bind 0 0 1 2 1 0 0 1|bind 0 0 1 2 2 0 0 1|bind 0 200 1 2 3 0 0 1|\
+        bind 0 0 1 2 201 0 0 1|bind 0 0 1 2 3 0 0 0|bind 0 0 1 2 3 0 0 257|bind 0 0 1 2 3 2147483648 0 1|bind 0 0 1 2 3 a 0 1|\
         bind 0 0 1 2 3 0|check 0 left|check 0|check 6|check 6 up|check 6 Left|check 99 left|check -1 left|regime|\
         regime warm 1|regime hot|regime hot -1|dump 0|time|time 6|time 6:|time :1|time 6:0|time 6:-1|time 6:1:1|time 6:x|\
         time 99:1|time 0:1|time 6:1 0:1| |  ";
     for mistake in mistakes.split('|') {
         let answer = talk.ask(mistake);
         assert!(answer.starts_with("err ") && answer.len() > 8, "`{mistake}`: `{answer}`");
-        assert!(talk.ok("hello").starts_with("bitsmith 1 "), "after `{mistake}`");
+        assert!(talk.ok("hello").starts_with("bitsmith 2 "), "after `{mistake}`");
     }
     assert_eq!(talk.ok(&format!("check {FILL} right")), hash);
     assert_eq!(talk.dump(), (0..64).collect::<Vec<u8>>());
@@ -235,7 +235,7 @@ fn threads_share_a_call_and_regimes_time_it() {
     let mut talk = Talk::start(&[]);
     talk.load(64);
     for threads in [1, 2, 3, 16] {
-        talk.ok(&format!("bind {SHARE} 0 1 2 3 0 {threads}"));
+        talk.ok(&format!("bind {SHARE} 0 1 2 3 0 0 {threads}"));
         talk.ok(&format!("check {SHARE} right"));
         let words: Vec<i32> = talk.dump().chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap())).collect();
         let right = |t: i32| if t < threads { t + 100 * threads } else { 0xA5A5_A5A5u32 as i32 };

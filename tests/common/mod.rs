@@ -17,8 +17,9 @@ use bitsmith::scheme;
 use bitsmith::target::{Evidence, Target};
 
 /// Scheme and contract of every way that numbers travel through a kernel.
-pub const ARITHMETICS: [(&str, Contract); 3] =
-    [("w8a8", Contract::Int8), ("w8a8", Contract::F32io), ("f32", Contract::F32io)];
+/// The first two take any weights of 8 bits and fewer.
+pub const ARITHMETICS: [(&str, Contract); 4] =
+    [("w8a8", Contract::Int8), ("w8a8", Contract::F32io), ("f32", Contract::F32io), ("w8a8", Contract::Qdq)];
 
 /// Caches so small that everything is worth blocking.
 pub const TINY: Caches = Caches { l1: 64, l2: 64, l3: 64 };

@@ -27,7 +27,8 @@ pub struct Operands<'a> {
     pub rhs: &'a [u8],
     pub cols: &'a [u8],
     pub out_bytes: usize,
-    pub zero: i32,
+    /// Of the activations, and of the output.
+    pub zeros: [i32; 2],
     pub threads: usize,
 }
 
@@ -62,7 +63,7 @@ impl Rig {
         self.harness.load(1, o.rhs)?;
         self.harness.load(2, o.cols)?;
         self.harness.alloc(3, o.out_bytes)?;
-        self.harness.bind(kernel, [0, 1, 2, 3], o.zero, o.threads)?;
+        self.harness.bind(kernel, [0, 1, 2, 3], o.zeros, o.threads)?;
         self.harness.check(kernel, side)
     }
 
@@ -77,8 +78,8 @@ impl Rig {
                 lhs: &input.lhs,
                 rhs: &rhs,
                 cols: &problem.columns,
-                out_bytes: shape.out_len() * 4,
-                zero: input.zero,
+                out_bytes: shape.out_len() * case.task.out_width(),
+                zeros: [input.zero, input.out_zero],
                 threads: case.task.threads,
             };
             for side in ["left", "right"] {

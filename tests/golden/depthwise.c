@@ -4,12 +4,12 @@ static void depthwise_w8a8_avx2_depthwise_madd_b3x2_staged_mn_c0x0x0_3x2(const d
     const dw_madd_elem * a0 = lhs + (i + 0) / 6 * 160 + (i + 0) % 6 * 20;
     const dw_madd_elem * a1 = lhs + (i + 1) / 6 * 160 + (i + 1) % 6 * 20;
     const dw_madd_elem * a2 = lhs + (i + 2) / 6 * 160 + (i + 2) % 6 * 20;
-    dw_madd_acc c0_0 = dw_madd_load((const int32_t *)args->cols + column + 0);
-    dw_madd_acc c0_1 = dw_madd_load((const int32_t *)args->cols + column + 8);
-    dw_madd_acc c1_0 = dw_madd_load((const int32_t *)args->cols + column + 0);
-    dw_madd_acc c1_1 = dw_madd_load((const int32_t *)args->cols + column + 8);
-    dw_madd_acc c2_0 = dw_madd_load((const int32_t *)args->cols + column + 0);
-    dw_madd_acc c2_1 = dw_madd_load((const int32_t *)args->cols + column + 8);
+    dw_madd_acc c0_0 = dw_madd_zero();
+    dw_madd_acc c0_1 = dw_madd_zero();
+    dw_madd_acc c1_0 = dw_madd_zero();
+    dw_madd_acc c1_1 = dw_madd_zero();
+    dw_madd_acc c2_0 = dw_madd_zero();
+    dw_madd_acc c2_1 = dw_madd_zero();
     dw_madd_rhs w0_0_0 = dw_madd_rhs_load((const void *)(rhs + ((0 * 3 + 0) * 2 + 0) * 8));
     c0_0 = dw_madd_dot(c0_0, dw_madd_lhs_load(a0 + column + 0 * 160 + 0), w0_0_0);
     c1_0 = dw_madd_dot(c1_0, dw_madd_lhs_load(a1 + column + 0 * 160 + 0), w0_0_0);
@@ -82,20 +82,26 @@ static void depthwise_w8a8_avx2_depthwise_madd_b3x2_staged_mn_c0x0x0_3x2(const d
     c0_1 = dw_madd_dot(c0_1, dw_madd_lhs_load(a0 + column + 2 * 160 + 48), w2_1_2);
     c1_1 = dw_madd_dot(c1_1, dw_madd_lhs_load(a1 + column + 2 * 160 + 48), w2_1_2);
     c2_1 = dw_madd_dot(c2_1, dw_madd_lhs_load(a2 + column + 2 * 160 + 48), w2_1_2);
-    dw_madd_store((out + (i + 0) * 20 + column + 0), c0_0);
-    dw_madd_store((out + (i + 0) * 20 + column + 8), c0_1);
-    dw_madd_store((out + (i + 1) * 20 + column + 0), c1_0);
-    dw_madd_store((out + (i + 1) * 20 + column + 8), c1_1);
-    dw_madd_store((out + (i + 2) * 20 + column + 0), c2_0);
-    dw_madd_store((out + (i + 2) * 20 + column + 8), c2_1);
+    c0_0 = dw_madd_plus(c0_0, (const int32_t *)args->cols + 0 + column + 0);
+    dw_madd_store(out + (i + 0) * 20 + column + 0, c0_0);
+    c0_1 = dw_madd_plus(c0_1, (const int32_t *)args->cols + 0 + column + 8);
+    dw_madd_store(out + (i + 0) * 20 + column + 8, c0_1);
+    c1_0 = dw_madd_plus(c1_0, (const int32_t *)args->cols + 0 + column + 0);
+    dw_madd_store(out + (i + 1) * 20 + column + 0, c1_0);
+    c1_1 = dw_madd_plus(c1_1, (const int32_t *)args->cols + 0 + column + 8);
+    dw_madd_store(out + (i + 1) * 20 + column + 8, c1_1);
+    c2_0 = dw_madd_plus(c2_0, (const int32_t *)args->cols + 0 + column + 0);
+    dw_madd_store(out + (i + 2) * 20 + column + 0, c2_0);
+    c2_1 = dw_madd_plus(c2_1, (const int32_t *)args->cols + 0 + column + 8);
+    dw_madd_store(out + (i + 2) * 20 + column + 8, c2_1);
 }
 static void depthwise_w8a8_avx2_depthwise_madd_b3x2_staged_mn_c0x0x0_3x1p4(const dw_madd_elem *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
     const dw_madd_elem * a0 = lhs + (i + 0) / 6 * 160 + (i + 0) % 6 * 20;
     const dw_madd_elem * a1 = lhs + (i + 1) / 6 * 160 + (i + 1) % 6 * 20;
     const dw_madd_elem * a2 = lhs + (i + 2) / 6 * 160 + (i + 2) % 6 * 20;
-    dw_madd_acc c0_0 = dw_madd_load((const int32_t *)args->cols + column + 0);
-    dw_madd_acc c1_0 = dw_madd_load((const int32_t *)args->cols + column + 0);
-    dw_madd_acc c2_0 = dw_madd_load((const int32_t *)args->cols + column + 0);
+    dw_madd_acc c0_0 = dw_madd_zero();
+    dw_madd_acc c1_0 = dw_madd_zero();
+    dw_madd_acc c2_0 = dw_madd_zero();
     dw_madd_rhs w0_0_0 = dw_madd_rhs_load((const void *)(rhs + ((0 * 3 + 0) * 1 + 0) * 8));
     c0_0 = dw_madd_dot(c0_0, dw_madd_lhs_load(a0 + column + 0 * 160 + 0), w0_0_0);
     c1_0 = dw_madd_dot(c1_0, dw_madd_lhs_load(a1 + column + 0 * 160 + 0), w0_0_0);
@@ -132,9 +138,12 @@ static void depthwise_w8a8_avx2_depthwise_madd_b3x2_staged_mn_c0x0x0_3x1p4(const
     c0_0 = dw_madd_dot(c0_0, dw_madd_lhs_load(a0 + column + 2 * 160 + 40), w2_0_2);
     c1_0 = dw_madd_dot(c1_0, dw_madd_lhs_load(a1 + column + 2 * 160 + 40), w2_0_2);
     c2_0 = dw_madd_dot(c2_0, dw_madd_lhs_load(a2 + column + 2 * 160 + 40), w2_0_2);
-    dw_madd_store_n((out + (i + 0) * 20 + column + 0), c0_0, 4);
-    dw_madd_store_n((out + (i + 1) * 20 + column + 0), c1_0, 4);
-    dw_madd_store_n((out + (i + 2) * 20 + column + 0), c2_0, 4);
+    c0_0 = dw_madd_plus_n(c0_0, (const int32_t *)args->cols + 0 + column + 0, 4);
+    dw_madd_store_n(out + (i + 0) * 20 + column + 0, c0_0, 4);
+    c1_0 = dw_madd_plus_n(c1_0, (const int32_t *)args->cols + 0 + column + 0, 4);
+    dw_madd_store_n(out + (i + 1) * 20 + column + 0, c1_0, 4);
+    c2_0 = dw_madd_plus_n(c2_0, (const int32_t *)args->cols + 0 + column + 0, 4);
+    dw_madd_store_n(out + (i + 2) * 20 + column + 0, c2_0, 4);
 }
 static void depthwise_w8a8_avx2_depthwise_madd_b3x2_staged_mn_c0x0x0_at(const dw_madd_elem *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t rows, int64_t p) {
     const char * rhs = (const char *)args->rhs + p * 144;

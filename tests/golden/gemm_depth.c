@@ -5,14 +5,14 @@ static void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_4x2(const dot
     const dot_wide_elem * a1 = lhs + (i + 1) * 544;
     const dot_wide_elem * a2 = lhs + (i + 2) * 544;
     const dot_wide_elem * a3 = lhs + (i + 3) * 544;
-    dot_wide_acc c0_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 0) * 24 + column + 0));
-    dot_wide_acc c0_1 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 0) * 24 + column + 8));
-    dot_wide_acc c1_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 1) * 24 + column + 0));
-    dot_wide_acc c1_1 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 1) * 24 + column + 8));
-    dot_wide_acc c2_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 2) * 24 + column + 0));
-    dot_wide_acc c2_1 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 2) * 24 + column + 8));
-    dot_wide_acc c3_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 3) * 24 + column + 0));
-    dot_wide_acc c3_1 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 3) * 24 + column + 8));
+    dot_wide_acc c0_0 = dot_wide_zero();
+    dot_wide_acc c0_1 = dot_wide_zero();
+    dot_wide_acc c1_0 = dot_wide_zero();
+    dot_wide_acc c1_1 = dot_wide_zero();
+    dot_wide_acc c2_0 = dot_wide_zero();
+    dot_wide_acc c2_1 = dot_wide_zero();
+    dot_wide_acc c3_0 = dot_wide_zero();
+    dot_wide_acc c3_1 = dot_wide_zero();
     for (int64_t k = 0; k < steps - 1; k += 2) {
         dot_wide_rhs b0_0 = dot_wide_rhs_load((const void *)(rhs + ((k + 0) * 2 + 0) * 32));
         dot_wide_rhs b1_0 = dot_wide_rhs_load((const void *)(rhs + ((k + 0) * 2 + 1) * 32));
@@ -59,40 +59,64 @@ static void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_4x2(const dot
         c3_0 = dot_wide_dot(c3_0, x3_r, b0_r);
         c3_1 = dot_wide_dot(c3_1, x3_r, b1_r);
     }
+    if (from > 0) {
+        c0_0 = dot_wide_plus(c0_0, (const int32_t *)(out + (i + 0) * 24 + column + 0));
+    }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 0) * 24 + column + 0), c0_0);
     } else {
         dot_wide_finish(out + (i + 0) * 24 + column + 0, c0_0, grids[i + 0], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
+    }
+    if (from > 0) {
+        c0_1 = dot_wide_plus(c0_1, (const int32_t *)(out + (i + 0) * 24 + column + 8));
     }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 0) * 24 + column + 8), c0_1);
     } else {
         dot_wide_finish(out + (i + 0) * 24 + column + 8, c0_1, grids[i + 0], (const float *)args->cols + 0 + column + 8, (const int32_t *)args->cols + 64 + column + 8, (const float *)args->cols + 128 + column + 8, 1);
     }
+    if (from > 0) {
+        c1_0 = dot_wide_plus(c1_0, (const int32_t *)(out + (i + 1) * 24 + column + 0));
+    }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 1) * 24 + column + 0), c1_0);
     } else {
         dot_wide_finish(out + (i + 1) * 24 + column + 0, c1_0, grids[i + 1], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
+    }
+    if (from > 0) {
+        c1_1 = dot_wide_plus(c1_1, (const int32_t *)(out + (i + 1) * 24 + column + 8));
     }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 1) * 24 + column + 8), c1_1);
     } else {
         dot_wide_finish(out + (i + 1) * 24 + column + 8, c1_1, grids[i + 1], (const float *)args->cols + 0 + column + 8, (const int32_t *)args->cols + 64 + column + 8, (const float *)args->cols + 128 + column + 8, 1);
     }
+    if (from > 0) {
+        c2_0 = dot_wide_plus(c2_0, (const int32_t *)(out + (i + 2) * 24 + column + 0));
+    }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 2) * 24 + column + 0), c2_0);
     } else {
         dot_wide_finish(out + (i + 2) * 24 + column + 0, c2_0, grids[i + 2], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
+    }
+    if (from > 0) {
+        c2_1 = dot_wide_plus(c2_1, (const int32_t *)(out + (i + 2) * 24 + column + 8));
     }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 2) * 24 + column + 8), c2_1);
     } else {
         dot_wide_finish(out + (i + 2) * 24 + column + 8, c2_1, grids[i + 2], (const float *)args->cols + 0 + column + 8, (const int32_t *)args->cols + 64 + column + 8, (const float *)args->cols + 128 + column + 8, 1);
     }
+    if (from > 0) {
+        c3_0 = dot_wide_plus(c3_0, (const int32_t *)(out + (i + 3) * 24 + column + 0));
+    }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 3) * 24 + column + 0), c3_0);
     } else {
         dot_wide_finish(out + (i + 3) * 24 + column + 0, c3_0, grids[i + 3], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
+    }
+    if (from > 0) {
+        c3_1 = dot_wide_plus(c3_1, (const int32_t *)(out + (i + 3) * 24 + column + 8));
     }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 3) * 24 + column + 8), c3_1);
@@ -105,10 +129,10 @@ static void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_4x1(const dot
     const dot_wide_elem * a1 = lhs + (i + 1) * 544;
     const dot_wide_elem * a2 = lhs + (i + 2) * 544;
     const dot_wide_elem * a3 = lhs + (i + 3) * 544;
-    dot_wide_acc c0_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 0) * 24 + column + 0));
-    dot_wide_acc c1_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 1) * 24 + column + 0));
-    dot_wide_acc c2_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 2) * 24 + column + 0));
-    dot_wide_acc c3_0 = from == 0 ? dot_wide_zero() : dot_wide_load((int32_t *)(out + (i + 3) * 24 + column + 0));
+    dot_wide_acc c0_0 = dot_wide_zero();
+    dot_wide_acc c1_0 = dot_wide_zero();
+    dot_wide_acc c2_0 = dot_wide_zero();
+    dot_wide_acc c3_0 = dot_wide_zero();
     for (int64_t k = 0; k < steps - 1; k += 2) {
         dot_wide_rhs b0_0 = dot_wide_rhs_load((const void *)(rhs + ((k + 0) * 1 + 0) * 32));
         dot_wide_lhs x0_0 = dot_wide_lhs_load(a0 + (k + 0) * 2);
@@ -140,20 +164,32 @@ static void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_4x1(const dot
         dot_wide_lhs x3_r = dot_wide_lhs_load(a3 + (k) * 2);
         c3_0 = dot_wide_dot(c3_0, x3_r, b0_r);
     }
+    if (from > 0) {
+        c0_0 = dot_wide_plus(c0_0, (const int32_t *)(out + (i + 0) * 24 + column + 0));
+    }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 0) * 24 + column + 0), c0_0);
     } else {
         dot_wide_finish(out + (i + 0) * 24 + column + 0, c0_0, grids[i + 0], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
+    }
+    if (from > 0) {
+        c1_0 = dot_wide_plus(c1_0, (const int32_t *)(out + (i + 1) * 24 + column + 0));
     }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 1) * 24 + column + 0), c1_0);
     } else {
         dot_wide_finish(out + (i + 1) * 24 + column + 0, c1_0, grids[i + 1], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
     }
+    if (from > 0) {
+        c2_0 = dot_wide_plus(c2_0, (const int32_t *)(out + (i + 2) * 24 + column + 0));
+    }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 2) * 24 + column + 0), c2_0);
     } else {
         dot_wide_finish(out + (i + 2) * 24 + column + 0, c2_0, grids[i + 2], (const float *)args->cols + 0 + column + 0, (const int32_t *)args->cols + 64 + column + 0, (const float *)args->cols + 128 + column + 0, 1);
+    }
+    if (from > 0) {
+        c3_0 = dot_wide_plus(c3_0, (const int32_t *)(out + (i + 3) * 24 + column + 0));
     }
     if (from + steps < 256) {
         dot_wide_store((int32_t *)(out + (i + 3) * 24 + column + 0), c3_0);
