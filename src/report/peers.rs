@@ -35,8 +35,12 @@ pub struct PeerRow {
     pub failed: bool,
 }
 
-/// A tenth of the time for nothing is worth telling.
+/// Where a call that computes nothing would take this share of a peer's time, or more, its kernel is hardly compared.
 const MUCH: f64 = 0.1;
+
+fn overhead(b: &Baseline) -> Option<f64> {
+    b.call_ns.zip(positive(b.median_ns)).map(|(call, ns)| call / ns).filter(|share| *share > MUCH)
+}
 
 /// Every comparison but those that a later one replaces, in the order in which they were first made.
 fn latest(run: &Run) -> Vec<&Baseline> {
@@ -69,10 +73,9 @@ fn row(b: &Baseline) -> PeerRow {
     let bounds = b.ratio_low.zip(b.ratio_high).filter(|(low, high)| {
         ratio.is_some() && low.is_finite() && high.is_finite()
     });
-    let overhead = b.call_ns.zip(ns).map(|(call, ns)| call / ns).filter(|share| *share > MUCH);
     let context =
         Context { target: b.target.clone(), regime: b.regime, threads: b.threads, evidence: Evidence::Measured };
-    let alone = if ns.is_some() && b.own.is_empty() { "no winner of ours; tune it first" } else { "" };
+    let alone = if ns.is_some() && b.own.is_empty() { "no winner of ours" } else { "" };
     let why = if b.message.is_empty() { alone.into() } else { format::shorten(&b.message, 200) };
     PeerRow {
         network: network.into(),
@@ -92,7 +95,7 @@ fn row(b: &Baseline) -> PeerRow {
         }),
         ahead: bounds.is_some_and(|b| b.0 > 1.0),
         behind: bounds.is_some_and(|b| b.1 < 1.0),
-        overhead: overhead.map_or(String::new(), |share| format!("{} of it is the call", format::percent(share.min(1.0), 0))),
+        overhead: overhead(b).filter(|_| ns.is_some()).map_or(String::new(), |s| format::percent(s.min(1.0), 0)),
         note: why,
         failed: ns.is_none(),
     }
@@ -107,28 +110,34 @@ fn failure(outcome: Outcome) -> &'static str {
     }
 }
 
-/// One line for each peer and context: how our kernels compare with it over all layers.
+/// One line for each peer, number format and context: how our kernels compare with it over all layers. Those in which a
+/// call costs the peer much, whatever it computes, are left out: they say nothing about its kernels.
 pub fn verdicts(run: &Run) -> Vec<String> {
     let all = latest(run);
-    let mut keys: Vec<(&str, String, String)> = Vec::new();
-    let key = |b: &'_ Baseline| (row(b).context, format::series(&b.scheme, b.contract));
-    for b in &all {
-        let (context, series) = key(b);
-        if !keys.iter().any(|(p, c, s)| (*p, c, s) == (b.peer.as_str(), &context, &series)) {
-            keys.push((&b.peer, context, series));
-        }
-    }
-    let several = keys.iter().any(|k| k.1 != keys[0].1);
-    let line = |(peer, context, series): &(&str, String, String)| {
-        let own = all.iter().filter(|b| b.peer == *peer && key(b) == (context.clone(), series.clone()));
-        let logs: Vec<f64> = own.filter_map(|b| ratio_of(b)).map(f64::ln).collect();
-        let mean = (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())?;
+    let key = |b: &Baseline| {
+        let row = row(b);
+        (row.peer, row.series, row.context)
+    };
+    let mut keys: Vec<(String, String, String)> = Vec::new();
+    all.iter().map(|b| key(b)).for_each(|k| if !keys.contains(&k) { keys.push(k) });
+    let several = keys.iter().any(|k| k.2 != keys[0].2);
+    let line = |wanted: &(String, String, String)| {
+        let compared: Vec<&Baseline> =
+            all.iter().filter(|b| key(b) == *wanted && ratio_of(b).is_some()).copied().collect();
+        let logs: Vec<f64> =
+            compared.iter().filter(|b| overhead(b).is_none()).filter_map(|b| ratio_of(b)).map(f64::ln).collect();
+        let (peer, series, context) = wanted;
         let under = if several { format!(" ({context})") } else { String::new() };
-        Some(format!(
-            "{series}: {} as fast as {peer}, geometric mean over {}{under}",
-            format::times(mean),
-            format::count(logs.len(), "layer")
-        ))
+        let layers = format::count(compared.len(), "layer");
+        match logs.len() {
+            _ if compared.is_empty() => None,
+            0 => Some(format!("{series} beside {peer}: no mean; in all of {layers} it is mostly calls that are timed{under}")),
+            some => {
+                let mean = format::times((logs.iter().sum::<f64>() / some as f64).exp());
+                let of = if some < compared.len() { format!("{some} of {layers}") } else { layers };
+                Some(format!("{series}: {mean} as fast as {peer}, geometric mean of {of}{under}"))
+            }
+        }
     };
     keys.iter().filter_map(line).collect()
 }

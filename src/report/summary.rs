@@ -68,11 +68,13 @@ fn peers(run: &Run) -> String {
     if rows.is_empty() {
         return String::new();
     }
+    let one_network = rows.iter().all(|r| r.network == rows[0].network);
     let cells = |r: &PeerRow| {
-        let name = format!("{}/{}", r.network, r.layer);
-        let interval = if r.ratio_interval.is_empty() { &r.note } else { &r.ratio_interval };
+        let name = if one_network { r.layer.clone() } else { format!("{}/{}", r.network, r.layer) };
+        let call = if r.overhead.is_empty() { String::new() } else { format!(", call {}", r.overhead) };
+        let last = if r.failed { String::new() } else { format!("{}{call}", r.ratio_interval) };
         let cells = [&name, &r.series, &r.own_time, &r.peer, &r.time, &r.ratio];
-        cells.into_iter().cloned().chain([format::shorten(interval, 22)]).collect()
+        cells.into_iter().cloned().chain([last]).collect()
     };
     let columns = vec![
         ("layer", false),

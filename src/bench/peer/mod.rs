@@ -63,7 +63,8 @@ impl Peer {
             Some(adapter) => (adapter.command)(cache, threads).map_err(|e| fails(format!("{e:#}")))?,
             None => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", with]);
+                // `exec`: one process, which gets the signals that are meant for it
+                shell.args(["-c", &format!("exec {with}")]);
                 shell
             }
         };
