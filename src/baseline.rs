@@ -157,7 +157,8 @@ impl<'a> Contest<'a> {
 
     /// Starts the peer anew where it has died, and sees to it that one which failed is started anew.
     fn compare(&mut self, task: &Task, own: Option<Own>) -> Result<std::result::Result<Sampled, Failure>> {
-        let mut peer = match self.peer.take().map_or_else(|| Peer::start(self.with, self.cache, self.plan.threads), Ok) {
+        let mut peer = match self.peer.take().map_or_else(|| Peer::start(self.with, self.cache, self.plan.threads), Ok)
+        {
             Ok(peer) => peer,
             Err(e) => return Ok(Err(Failure::Crashed(format!("{e:#}")))),
         };
@@ -168,12 +169,7 @@ impl<'a> Contest<'a> {
         Ok(sampled)
     }
 
-    fn sample(
-        &self,
-        task: &Task,
-        own: Option<Own>,
-        peer: &mut Peer,
-    ) -> Result<std::result::Result<Sampled, Failure>> {
+    fn sample(&self, task: &Task, own: Option<Own>, peer: &mut Peer) -> Result<std::result::Result<Sampled, Failure>> {
         let (plan, macs) = (self.plan, task.shape.macs());
         let words = layer_words(&task.shape, &task.scheme, plan.contract, plan.regime, plan.threads);
         let ready = peer.load(&words, macs).and_then(|()| peer.time(1, macs)).and_then(|_| peer.time(1, macs));

@@ -68,7 +68,8 @@ pub fn run(args: &Args) -> Result<()> {
     old.map_or(Ok(()), |dir| same_machine(dir, &device))?;
     let _lock = lock_device(&cache, &device.target.name, |text| bar.note(text))?;
     let peer = Peer::start(&args.with, &cache, plan.threads)?;
-    let dir = old.map_or_else(|| new_run_folder(&Path::new("results").join(&plan.target.name)), |dir| Ok(dir.clone()))?;
+    let dir =
+        old.map_or_else(|| new_run_folder(&Path::new("results").join(&plan.target.name)), |dir| Ok(dir.clone()))?;
     make_ready(&dir, &plan, &device)?;
     let (mut table, known) = Table::open::<Baseline>(&dir.join("baselines.csv"))?;
     let known = if args.again { vec![] } else { known };

@@ -25,7 +25,7 @@ pub struct PeerRow {
     /// The peer's time over ours.
     pub ratio: String,
     pub ratio_interval: String,
-    /// Is the whole interval above 1, or below?
+    /// Is the whole interval above 1, or below? Neither where the peer is hardly compared.
     pub ahead: bool,
     pub behind: bool,
     /// Share of the peer's time that a call costs it in any case, where it is much.
@@ -50,7 +50,7 @@ fn latest(run: &Run) -> Vec<&Baseline> {
             (&o.peer, &o.layer, &o.scheme, &o.target) == (&b.peer, &b.layer, &b.scheme, &b.target)
                 && (o.contract, o.regime, o.threads) == (b.contract, b.regime, b.threads)
         };
-        match all.iter().position(|o| same(o)) {
+        match all.iter().position(same) {
             Some(i) => all[i] = b,
             None => all.push(b),
         }
@@ -58,8 +58,19 @@ fn latest(run: &Run) -> Vec<&Baseline> {
     all
 }
 
+/// Peers of one layer and number format stand together.
 pub fn peer_rows(run: &Run) -> Vec<PeerRow> {
-    latest(run).into_iter().map(row).collect()
+    let mut groups: Vec<Vec<PeerRow>> = Vec::new();
+    for row in latest(run).into_iter().map(row) {
+        let same = |o: &PeerRow| {
+            (&o.network, &o.layer, &o.series, &o.context) == (&row.network, &row.layer, &row.series, &row.context)
+        };
+        match groups.iter_mut().find(|g| same(&g[0])) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    groups.into_iter().flatten().collect()
 }
 
 fn ratio_of(b: &Baseline) -> Option<f64> {
@@ -70,9 +81,8 @@ fn row(b: &Baseline) -> PeerRow {
     let (network, layer) = split(&b.layer);
     let ns = positive(b.median_ns).filter(|_| b.outcome == Outcome::Measured);
     let ratio = ratio_of(b);
-    let bounds = b.ratio_low.zip(b.ratio_high).filter(|(low, high)| {
-        ratio.is_some() && low.is_finite() && high.is_finite()
-    });
+    let bounds =
+        b.ratio_low.zip(b.ratio_high).filter(|(low, high)| ratio.is_some() && low.is_finite() && high.is_finite());
     let context =
         Context { target: b.target.clone(), regime: b.regime, threads: b.threads, evidence: Evidence::Measured };
     let alone = if ns.is_some() && b.own.is_empty() { "no winner of ours" } else { "" };
@@ -93,8 +103,8 @@ fn row(b: &Baseline) -> PeerRow {
         ratio_interval: bounds.map_or(String::new(), |(low, high)| {
             format!("{} – {}", format::significant(low, 3), format::significant(high, 3))
         }),
-        ahead: bounds.is_some_and(|b| b.0 > 1.0),
-        behind: bounds.is_some_and(|b| b.1 < 1.0),
+        ahead: overhead(b).is_none() && bounds.is_some_and(|b| b.0 > 1.0),
+        behind: overhead(b).is_none() && bounds.is_some_and(|b| b.1 < 1.0),
         overhead: overhead(b).filter(|_| ns.is_some()).map_or(String::new(), |s| format::percent(s.min(1.0), 0)),
         note: why,
         failed: ns.is_none(),
@@ -119,7 +129,11 @@ pub fn verdicts(run: &Run) -> Vec<String> {
         (row.peer, row.series, row.context)
     };
     let mut keys: Vec<(String, String, String)> = Vec::new();
-    all.iter().map(|b| key(b)).for_each(|k| if !keys.contains(&k) { keys.push(k) });
+    all.iter().map(|b| key(b)).for_each(|k| {
+        if !keys.contains(&k) {
+            keys.push(k)
+        }
+    });
     let several = keys.iter().any(|k| k.2 != keys[0].2);
     let line = |wanted: &(String, String, String)| {
         let compared: Vec<&Baseline> =
@@ -131,11 +145,13 @@ pub fn verdicts(run: &Run) -> Vec<String> {
         let layers = format::count(compared.len(), "layer");
         match logs.len() {
             _ if compared.is_empty() => None,
-            0 => Some(format!("{series} beside {peer}: no mean; in all of {layers} it is mostly calls that are timed{under}")),
+            0 => Some(format!(
+                "{series} beside {peer}: no mean; in each of {layers} calling it takes much of its time{under}"
+            )),
             some => {
                 let mean = format::times((logs.iter().sum::<f64>() / some as f64).exp());
                 let of = if some < compared.len() { format!("{some} of {layers}") } else { layers };
-                Some(format!("{series}: {mean} as fast as {peer}, geometric mean of {of}{under}"))
+                Some(format!("{series}: ours is {mean} as fast as {peer}, geometric mean of {of}{under}"))
             }
         }
     };
