@@ -48,7 +48,7 @@ fn unknown_names_list_what_there_is() {
     says(&["tune", "--contract", "int9"], &[], &["int9", "int8", "f32io"]);
     says(&["baseline", "--with", "true", "--network", "vgg"], &[], &["vgg", "resnet50"]);
     says(&["baseline", "--with", "true", "run", "--gemm", "2x2x2"], &[], &["--gemm", "cannot be used with"]);
-    says(&["baseline", "--with", "true", "--gemm", "2x2x2", "--target", "x86-avx2-simde"], &[], &["x86-avx2-simde"]);
+    says(&["baseline", "--with", "true", "--gemm", "2x2x2", "--target", "x86-avxvnni-simde"], &[], &["gives no times"]);
     says(&["baseline", "nothing"], &[], &["--with"]);
     says(&["layers", "vgg"], &[], &["vgg", "resnet50"]);
     says(&["tune", "--threds", "2"], &[], &["--threds", "--threads"]);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -84,8 +85,8 @@ public:
         auto start = Clock::now();
         run(calls);
         auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
-        if (threads > 1) // until its threads have gone to sleep, so that they do not spin while somebody else is timed
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        if (threads > 1)
+            calm_down();
         return ns;
     }
 
@@ -114,6 +115,16 @@ private:
         for (long i = 0; i < calls; i++)
             op.execute(stream, args);
         stream.wait();
+    }
+
+    /* Threads may spin for a while after a call; they must not while somebody else is timed. */
+    static void calm_down() {
+        const auto patience = Clock::now() + std::chrono::milliseconds(200);
+        for (bool busy = true; busy && Clock::now() < patience;) {
+            std::clock_t before = std::clock();
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            busy = std::clock() - before > CLOCKS_PER_SEC / 2000;
+        }
     }
 
     static Type source(Kind kind) { return kind == Kind::Float ? Type::f32 : Type::u8; }
