@@ -138,6 +138,7 @@ fn what_a_peer_does_wrong_is_a_record_and_costs_only_its_layer() {
         ("dies-timing", Outcome::Crashed, "SIGSEGV: out of luck"),
         ("ends", Outcome::Crashed, "exit status: 0"),
         ("hangs", Outcome::TimedOut, "no answer within 6.0 s"),
+        ("leaves", Outcome::TimedOut, "no answer within 6.0 s"),
         ("floods", Outcome::WrongAnswer, "more than 1048576 bytes"),
         ("boasts", Outcome::WrongAnswer, "strange time `-"),
         ("exaggerates", Outcome::WrongAnswer, "was asked only"),

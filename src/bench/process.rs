@@ -83,6 +83,7 @@ impl Watchdog {
         // it has closed its output: give it a moment to finish dying of its own cause
         for _ in 0..100 {
             if let Ok(Some(status)) = watch.child.try_wait() {
+                kill(&mut watch.child);
                 return (watch.expired, how_it_ended(status));
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -95,8 +96,8 @@ impl Watchdog {
 
 /// Ends the program and whatever it has started.
 fn kill(child: &mut Child) {
-    // its process group has its number; a child that was waited for is no longer signalled
-    if let (Ok(None), Ok(group)) = (child.try_wait(), libc::pid_t::try_from(child.id())) {
+    // its process group has its number, and outlives it where it has left others behind
+    if let Ok(group) = libc::pid_t::try_from(child.id()) {
         unsafe { libc::kill(-group, libc::SIGKILL) };
     }
     let _ = child.kill();
@@ -179,7 +180,7 @@ impl Process {
             .and_then(|()| self.stdin.flush());
         let got = sent.and_then(|()| (&mut self.stdout).take(LONGEST).read_until(b'\n', &mut answer));
         if answer.len() as u64 == LONGEST {
-            self.dead = true;
+            self.failure();
             return Err(Failure::Refused(format!("an answer of more than {LONGEST} bytes")));
         }
         if got.is_err() || !answer.ends_with(b"\n") {
@@ -213,6 +214,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.dead {
+            return; // and its number may be another's by now
+        }
         if let Ok(mut watch) = self.watchdog.state.0.lock() {
             watch.over = true;
             kill(&mut watch.child);

@@ -58,6 +58,12 @@ int main(int count, char **args) {
                 fputs("out of luck\n", stderr);
                 raise(SIGSEGV);
             }
+            if (victim && is(mode, "leaves")) { /* ends, but what it has started keeps its pipes open */
+                if (fork() != 0)
+                    return 0;
+                for (;;)
+                    pause();
+            }
             if (victim && is(mode, "ends"))
                 return 0;
             if (victim && is(mode, "hangs")) {
