@@ -7,10 +7,21 @@ tune: ## build, tune the built-in layers on this CPU, print where the report is
 test: setup ## every test, none skipped
 	cargo test --quiet
 
-setup: ## what the tests need beside Rust and a C compiler: SIMDe (emulated instruction sets), libclang (bindings)
+# a Python of their own with ONNX Runtime, below cargo's target folder
+PEERS := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/peers
+
+setup: $(PEERS)/ready ## what the tests need beside Rust and a C compiler: SIMDe (emulated instruction sets), libclang (bindings), ONNX Runtime (a peer)
 	@if [ -f /usr/include/simde/x86/avx512.h ] && ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1; then exit 0; fi; \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq libsimde-dev libclang-dev >/dev/null
+
+$(PEERS)/ready:
+	@if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then \
+	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
+	@python3 -m venv --clear $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy
+	@touch $@
 
 lint: ## formatting and lints
 	cargo fmt --check

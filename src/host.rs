@@ -96,6 +96,11 @@ pub fn allowed_cpus() -> Vec<usize> {
     list.split(',').filter_map(range).flatten().collect()
 }
 
+/// The last cpus this process may run on, as many as `threads`: where kernels run, as the first ones serve most interrupts.
+pub fn last_cpus(threads: usize) -> Vec<usize> {
+    allowed_cpus().into_iter().rev().take(threads).collect()
+}
+
 fn caches() -> Caches {
     let mut caches = Caches { l1: 32 << 10, l2: 512 << 10, l3: 0 }; // where the kernel does not tell: the least of today's
     for index in 0..8 {

@@ -27,4 +27,5 @@ pub mod run;
 pub mod profile;
 pub mod report;
 pub mod study;
+pub mod baseline;
 pub mod cli;

@@ -145,6 +145,61 @@ pub fn whole_final<'a>(finals: &[&'a Final]) -> Vec<&'a Final> {
     finals.iter().filter(|f| Some(f.held) == latest).copied().collect()
 }
 
+/// One row of `baselines.csv`: a peer's kernel of a layer, and ours of the run, timed in turns in one session. Never one
+/// of our candidates, so it has a table of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Name and version: `onnxruntime-1.32.0`.
+    pub peer: String,
+    pub layer: String,
+    pub op: String,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub scheme: String,
+    pub contract: Contract,
+    pub target: String,
+    pub regime: Regime,
+    pub threads: usize,
+    /// The peer's.
+    pub outcome: Outcome,
+    pub evidence: Evidence,
+    pub rounds: usize,
+    pub median_ns: Option<f64>,
+    pub ci_low_ns: Option<f64>,
+    pub ci_high_ns: Option<f64>,
+    pub gmacs: Option<f64>,
+    /// What a call of the peer costs that computes nothing.
+    pub call_ns: Option<f64>,
+    /// Our candidate and the hash of its text; empty where the run had none.
+    pub own: String,
+    pub own_hash: String,
+    pub own_ns: Option<f64>,
+    /// Median over the rounds of the peer's time over ours in the same round, with its 95 % interval.
+    pub ratio: Option<f64>,
+    pub ratio_low: Option<f64>,
+    pub ratio_high: Option<f64>,
+    pub compiler: String,
+    pub host: String,
+    /// Unix milliseconds.
+    pub held: u64,
+    pub message: String,
+    /// The peer's nanoseconds of one call by round, joined by `;`, and ours.
+    pub samples: String,
+    pub own_samples: String,
+}
+
+impl Baseline {
+    /// Is it the same comparison: same layer, conditions, peer, kernel of ours and machine?
+    pub fn same(&self, other: &Self) -> bool {
+        let text = |b: &Self| {
+            [&b.peer, &b.layer, &b.scheme, &b.target, &b.own, &b.own_hash, &b.compiler, &b.host].map(String::clone)
+        };
+        text(self) == text(other)
+            && (self.contract, self.regime, self.threads) == (other.contract, other.regime, other.threads)
+    }
+}
+
 /// One row of `accuracy.csv`: how wrong a layer is under a scheme, or (layer empty) what a network scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {

@@ -1,7 +1,7 @@
 //! The folder of a run: what lies in it, and where it came from.
 //!
 //! ```text
-//! results/<target>/<date>-<run>/ records.csv finals.csv accuracy.csv host.toml study.json profile.toml charts/ report.html
+//! results/<target>/<date>-<run>/ records.csv finals.csv accuracy.csv baselines.csv host.toml study.json profile.toml charts/ report.html
 //! ```
 
 use std::fs;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::probe::Roofs;
 use crate::certificate::{Winner, winners};
 use crate::host::Host;
-use crate::record::{Accuracy, Final, Record, read_table};
+use crate::record::{Accuracy, Baseline, Final, Record, read_table};
 
 /// `host.toml`: everything a figure depends on besides the code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct Run {
     pub records: Vec<Record>,
     pub finals: Vec<Final>,
     pub accuracy: Vec<Accuracy>,
+    /// Peers beside our winners.
+    pub baselines: Vec<Baseline>,
     /// None where `host.toml` is missing.
     pub provenance: Option<Provenance>,
     pub winners: Vec<Winner>,
@@ -62,7 +64,7 @@ impl Run {
     /// # Errors
     /// A folder that is no run, or a damaged file in it.
     pub fn load(dir: &Path) -> Result<Self> {
-        if !dir.join("records.csv").is_file() {
+        if !["records.csv", "baselines.csv"].iter().any(|table| dir.join(table).is_file()) {
             bail!("{} holds no records.csv; give the folder that `bitsmith tune` printed", dir.display());
         }
         let records: Vec<Record> = read_table(&dir.join("records.csv"))?;
@@ -71,6 +73,7 @@ impl Run {
         Ok(Self {
             dir: dir.into(),
             accuracy: read_table(&dir.join("accuracy.csv"))?,
+            baselines: read_table(&dir.join("baselines.csv"))?,
             provenance: read_provenance(dir)?,
             records,
             finals,

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::race::Rules;
 use crate::bench::replay::Replay;
-use crate::bench::{Bench, Device, Duel, Evaluate};
+use crate::bench::{Bench, Device, Duel, Evaluate, FINAL};
 use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
 use crate::certificate::{Group, group_of};
 use crate::emit::Source;
@@ -72,8 +71,22 @@ impl Plan {
         self.layers.iter().flat_map(each).collect()
     }
 
-    fn group(&self, job: &Job) -> Group {
+    pub fn group(&self, job: &Job) -> Group {
         (job.layer.key(), job.scheme.clone(), self.contract, self.target.name.clone(), self.regime, self.threads)
+    }
+
+    /// # Errors
+    /// A scheme of which there is none.
+    pub fn task(&self, job: &Job, device: &Device) -> Result<Task> {
+        Ok(Task {
+            shape: job.layer.shape,
+            relu: job.layer.relu,
+            scheme: scheme::find(&job.scheme)?,
+            contract: self.contract,
+            isa: device.isa.clone(),
+            threads: self.threads,
+            caches: device.caches(),
+        })
     }
 }
 
@@ -116,8 +129,6 @@ const LEAST_BATCH: usize = 6;
 /// Finalists, and how far behind the best one may be to be one.
 const FINALISTS: usize = 8;
 const FINAL_MARGIN: f64 = 1.06;
-/// The final: everybody stays, samples are longer.
-const FINAL: Rules = Rules { sample_ns: 1e6, rounds: 41, least: 41, alpha: 0.0, hopeless: f64::INFINITY };
 /// Share of a job's time that is kept for its final.
 const FINAL_SHARE: f64 = 0.1;
 
@@ -189,18 +200,6 @@ impl<'a> Study<'a> {
         rows.any(|r| decided || r.family == NO_FAMILY)
     }
 
-    fn task(&self, job: &Job) -> Result<Task> {
-        Ok(Task {
-            shape: job.layer.shape,
-            relu: job.layer.relu,
-            scheme: scheme::find(&job.scheme)?,
-            contract: self.plan.contract,
-            isa: self.device.isa.clone(),
-            threads: self.plan.threads,
-            caches: self.device.caches(),
-        })
-    }
-
     /// Searches one job and holds its final. Returns the size of its space and the number of tries.
     fn job(
         &mut self,
@@ -210,7 +209,7 @@ impl<'a> Study<'a> {
         progress: &mut dyn Progress,
     ) -> Result<(usize, usize)> {
         let (plan, group) = (self.plan, self.plan.group(job));
-        let task = self.task(job)?;
+        let task = plan.task(job, self.device)?;
         let space = match task.space() {
             Ok(space) => space,
             Err(why) => {
@@ -299,10 +298,9 @@ impl<'a> Study<'a> {
             Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
             Budget::Trials(_) => 3.0,
         };
-        let round_s = close.len() as f64 * (2.0 * ns).max(FINAL.sample_ns + ns) / 1e9;
-        let rounds = ((seconds / round_s) as usize).clamp(15, FINAL.rounds);
+        let rules = FINAL.lasting(seconds, close.iter().map(|_| ns));
         let schedules: Vec<Schedule> = close.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
-        let Duel { series, roof_ns } = bench.duel(&schedules, &Rules { rounds, ..FINAL })?;
+        let Duel { series, roof_ns } = bench.duel(&schedules, &rules)?;
         let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
         let total = series.iter().map(|(_, samples)| samples.len()).sum();
         let row = |record: &Record, source: &Source, round: usize, ns: f64| Final {

@@ -46,6 +46,10 @@ fn unknown_names_list_what_there_is() {
     says(&["accuracy", "--scheme", "f32", "--contract", "int8"], &[], &["f32 has no int8 contract"]);
     says(&["tune", "--strategy", "luck"], &[], &["luck", "evolve", "random", "grid"]);
     says(&["tune", "--contract", "int9"], &[], &["int9", "int8", "f32io"]);
+    says(&["baseline", "--with", "true", "--network", "vgg"], &[], &["vgg", "resnet50"]);
+    says(&["baseline", "--with", "true", "run", "--gemm", "2x2x2"], &[], &["--gemm", "cannot be used with"]);
+    says(&["baseline", "--with", "true", "--gemm", "2x2x2", "--target", "x86-avxvnni-simde"], &[], &["gives no times"]);
+    says(&["baseline", "nothing"], &[], &["--with"]);
     says(&["layers", "vgg"], &[], &["vgg", "resnet50"]);
     says(&["tune", "--threds", "2"], &[], &["--threds", "--threads"]);
 }
@@ -121,6 +125,7 @@ fn folders_that_cannot_be_used() {
     let in_the_way = [&here[..], &["file/run"]].concat();
     says(&in_the_way, &[("file", "")], &["file/run", "cannot create"]);
     says(&["tune", "--resume", "nothing"], &[], &["nothing", "no run"]);
+    says(&["baseline", "--with", "true", "nothing"], &[], &["nothing", "no run"]);
     says(&["report", "nothing"], &[], &["nothing", "records.csv"]);
 }
 
@@ -219,7 +224,7 @@ fn an_emulated_target_is_checked_and_gives_no_time() {
 #[test]
 fn help_teaches_by_example() {
     let dir = tempfile::tempdir().unwrap();
-    for verb in ["tune", "targets", "layers", "report", "emit", "completions"] {
+    for verb in ["tune", "baseline", "targets", "layers", "report", "emit", "completions"] {
         let output = bitsmith(dir.path(), &[verb, "--help"]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(

@@ -210,7 +210,15 @@ impl Builder {
     }
 }
 
-fn unique(path: &Path) -> PathBuf {
+/// A text as a file in the cache, named by its content and this ending.
+pub fn kept(cache: &Path, ending: &str, text: &str) -> Result<PathBuf> {
+    let path = cache.join(format!("{}-{ending}", short_hash(text.as_bytes())));
+    write_whole(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+/// A name beside a file under which it is made before it is there.
+pub fn unique(path: &Path) -> PathBuf {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);
     path.with_extension(format!("{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))

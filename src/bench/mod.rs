@@ -3,12 +3,15 @@
 pub mod build;
 pub mod counters;
 pub mod harness;
+pub mod peer;
 pub mod probe;
 pub mod problem;
+pub mod process;
 pub mod race;
 pub mod replay;
 pub mod runner;
 pub mod session;
+mod versus;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use probe::Roofs;
 use problem::Problem;
 use race::{Rules, Series};
 use session::Session;
+pub use versus::Side;
 
 /// Where candidates get their records from: a device, or what was recorded of one.
 pub trait Evaluate {
@@ -77,8 +81,10 @@ impl Device {
     }
 }
 
-/// Racing of one batch, and of the final.
+/// Racing of one batch.
 pub const BATCH: Rules = Rules { sample_ns: 200_000.0, rounds: 8, least: 3, alpha: 0.05, hopeless: 2.5 };
+/// The final: everybody stays, samples are longer.
+pub const FINAL: Rules = Rules { sample_ns: 1e6, rounds: 41, least: 41, alpha: 0.0, hopeless: f64::INFINITY };
 /// Bytes that cold buffers rotate through, in last-level caches.
 const COLD_POOL: u64 = 3;
 
@@ -315,10 +321,12 @@ fn at_pace(series: &Series, pace: Option<(&Series, f64)>) -> Option<f64> {
     Some(median(&ratios) * ns)
 }
 
-fn outcome_of(failure: &Failure) -> Outcome {
+/// How a candidate, or a peer, ended.
+pub fn outcome_of(failure: &Failure) -> Outcome {
     match failure {
         Failure::TimedOut(_) => Outcome::TimedOut,
         Failure::Crashed(_) => Outcome::Crashed,
+        Failure::Unsupported(_) => Outcome::Unsupported,
         Failure::Refused(why) if why.starts_with("out of memory") => Outcome::Unsupported,
         Failure::Refused(_) => Outcome::WrongAnswer,
     }

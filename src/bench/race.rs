@@ -18,6 +18,14 @@ pub struct Rules {
     pub hopeless: f64,
 }
 
+impl Rules {
+    /// With as many rounds as fit so many seconds, but 15 at least, among kernels of which a call takes about so long.
+    pub fn lasting(self, seconds: f64, ns: impl IntoIterator<Item = f64>) -> Self {
+        let round_s = ns.into_iter().map(|ns| (2.0 * ns).max(self.sample_ns + ns)).sum::<f64>() / 1e9;
+        Self { rounds: ((seconds / round_s) as usize).clamp(15, self.rounds), ..self }
+    }
+}
+
 /// Samples of one kernel: nanoseconds of one call, by round.
 #[derive(Clone, Debug, Default)]
 pub struct Series {

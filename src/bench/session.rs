@@ -14,7 +14,6 @@ use super::problem::Problem;
 use super::race::{Rules, Series, race};
 use super::runner::Runner;
 use crate::candidate::{Regime, Schedule};
-use crate::kernel::Task;
 use crate::record::Outcome;
 
 /// Buffers of the harness: the output, the columns, then activations by set and weights by packing.
@@ -48,7 +47,7 @@ impl<'a> Session<'a> {
         problem: &'a mut Problem,
         schedules: Vec<&'a Schedule>,
     ) -> Result<std::result::Result<Self, Failure>> {
-        let limit = time_limit(&problem.task);
+        let limit = time_limit(problem.task.shape.macs());
         let harness = Harness::start(runner.command(&program, problem.task.threads)?, limit)?;
         let mut session = Self { runner, program, problem, schedules, limit, harness, loaded: HashMap::new() };
         Ok(session.load_shared().map(|()| session))
@@ -155,7 +154,8 @@ impl<'a> Session<'a> {
         Ok(ended)
     }
 
-    fn prepare(
+    /// Ties kernels to their operands, under a regime and the pool of its cold buffers.
+    pub fn prepare(
         &mut self,
         kernels: &[usize],
         (regime, pool): (Regime, u64),
@@ -169,6 +169,11 @@ impl<'a> Session<'a> {
             }
         }
         Ok(self.harness.regime(regime, pool))
+    }
+
+    /// Nanoseconds of so many calls of a kernel that was prepared.
+    pub fn time(&mut self, kernel: usize, calls: u64) -> std::result::Result<f64, Failure> {
+        Ok(self.harness.time(&[(kernel, calls)])?.iter().sum())
     }
 
     /// The kernel that fails when timed alone, if one does.
@@ -202,7 +207,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Time one call to the harness may take: generous for portable C on a slow core, short for an endless loop.
-fn time_limit(task: &Task) -> Duration {
-    Duration::from_secs_f64(3.0 + task.shape.macs() as f64 / 1e8)
+/// Time one call to the harness may take, for a layer of so many multiply-accumulates: generous for portable C on a slow
+/// core, short for an endless loop.
+pub fn time_limit(macs: u64) -> Duration {
+    Duration::from_secs_f64(3.0 + macs as f64 / 1e8)
 }

@@ -1,6 +1,8 @@
 //! The command line: one file per verb.
 
 mod accuracy;
+mod baseline;
+mod choice;
 mod emit;
 mod layers;
 mod progress;
@@ -43,6 +45,8 @@ Examples:
 enum Verb {
     /// Tune layers on a target: search, check, race, record, report
     Tune(Box<tune::Args>),
+    /// Time a peer, such as ONNX Runtime or oneDNN, beside the winners of a run
+    Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
     /// List number formats, and how their names are made
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Tune(args) => tune::run(&args),
+        Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),

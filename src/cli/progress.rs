@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::record::Record;
+use crate::baseline;
+use crate::record::{Baseline, Record};
 use crate::study::{Job, Progress};
 
 pub struct Bar {
@@ -16,11 +17,29 @@ pub struct Bar {
 
 impl Bar {
     pub fn new() -> Self {
+        Self::of("{prefix} [{bar:24}] {pos}/{len} tried  {msg}  {elapsed}")
+    }
+
+    /// Without a bar: for jobs that are one step each.
+    pub fn plain() -> Self {
+        Self::of("{prefix}  {elapsed}")
+    }
+
+    fn of(template: &str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = if terminal { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} tried  {msg}  {elapsed}");
+        let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         Self { bar, terminal, label: String::new(), last: String::new() }
+    }
+
+    fn begin(&mut self, index: usize, jobs: usize, job: &Job, length: usize) {
+        self.flush();
+        self.label = format!("[{}/{jobs}] {} {}", index + 1, job.layer.key(), job.scheme);
+        self.bar.reset();
+        self.bar.set_length(length as u64);
+        self.bar.set_prefix(self.label.clone());
+        self.bar.set_message("");
     }
 
     fn flush(&mut self) {
@@ -33,12 +52,7 @@ impl Bar {
 
 impl Progress for Bar {
     fn job(&mut self, index: usize, jobs: usize, job: &Job, space: usize) {
-        self.flush();
-        self.label = format!("[{}/{jobs}] {} {}", index + 1, job.layer.key(), job.scheme);
-        self.bar.reset();
-        self.bar.set_length(space as u64);
-        self.bar.set_prefix(self.label.clone());
-        self.bar.set_message("");
+        self.begin(index, jobs, job, space);
     }
 
     fn batch(&mut self, tried: usize, best: Option<&Record>) {
@@ -63,5 +77,22 @@ impl Progress for Bar {
         } else {
             eprintln!("{text}");
         }
+    }
+}
+
+impl baseline::Progress for Bar {
+    fn job(&mut self, index: usize, jobs: usize, job: &Job) {
+        self.begin(index, jobs, job, 1);
+        self.bar.tick();
+    }
+
+    fn row(&mut self, row: &Baseline) {
+        let us = |ns: f64| format!("{:.1} us", ns / 1e3);
+        let text = match (row.median_ns, row.own_ns, row.ratio) {
+            (Some(ns), Some(own), Some(ratio)) => format!("ours {}, {} {}, {ratio:.2} x", us(own), row.peer, us(ns)),
+            (Some(ns), ..) => format!("{} {}", row.peer, us(ns)),
+            _ => format!("{}: {:?}, {}", row.peer, row.outcome, row.message),
+        };
+        self.note(&format!("{}  {text}", self.label));
     }
 }

@@ -5,23 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
+use super::choice::Choice;
 use super::progress::Bar;
 use super::{lock_device, new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
-use crate::candidate::{Contract, Regime};
 use crate::certificate::{Group, Winner, group_of};
-use crate::data::LayerData;
-use crate::host::Host;
-use crate::layer::{Layer, Network, Shape};
 use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
-use crate::scheme;
 use crate::search;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
 use crate::target::Target;
@@ -32,33 +28,11 @@ pub struct Args {
     /// Target to tune for: a name from `bitsmith targets`, a TOML file, or `host`; may be repeated
     #[arg(long = "target", value_name = "T")]
     targets: Vec<String>,
-    /// Built-in network to tune; may be repeated
-    #[arg(long = "network", value_name = "NET")]
-    networks: Vec<String>,
-    /// TOML file of layers (schema: docs/formats.md)
-    #[arg(long, value_name = "FILE.toml")]
-    layers: Option<PathBuf>,
-    /// Matrix product: rows x outputs x inputs; may be repeated
-    #[arg(long, value_name = "MxNxK")]
-    gemm: Vec<String>,
-    /// Convolution: input, output channels, window, stride, padding; may be repeated
-    #[arg(long, value_name = "HxWxCxFxKHxKW[sS][pP]")]
-    conv: Vec<String>,
-    /// Number format; may be repeated [default: all that the contract has]
-    #[arg(long = "scheme", value_name = "S")]
-    schemes: Vec<String>,
-    /// int8: u8 in, s32 out; f32io: f32 in and out, quantization inside the call
-    #[arg(long, value_enum, default_value = "f32io")]
-    contract: Contract,
+    #[command(flatten)]
+    choice: Choice,
     /// What the whole run may spend, shared among its layers: 60s, 10m, 200trials [default: 5s for each layer x scheme]
     #[arg(long, value_name = "60s|200trials")]
     budget: Option<Budget>,
-    /// Threads of a kernel
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
-    /// What the caches hold when a call begins
-    #[arg(long, value_enum, default_value = "hot")]
-    regime: Regime,
     /// Search strategy
     #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name,
           value_parser = PossibleValuesParser::new(search::STRATEGIES.iter().map(|s| s.name)))]
@@ -88,11 +62,6 @@ Examples:
   bitsmith tune --layers mine.toml --json > winners.json
   bitsmith tune --resume results/x86-avx2/2026-01-31-1";
 
-/// What is tuned when nothing is named.
-const DEFAULT_NETWORKS: [&str; 3] = ["digits", "tiny-kws", "bert-base"];
-/// Seconds for each layer x scheme when no budget is given.
-const DEFAULT_SECONDS: f64 = 5.0;
-
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
     let mut documents = Vec::new();
@@ -116,64 +85,10 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn plan(args: &Args, target: &Target) -> Result<Plan> {
-    let mut layers = Vec::new();
-    for name in &args.networks {
-        layers.extend(Network::built_in(name)?.layers);
-    }
-    if let Some(file) = &args.layers {
-        let network = Network::read(file)?;
-        network.layers.iter().filter(|l| l.has_tensors()).try_for_each(|l| LayerData::of(l).map(drop))?;
-        layers.extend(network.layers);
-    }
-    for text in &args.gemm {
-        let shape = Shape::parse_gemm(text).with_context(|| format!("--gemm {text}"))?;
-        layers.push(Layer::of_shape(&format!("gemm-{text}"), shape));
-    }
-    for text in &args.conv {
-        let shape = Shape::parse_conv(text).with_context(|| format!("--conv {text}"))?;
-        layers.push(Layer::of_shape(&format!("conv-{text}"), shape));
-    }
-    if layers.is_empty() {
-        for name in DEFAULT_NETWORKS {
-            layers.extend(Network::built_in(name)?.layers);
-        }
-    }
-    let mut keys = HashSet::new();
-    layers.retain(|l| keys.insert(l.key())); // named twice, tuned once
-    let schemes = schemes(args)?;
-    ensure!(args.threads > 0, "--threads is 0; it must be at least 1");
-    let cpus = Host::this().cpus;
-    ensure!(args.threads <= cpus, "--threads {} is more than the {cpus} cpus of this machine", args.threads);
-    let jobs = layers.len() * schemes.len();
-    Ok(Plan {
-        target: target.clone(),
-        layers,
-        schemes,
-        contract: args.contract,
-        regime: args.regime,
-        threads: args.threads,
-        strategy: args.strategy.clone(),
-        seed: args.seed,
-        budget: args.budget.unwrap_or(Budget::Seconds(DEFAULT_SECONDS * jobs as f64)),
-    })
-}
-
-/// What is compared when no scheme is named.
-const DEFAULT_SCHEMES: [&str; 2] = ["f32", "w8a8"];
-
-fn schemes(args: &Args) -> Result<Vec<String>> {
-    let default: Vec<String> = DEFAULT_SCHEMES.iter().map(ToString::to_string).collect();
-    let mut names: Vec<String> = Vec::new();
-    for s in if args.schemes.is_empty() { &default } else { &args.schemes } {
-        for scheme in scheme::matching(s)? {
-            let name = scheme.to_string();
-            let fits = !args.schemes.is_empty() || scheme.contracts().contains(&args.contract);
-            if fits && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
-    Ok(names)
+    let mut plan = args.choice.plan(target)?;
+    (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
+    plan.budget = args.budget.unwrap_or(plan.budget);
+    Ok(plan)
 }
 
 /// A folder that no run has used yet.
@@ -228,7 +143,7 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
 }
 
 /// Where the figures come from; a run that goes on keeps the command and the date that it began with.
-fn provenance(device: &Device, dir: &Path) -> Result<Provenance> {
+pub fn provenance(device: &Device, dir: &Path) -> Result<Provenance> {
     let before = read_provenance(dir)?;
     let quote = |a: String| if a.contains([' ', '*', '"']) { format!("'{a}'") } else { a };
     let command: Vec<String> = std::env::args().skip(1).map(quote).collect();

@@ -11,6 +11,7 @@ use super::Drawn;
 use super::format::{self, known};
 use super::heatmap;
 use super::network::{Sum, Total, totals};
+use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
 use super::view::{Context, contexts, failed, positive, time_of};
 use crate::record::Outcome;
@@ -65,6 +66,8 @@ struct Page<'a> {
     sure: String,
     blocks: Vec<Block>,
     networks: Vec<NetworkRow>,
+    verdicts: Vec<String>,
+    peers: Vec<PeerRow>,
     failures: Vec<Failed>,
     tried: usize,
     roofs: Vec<Fact>,
@@ -91,6 +94,8 @@ impl<'a> Page<'a> {
             sure: sure(&rows),
             blocks: blocks(rows, many),
             networks: totals.iter().flat_map(|t| t.sums.iter().map(move |s| network_row(t, s))).collect(),
+            verdicts: verdicts(run),
+            peers: peer_rows(run),
             failures: failures(run),
             tried: run.records.len(),
             roofs: if timed { roofs(run) } else { vec![] },

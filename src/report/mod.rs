@@ -8,6 +8,7 @@ mod heatmap;
 mod html;
 mod network;
 mod pareto;
+mod peers;
 mod plot;
 mod roofline;
 mod rows;

@@ -2,6 +2,7 @@
 
 use super::format::{self, known};
 use super::network::{Sum, Total, totals};
+use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
 use super::view::{contexts, failed};
 use crate::record::Outcome;
@@ -27,6 +28,7 @@ pub fn summary(run: &Run) -> String {
         totals.iter().filter(|t| t.context == context).for_each(|t| out += &network(t));
         out.push('\n');
     }
+    out += &peers(run);
     if out.is_empty() {
         return "nothing was recorded\n".into();
     }
@@ -58,6 +60,37 @@ fn table(rows: &[Row]) -> String {
         out += &format!("… and {} faster ones, in report.html\n", rows.len() - shown.len());
     }
     out
+}
+
+/// Our winners beside others; of many layers only the first.
+fn peers(run: &Run) -> String {
+    let rows = peer_rows(run);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let one_network = rows.iter().all(|r| r.network == rows[0].network);
+    let cells = |r: &PeerRow| {
+        let name = if one_network { r.layer.clone() } else { format!("{}/{}", r.network, r.layer) };
+        let call = if r.overhead.is_empty() { String::new() } else { format!(", call {}", r.overhead) };
+        let last = if r.failed { String::new() } else { format!("{}{call}", r.ratio_interval) };
+        let cells = [&name, &r.series, &r.own_time, &r.peer, &r.time, &r.ratio];
+        cells.into_iter().cloned().chain([last]).collect()
+    };
+    let columns = vec![
+        ("layer", false),
+        ("format", false),
+        ("ours", true),
+        ("peer", false),
+        ("its time", true),
+        ("peer/ours", true),
+        ("95 % interval", false),
+    ];
+    let mut out = aligned(&columns, rows.iter().take(MOST).map(cells).collect());
+    if rows.len() > MOST {
+        out += &format!("… and {} others, in report.html\n", rows.len() - MOST);
+    }
+    verdicts(run).iter().for_each(|v| out += &format!("{}\n", format::shorten(v, WIDTH)));
+    out + "\n"
 }
 
 /// The slowest rows, in their order.
