@@ -367,8 +367,7 @@ fn every_target_compiles_every_word_and_every_tile() {
                 };
                 let scheme = match kind {
                     "f32" | "dwf" => "f32",
-                    "chain" => "w2a8",
-                    _ => "w8a8",
+                    _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
                 };
                 let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
                 sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());

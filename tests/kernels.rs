@@ -244,5 +244,6 @@ on_every_isa! {
     pointwise_convolutions
     depthwise
     narrow_weights
+    grouped_weights
     larger_layers
 }

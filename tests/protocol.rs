@@ -174,7 +174,7 @@ fn hello_says_what_is_there() {
     let mut talk = Talk::start(&["--cpu", "0"]);
     let hello = talk.ok("hello");
     let fields: Vec<&str> = hello.split(' ').collect();
-    assert_eq!(fields[..3], ["bitsmith", "1", "kernels=10"]);
+    assert_eq!(fields[..3], ["bitsmith", "2", "kernels=10"]);
     let number = |field: &str, name: &str| field.strip_prefix(name).unwrap().parse::<u64>().unwrap();
     assert!(number(fields[3], "timer_ns=") > 0);
     assert_eq!(number(fields[4], "cpus="), 1);

@@ -1,6 +1,7 @@
 //! What a kernel is checked and timed on: random and adversarial operands for the real shape, and the right answers.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use anyhow::Result;
 use fastrand::Rng;
@@ -67,8 +68,8 @@ impl Problem {
         task.families()?;
         let (shape, mut rng) = (task.shape, Rng::with_seed(seed));
         let (n, k) = (shape.n(), shape.k());
-        let most = if task.is_integer() { task.scheme.greatest_code().min(127) as i8 } else { 127 };
-        let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, most, &mut rng)).collect();
+        let range = if task.is_integer() { task.scheme.codes() } else { -127..=127 };
+        let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, &range, &mut rng)).collect();
         let weights = match task.arithmetic() {
             Arithmetic::Float => {
                 Weights::Float(codes.iter().map(|c| f32::from(*c) * 0.01 + rng.f32() * 1e-3).collect())
@@ -165,13 +166,14 @@ fn bytes(x: &[f32]) -> Vec<u8> {
 }
 
 /// Half of the columns are random; the others are all at one end, alternating ends, and zero but for the last weight.
-fn adversarial_weight(column: usize, i: usize, k: usize, most: i8, rng: &mut Rng) -> i8 {
-    let random = rng.i8(-most..=most);
+fn adversarial_weight(column: usize, i: usize, k: usize, codes: &RangeInclusive<i8>, rng: &mut Rng) -> i8 {
+    let (least, most) = (*codes.start(), *codes.end());
+    let random = rng.i8(least..=most);
     match column % PATTERNS {
         3 => most,
-        4 => -most,
+        4 => least,
         5 if i.is_multiple_of(2) => most,
-        5 => -most,
+        5 => least,
         6 if i + 1 == k => most,
         6 => 0,
         _ => random,

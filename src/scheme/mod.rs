@@ -16,6 +16,7 @@ mod name;
 mod product;
 pub mod round;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::candidate::Contract;
@@ -191,6 +192,12 @@ impl Scheme {
     pub fn has_kernels(&self) -> bool {
         self.weights.name() == "f32" && self.float_activations()
             || self.integer() && matches!(self.activations.kind, Kind::Affine(8))
+    }
+
+    /// Codes of integer weights.
+    pub fn codes(&self) -> RangeInclusive<i8> {
+        let greatest = self.greatest_code() as i32;
+        (-greatest) as i8..=(greatest - i32::from(self.full)) as i8
     }
 
     /// The largest size of an integer weight's code: 127 of 8 bits, 7 of 4, 8 with the full range.
