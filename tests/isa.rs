@@ -231,7 +231,7 @@ mod exact {
 }
 
 /// The words that a family may use of a tile of each kind, besides its types and constants.
-fn words(kind: &str) -> &'static [&'static str] {
+fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
     match kind {
         "dot" => &[
             "range",
@@ -287,6 +287,24 @@ fn words(kind: &str) -> &'static [&'static str] {
             "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
             "dot",
         ],
+        "dw" if tile.k > 1 => &[
+            "range",
+            "stage",
+            "quant",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "requant",
+            "requant_n",
+            "interleave",
+            "lhs_load",
+            "rhs_load",
+            "dot",
+        ],
         "dw" => &[
             "range",
             "stage",
@@ -327,7 +345,7 @@ fn words(kind: &str) -> &'static [&'static str] {
 fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     let t = &tile.prefix;
     let kind = t.split('_').next().unwrap();
-    let uses: String = words(kind).iter().map(|w| format!("    (void)({t}_{w});\n")).collect();
+    let uses: String = words(kind, tile).iter().map(|w| format!("    (void)({t}_{w});\n")).collect();
     let types: String =
         ["elem", "lhs", "rhs", "acc"].iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
     let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && isa.name != "avx512vnni" {

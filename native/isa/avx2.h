@@ -3,7 +3,7 @@
 #define BS_ISA_AVX2_H
 #include "scalar.h"
 #include <immintrin.h>
-#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb f32_fma dw_madd dwf_fma"
+#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb f32_fma dw_madd dw_pair dwf_fma"
 
 /* ---- whole rows ---- */
 BS_WORD float avx2_least(__m256 v) {
@@ -216,6 +216,26 @@ BS_WORD __m256i dw_madd_rhs_load(const int8_t *p) {
     return _mm256_and_si256(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)), _mm256_set1_epi32(0xFFFF));
 }
 #define dw_madd_dot dot_wide_dot
+
+/* ---- tile dw_pair: two rows of the window, interleaved as s16, in one vpmaddwd ---- */
+enum { dw_pair_N = 8, dw_pair_K = 2, dw_pair_ELEM = 4, dw_pair_RHS = 2, dw_pair_REGS = 16 };
+BS_U8_ROWS(dw_pair, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(dw_pair, s32x8, __m256i)
+typedef uint32_t dw_pair_elem;
+typedef __m256i dw_pair_lhs, dw_pair_rhs;
+BS_WORD void dw_pair_interleave(uint32_t *to, const uint8_t *a, const uint8_t *b, int64_t n) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(a + i)), y = _mm_loadu_si128((const __m128i *)(b + i));
+        __m256i low = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(x, y)), high = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(x, y));
+        _mm256_storeu_si256((__m256i *)(to + i), low);
+        _mm256_storeu_si256((__m256i *)(to + i + 8), high);
+    }
+    for (; i < n; i++) to[i] = a[i] | (uint32_t)b[i] << 16;
+}
+BS_WORD __m256i dw_pair_lhs_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i dw_pair_rhs_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+#define dw_pair_dot dot_wide_dot
 
 /* ---- tile chain_maddubs: narrow weights, 8 outputs x 4 products a step, summed in 16 bits until they are widened ---- */
 enum { chain_maddubs_N = 8, chain_maddubs_K = 4, chain_maddubs_ELEM = 1, chain_maddubs_RHS = 1, chain_maddubs_REGS = 16, chain_maddubs_LANES = 2 };

@@ -2,7 +2,7 @@
 #ifndef BS_ISA_AVX512VNNI_H
 #define BS_ISA_AVX512VNNI_H
 #include "avxvnni.h"
-#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb f32_zmm dw_zmm dwf_zmm"
+#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb f32_zmm dw_zmm dw_zmmquad dwf_zmm"
 
 /* ---- accumulators: 16 x s32 and 16 x f32 ---- */
 #define avx512_mask(n) ((__mmask16)((1u << (n)) - 1))
@@ -177,6 +177,17 @@ BS_WORD __m512i dw_zmm_rhs_load(const int8_t *p) {
     return _mm512_and_si512(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)), _mm512_set1_epi32(0xFFFF));
 }
 BS_WORD __m512i dw_zmm_dot(__m512i c, __m512i a, __m512i b) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
+
+/* ---- tile dw_zmmquad: four rows of the window, interleaved, in one vpdpbusd ---- */
+enum { dw_zmmquad_N = 16, dw_zmmquad_K = 4, dw_zmmquad_ELEM = 4, dw_zmmquad_RHS = 1, dw_zmmquad_REGS = 32 };
+BS_U8_ROWS(dw_zmmquad, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(dw_zmmquad, s32x16, __m512i)
+typedef uint32_t dw_zmmquad_elem;
+typedef __m512i dw_zmmquad_lhs, dw_zmmquad_rhs;
+#define dw_zmmquad_interleave dw_quad_interleave
+BS_WORD __m512i dw_zmmquad_lhs_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
+BS_WORD __m512i dw_zmmquad_rhs_load(const int8_t *p) { return _mm512_loadu_si512(p); }
+#define dw_zmmquad_dot dot_zmm_dot
 
 /* ---- tile dwf_zmm ---- */
 enum { dwf_zmm_N = 16, dwf_zmm_ELEM = 4, dwf_zmm_RHS = 4, dwf_zmm_REGS = 32 };

@@ -3,7 +3,7 @@
 #ifndef BS_ISA_AVXVNNI_H
 #define BS_ISA_AVXVNNI_H
 #include "avx2.h"
-#define BS_TILES_AVXVNNI "dot_ymm dot_ymmseptet dot_ymmsextet dot_ymmquintet dot_ymmnibble dot_ymmtriplet dot_ymmcrumb f32_fma dw_madd dwf_fma"
+#define BS_TILES_AVXVNNI "dot_ymm dot_ymmseptet dot_ymmsextet dot_ymmquintet dot_ymmnibble dot_ymmtriplet dot_ymmcrumb f32_fma dw_madd dw_quad dwf_fma"
 
 /* ---- tile dot_ymm: 8 outputs x 4 products a step ---- */
 enum { dot_ymm_N = 8, dot_ymm_K = 4, dot_ymm_ELEM = 1, dot_ymm_RHS = 1, dot_ymm_REGS = 16 };
@@ -85,4 +85,29 @@ enum { dot_ymmtriplet_N = 8, dot_ymmtriplet_K = 32, dot_ymmtriplet_ELEM = 1, dot
 AVXVNNI_NARROW(dot_ymmtriplet, 3, 8)
 enum { dot_ymmcrumb_N = 8, dot_ymmcrumb_K = 16, dot_ymmcrumb_ELEM = 1, dot_ymmcrumb_BITS = 2, dot_ymmcrumb_REGS = 12 };
 AVXVNNI_NARROW(dot_ymmcrumb, 2, 4)
+
+/* ---- tile dw_quad: four rows of the window, interleaved, in one vpdpbusd ---- */
+enum { dw_quad_N = 8, dw_quad_K = 4, dw_quad_ELEM = 4, dw_quad_RHS = 1, dw_quad_REGS = 16 };
+BS_U8_ROWS(dw_quad, avx2_range, avx2_quant_u8)
+BS_INT_WORDS(dw_quad, s32x8, __m256i)
+typedef uint32_t dw_quad_elem;
+typedef __m256i dw_quad_lhs, dw_quad_rhs;
+BS_WORD void dw_quad_interleave(uint32_t *to, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
+                                int64_t n) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(a + i)), x = _mm_loadu_si128((const __m128i *)(b + i));
+        __m128i y = _mm_loadu_si128((const __m128i *)(c + i)), z = _mm_loadu_si128((const __m128i *)(d + i));
+        __m128i wx = _mm_unpacklo_epi8(w, x), yz = _mm_unpacklo_epi8(y, z);
+        _mm_storeu_si128((__m128i *)(to + i), _mm_unpacklo_epi16(wx, yz));
+        _mm_storeu_si128((__m128i *)(to + i + 4), _mm_unpackhi_epi16(wx, yz));
+        wx = _mm_unpackhi_epi8(w, x), yz = _mm_unpackhi_epi8(y, z);
+        _mm_storeu_si128((__m128i *)(to + i + 8), _mm_unpacklo_epi16(wx, yz));
+        _mm_storeu_si128((__m128i *)(to + i + 12), _mm_unpackhi_epi16(wx, yz));
+    }
+    for (; i < n; i++) to[i] = a[i] | (uint32_t)b[i] << 8 | (uint32_t)c[i] << 16 | (uint32_t)d[i] << 24;
+}
+BS_WORD __m256i dw_quad_lhs_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i dw_quad_rhs_load(const int8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+#define dw_quad_dot dot_ymm_dot
 #endif

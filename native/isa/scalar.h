@@ -167,6 +167,8 @@ BS_WORD void f32x1_finish_groups_n(float *p, float f, struct bs_grid g, const fl
 /* how rows become u8 codes */
 #define BS_U8_WORDS(T, RANGE, QUANT) \
     typedef uint8_t T##_elem; \
+    BS_U8_ROWS(T, RANGE, QUANT)
+#define BS_U8_ROWS(T, RANGE, QUANT) \
     BS_WORD void T##_range(const float *x, int64_t n, float *low, float *high) { RANGE(x, n, low, high); } \
     BS_WORD void T##_stage(uint8_t *to, const uint8_t *x, int64_t n) { scalar_stage_u8(to, x, n); } \
     BS_WORD void T##_quant(uint8_t *to, const float *x, int64_t n, struct bs_grid g) { QUANT(to, x, n, g); }

@@ -69,7 +69,10 @@ pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     vec![
         ("tile", tiles(task, family)),
         ("block", Box::new(move |s| blocks(task, tile(task, family, s)))),
-        ("staging", Box::new(move |_| staging(task))),
+        (
+            "staging",
+            Box::new(move |s| if tile(task, family, s).k > 1 { vec![Knob::word("staged")] } else { staging(task) }),
+        ),
         ("order", Box::new(|_| vec![Knob::word("mn"), Knob::word("nm")])),
         ("caches", Box::new(move |_| strips(task))),
         ("split", split(task)),

@@ -20,18 +20,18 @@ pub const INT: Family = Family {
 
 pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| !task.is_integer(), ..INT };
 
-/// One step per tap of the window.
-fn steps(shape: &Shape, _tile: &Tile) -> usize {
-    shape.kh * shape.kw
+/// One step per tap of the window, or per `tile.k` taps of a column of it.
+fn steps(shape: &Shape, tile: &Tile) -> usize {
+    shape.kh.div_ceil(tile.k) * shape.kw
 }
 
 /// Taps of a row are written out, rows of the window are a loop unless there are few.
 fn inner(nest: &Nest, rows: usize, vectors: usize, partial: usize) -> Vec<Stmt> {
-    let shape = &nest.task.shape;
-    if shape.kh * shape.kw <= 16 {
-        return (0..shape.kh).flat_map(|ky| window_row(nest, rows, vectors, partial, &ky.to_string())).collect();
+    let rows_of_window = nest.task.shape.kh.div_ceil(nest.tile.k);
+    if steps(&nest.task.shape, nest.tile) <= 16 {
+        return (0..rows_of_window).flat_map(|ky| window_row(nest, rows, vectors, partial, &ky.to_string())).collect();
     }
-    vec![for_("ky", 0, shape.kh, 1, window_row(nest, rows, vectors, partial, "ky"))]
+    vec![for_("ky", 0, rows_of_window, 1, window_row(nest, rows, vectors, partial, "ky"))]
 }
 
 fn window_row(nest: &Nest, rows: usize, vectors: usize, partial: usize, ky: &str) -> Vec<Stmt> {
@@ -57,16 +57,18 @@ fn window_row(nest: &Nest, rows: usize, vectors: usize, partial: usize, ky: &str
     body
 }
 
-/// [panel][tap][channel of the panel], zeros past the last channel.
+/// [panel][step][channel of the panel][tap of the step], zeros past the last channel and the last row of the window.
 fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
     let (shape, lanes) = (&nest.task.shape, nest.tile.n);
     let (taps, width) = (shape.kh * shape.kw, nest.vectors * lanes);
     let mut out = Vec::new();
     for first in (0..shape.c).step_by(width) {
         let channels = (shape.c - first).min(width).next_multiple_of(lanes);
-        for tap in 0..taps {
-            for c in first..first + channels {
-                nest.push_weight(&mut out, weights, (c < shape.c).then_some(c * taps + tap));
+        for step in 0..steps(shape, nest.tile) {
+            let (row, kx) = (step / shape.kw * nest.tile.k, step % shape.kw);
+            for (c, ky) in (first..first + channels).flat_map(|c| (row..row + nest.tile.k).map(move |ky| (c, ky))) {
+                let there = c < shape.c && ky < shape.kh;
+                nest.push_weight(&mut out, weights, there.then_some(c * taps + ky * shape.kw + kx));
             }
         }
     }

@@ -75,6 +75,15 @@ impl<'a> Nest<'a> {
         s.op != Op::Depthwise && s.kh == 1 && s.kw == 1 && s.stride == 1 && !s.padded()
     }
 
+    /// Are window rows interleaved after staging, so that one product takes several taps of a channel?
+    fn interleaves(&self) -> bool {
+        self.task.shape.op == Op::Depthwise && self.tile.k > 1
+    }
+    /// Interleaved rows of one output line.
+    fn row_groups(&self) -> usize {
+        self.task.shape.kh.div_ceil(self.tile.k)
+    }
+
     /// Lines of the output, and rows in each.
     fn lines(&self) -> (usize, usize) {
         let s = &self.task.shape;
@@ -103,7 +112,8 @@ impl<'a> Nest<'a> {
         if self.plain_rows() {
             return format!("({i}) * {}", self.row_stride());
         }
-        format!("({i}) / {w} * {} + ({i}) % {w} * {}", s.stride * self.line(), s.stride * s.c, w = s.ow)
+        let line = if self.interleaves() { self.row_groups() } else { s.stride } * self.line();
+        format!("({i}) / {w} * {line} + ({i}) % {w} * {}", s.stride * s.c, w = s.ow)
     }
 
     fn panels(&self) -> usize {
@@ -176,6 +186,11 @@ impl<'a> Nest<'a> {
     }
 
     fn work_bytes(&self) -> usize {
+        let interleaved = self.strip().min(self.share()) * self.row_groups() * self.line() * self.tile.elem + 64;
+        self.grid_bytes() + self.staged_bytes() + if self.interleaves() { interleaved.next_multiple_of(64) } else { 0 }
+    }
+
+    fn staged_bytes(&self) -> usize {
         let s = &self.task.shape;
         let lines = self.strip().min(self.share());
         let elements = match (self.raw, self.plain_rows()) {
@@ -184,7 +199,8 @@ impl<'a> Nest<'a> {
             (false, false) => ((lines - 1) * s.stride + s.kh) * self.line(),
         };
         let slack = if self.raw { 0 } else { 64 }; // the last step of the last row may read on
-        (self.grid_bytes() + elements * self.tile.elem + slack).next_multiple_of(64)
+        let bytes = if self.interleaves() { 1 } else { self.tile.elem };
+        (elements * bytes + slack).next_multiple_of(64)
     }
 
     fn input(&self) -> &'static str {
@@ -196,6 +212,10 @@ impl<'a> Nest<'a> {
             Arithmetic::Requant => "uint8_t",
             Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float => "float",
         }
+    }
+    /// Type of an element as it is staged.
+    fn staged(&self) -> String {
+        if self.interleaves() { "uint8_t".into() } else { format!("{}_elem", self.tile.prefix) }
     }
     /// Type of a left element as the block reads it.
     fn element(&self) -> String {

@@ -24,6 +24,9 @@ impl Nest<'_> {
         functions.push(self.at(&symbol));
         if !self.raw {
             functions.push(self.stage(&symbol));
+            if self.interleaves() {
+                functions.push(self.interleave(&symbol));
+            }
         }
         functions.push(self.entry(&symbol));
         functions.iter().for_each(|f| f.print(&mut text));
@@ -239,7 +242,8 @@ impl Nest<'_> {
             self.stage_image(row)
         };
         let head = format!(
-            "static void {symbol}_stage({t}_elem *to, const {input} *in, struct bs_grid *grids, int32_t zero, int64_t line, int64_t lines)"
+            "static void {symbol}_stage({} *to, const {input} *in, struct bs_grid *grids, int32_t zero, int64_t line, int64_t lines)",
+            self.staged()
         );
         let mut all = vec![do_("(void)grids, (void)zero")];
         all.extend(body);
@@ -264,7 +268,7 @@ impl Nest<'_> {
             Arithmetic::Dynamic | Arithmetic::Groups => "grids[0].zero",
             Arithmetic::Float => "0",
         };
-        let element = self.element();
+        let element = self.staged();
         let each = vec![
             let_(&format!("{element} *"), "row", format!("to + r * {line}")),
             let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),
@@ -274,6 +278,19 @@ impl Nest<'_> {
             let_(&format!("const {element}"), "pad", format!("({element}){pad}")),
             for_("r", 0, format!("(lines - 1) * {} + {}", s.stride, s.kh), 1, each),
         ]
+    }
+
+    /// Brings `tile.k` rows of every window together, element by element. Rows past the window meet weights of zero.
+    fn interleave(&self, symbol: &str) -> Function {
+        let (s, t, line, k) = (&self.task.shape, &self.tile.prefix, self.line(), self.tile.k);
+        let group = |g: usize| {
+            let row = |r: usize| format!("image + (r * {} + {}) * {line}", s.stride, (g * k + r).min(s.kh - 1));
+            let rows: Vec<String> = (0..k).map(row).collect();
+            do_(format!("{t}_interleave(to + (r * {} + {g}) * {line}, {}, {line})", self.row_groups(), rows.join(", ")))
+        };
+        let body = vec![for_("r", 0, "lines", 1, (0..self.row_groups()).map(group).collect())];
+        let head = format!("static void {symbol}_interleave({t}_elem *to, const uint8_t *image, int64_t lines)");
+        Function { head, body }
     }
 
     /// The kernel's entry: its thread's share, strip by strip.
@@ -315,10 +332,16 @@ impl Nest<'_> {
             let step = if self.plain_rows() { s.k() } else { s.stride * self.line() };
             body.push(let_(&format!("const {} *", self.element()), "lhs", format!("in + line * {step}")));
         } else {
-            let element = self.element();
-            let at = format!("({element} *)((char *)args->work + {})", self.grid_bytes());
-            body.push(let_(&format!("{element} *"), "lhs", at));
-            body.push(do_(format!("{symbol}_stage(lhs, in, grids, args->zero, line, lines)")));
+            let at = |ty: &str, bytes: usize| format!("({ty} *)((char *)args->work + {bytes})");
+            let to = if self.interleaves() { "image" } else { "lhs" };
+            body.push(let_(&format!("{} *", self.staged()), to, at(&self.staged(), self.grid_bytes())));
+            body.push(do_(format!("{symbol}_stage({to}, in, grids, args->zero, line, lines)")));
+            if self.interleaves() {
+                let element = self.element();
+                let from = self.grid_bytes() + self.staged_bytes();
+                body.push(let_(&format!("{element} *"), "lhs", at(&element, from)));
+                body.push(do_(format!("{symbol}_interleave(lhs, image, lines)")));
+            }
         }
         body.push(self.panel_groups(symbol));
         body
