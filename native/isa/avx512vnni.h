@@ -184,7 +184,25 @@ BS_U8_ROWS(dw_zmmquad, avx2_range, avx2_quant_u8)
 BS_INT_WORDS(dw_zmmquad, s32x16, __m512i)
 typedef uint32_t dw_zmmquad_elem;
 typedef __m512i dw_zmmquad_lhs, dw_zmmquad_rhs;
-#define dw_zmmquad_interleave dw_quad_interleave
+BS_WORD __m512i avx512_spread(const uint8_t *p) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, _mm512_loadu_si512(p));
+}
+BS_WORD void dw_zmmquad_interleave(uint32_t *to, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
+                                   int64_t n) {
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        /* 4 elements of every 16 to each lane, so that unpacking within lanes leaves them in order */
+        __m512i w = avx512_spread(a + i), x = avx512_spread(b + i), y = avx512_spread(c + i), z = avx512_spread(d + i);
+        __m512i wx = _mm512_unpacklo_epi8(w, x), yz = _mm512_unpacklo_epi8(y, z);
+        _mm512_storeu_si512(to + i, _mm512_unpacklo_epi16(wx, yz));
+        _mm512_storeu_si512(to + i + 16, _mm512_unpackhi_epi16(wx, yz));
+        wx = _mm512_unpackhi_epi8(w, x), yz = _mm512_unpackhi_epi8(y, z);
+        _mm512_storeu_si512(to + i + 32, _mm512_unpacklo_epi16(wx, yz));
+        _mm512_storeu_si512(to + i + 48, _mm512_unpackhi_epi16(wx, yz));
+    }
+    dw_quad_interleave(to + i, a + i, b + i, c + i, d + i, n - i);
+}
 BS_WORD __m512i dw_zmmquad_lhs_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
 BS_WORD __m512i dw_zmmquad_rhs_load(const int8_t *p) { return _mm512_loadu_si512(p); }
 #define dw_zmmquad_dot dot_zmm_dot

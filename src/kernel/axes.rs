@@ -74,7 +74,7 @@ pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
             Box::new(move |s| if tile(task, family, s).k > 1 { vec![Knob::word("staged")] } else { staging(task) }),
         ),
         ("order", Box::new(|_| vec![Knob::word("mn"), Knob::word("nm")])),
-        ("caches", Box::new(move |_| strips(task))),
+        ("caches", Box::new(move |s| strips(task, tile(task, family, s)))),
         ("split", split(task)),
     ]
     .into_iter()
@@ -144,11 +144,16 @@ fn caches(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     all
 }
 
-fn strips(task: &Task) -> Vec<Knob> {
-    let (m, line) = (task.shape.m(), task.shape.ow * task.shape.c);
-    let fit = (task.caches.l2 as usize / 4 / line.max(1)).max(1) * task.shape.ow;
-    let strip = if fit < m { vec![0, fit] } else { vec![0] };
-    strip.into_iter().map(|m| Knob::sizes("c", &[m, 0, 0])).collect()
+/// Lines of a strip so that what is staged of it stays in half of the second-level cache, or of the first, or all of them.
+fn strips(task: &Task, tile: &Tile) -> Vec<Knob> {
+    let (s, caches) = (&task.shape, task.caches);
+    let interleaved = if tile.k > 1 { s.kh.div_ceil(tile.k) * tile.elem } else { 0 };
+    let line = s.ow * s.stride * s.c * (s.stride + interleaved);
+    let fits = |bytes: u64| (bytes as usize / 2 / line.max(1)).max(1);
+    let mut strips = vec![0];
+    strips.extend([caches.l2, caches.l1].map(fits).into_iter().filter(|lines| *lines < s.oh).map(|lines| lines * s.ow));
+    strips.dedup();
+    strips.into_iter().map(|m| Knob::sizes("c", &[m, 0, 0])).collect()
 }
 
 /// Weights that stay in the first-level cache need no prefetch.
