@@ -1,6 +1,7 @@
 //! The report of a run: tables and charts, made from its records alone.
 
 pub mod accuracy;
+mod bits;
 mod canvas;
 mod convergence;
 mod format;
@@ -43,6 +44,13 @@ pub static CHARTS: &[Chart] = &[
         title: "Latency against accuracy",
         about: "What each number format costs in accuracy and gives in time, layer by layer, and over the whole network.",
         draw: pareto::draw,
+    },
+    Chart {
+        name: "bits",
+        title: "Time against bits",
+        about: "What narrower weights buy: the fastest kernel of each family at each width. For layers tuned with three or \
+                more widths.",
+        draw: bits::draw,
     },
     Chart {
         name: "roofline",
