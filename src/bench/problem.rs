@@ -19,7 +19,8 @@ pub struct Problem {
     pub weights: Weights,
     pub columns: Vec<u8>,
     pub inputs: Vec<Input>,
-    packed: HashMap<String, Vec<u8>>,
+    /// Packed weights, by the key of their schedules.
+    pub packed: HashMap<String, Vec<u8>>,
 }
 
 /// One set of activations.
@@ -41,6 +42,9 @@ pub enum Expected {
     Within { value: Vec<f64>, bound: Vec<f64> },
 }
 
+/// What an output holds before a check: as a float so small that it is within the bound of a zero.
+const UNWRITTEN: u32 = 0xa5a5_a5a5;
+
 /// What each output has beside its weights.
 struct Columns {
     init: Vec<i32>,
@@ -53,7 +57,7 @@ impl Columns {
     fn random(task: &Task, rng: &mut Rng) -> Self {
         let (n, most) = (task.shape.n(), (task.shape.k() * 255 * task.scheme.greatest_code()).min(1_000_000));
         Self {
-            init: (0..n).map(|_| rng.i32(-(most as i32)..most as i32)).collect(),
+            init: (0..n).map(|column| adversarial_init(column, most as i32, rng)).collect(),
             multiplier: (0..n).map(|_| 2f32.powf(rng.f32() * 6.0 + 3.0) / most as f32).collect(),
             bias: (0..n).map(|_| rng.f32() * 20.0 - 10.0).collect(),
         }
@@ -111,7 +115,11 @@ impl Problem {
             ((row + set * rows + set / PATTERNS) % PATTERNS, i % span, span, rng.f32())
         };
         if self.task.arithmetic() == Arithmetic::Float || self.task.quantizes() {
-            let x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
+            let mut x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
+            // an image has one grid: in every other set its first and last element alone are the ends of it
+            if op::rows_per_grid(shape) > 1 && set % 2 == 1 {
+                (x[0], x[len - 1]) = (9000.0, -9000.0);
+            }
             return Input { lhs: bytes(&x), expected: self.of_floats(&x, &columns.bias), ..Input::default() };
         }
         let (zero, out_zero) = ([0, 255, 128, 77][set % 4], [128, 0, 3, 255][set % 4]);
@@ -180,6 +188,15 @@ fn adversarial_weight(column: usize, i: usize, k: usize, codes: &RangeInclusive<
     }
 }
 
+/// Mostly random; where the weights are all at one end, sums wrap around.
+fn adversarial_init(column: usize, most: i32, rng: &mut Rng) -> i32 {
+    match column % PATTERNS {
+        3 => i32::MAX,
+        4 => i32::MIN,
+        _ => rng.i32(-most..most),
+    }
+}
+
 fn adversarial_u8((pattern, i, span, random): (usize, usize, usize, f32), zero: i32) -> u8 {
     match pattern {
         2 => 255,
@@ -193,12 +210,20 @@ fn adversarial_u8((pattern, i, span, random): (usize, usize, usize, f32), zero: 
     }
 }
 
-/// Finite rows: random, constant, zero, one-sided, with an outlier, alternating, with only their last element.
+/// Finite rows: random, constant, zero, one-sided, with an outlier, alternating, with only their last element, and with every
+/// number exactly between two codes, the largest of them past the last code.
 fn adversarial_f32((pattern, i, span, random): (usize, usize, usize, f32)) -> f32 {
+    // of an image's one grid too, as no other number is larger; its inverse rounds up so far that some of the products
+    // with it are no longer between two codes, while the quotients are
+    const STEP: f32 = 52.0;
+    let end = 127.5 * STEP;
     match pattern {
+        1 if i == 0 => end,
+        1 if i == 1 => -end,
+        1 => (random * 255.0).floor() * STEP - end,
         2 => 3.25,
-        3 if i.is_multiple_of(2) => 1e4,
-        3 => -1e4,
+        3 if i.is_multiple_of(2) => end,
+        3 => -end,
         4 => 0.0,
         5 if i + 1 == span => -7.5,
         5 => 0.0,
@@ -239,7 +264,7 @@ impl Expected {
                 let floats = out.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
                 let far = |(got, (v, b)): &(f32, (&f64, &f64))| {
                     let error = (f64::from(*got) - **v).abs();
-                    error > **b || error.is_nan()
+                    error > **b || error.is_nan() || got.to_bits() == UNWRITTEN
                 };
                 let wrong = floats.zip(value.iter().zip(bound)).enumerate().find(|(_, x)| far(x));
                 wrong.map(|(i, (got, (v, b)))| format!("{}: {got}, should be {v} +- {b:.2e}", at(i)))

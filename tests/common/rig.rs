@@ -1,5 +1,6 @@
 //! Programs of kernels driven without a session: many shapes in one program, and operands of the test's own choice.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bitsmith::bench::harness::{Failure, Harness};
@@ -32,22 +33,32 @@ pub struct Operands<'a> {
     pub threads: usize,
 }
 
+/// The sources with distinct names: one program may hold a schedule more than once.
+pub fn distinct(sources: &[Source]) -> Vec<Source> {
+    let rename = |(i, s): (usize, &Source)| {
+        let symbol = format!("{}_case{i}", s.symbol);
+        Source { text: s.text.replace(&s.symbol, &symbol), symbol, ..s.clone() }
+    };
+    sources.iter().enumerate().map(rename).collect()
+}
+
+/// Every source in one program.
+pub fn program(lab: &Lab, sources: &[Source]) -> PathBuf {
+    let sources = distinct(sources);
+    let (mut programs, blamed) = lab.device.builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
+    assert!(blamed.is_empty(), "{}: {}", sources[blamed[0].0].symbol, blamed[0].1);
+    programs.remove(0).0
+}
+
 /// A running program.
 pub struct Rig {
     pub harness: Harness,
 }
 
 impl Rig {
-    /// Builds every source into one program and starts it; the names of the kernels are made distinct.
+    /// Builds every source into one program and starts it.
     pub fn start(lab: &Lab, sources: &[Source]) -> Self {
-        let distinct = |(i, s): (usize, &Source)| {
-            let symbol = format!("{}_case{i}", s.symbol);
-            Source { text: s.text.replace(&s.symbol, &symbol), symbol, ..s.clone() }
-        };
-        let sources: Vec<Source> = sources.iter().enumerate().map(distinct).collect();
-        let (programs, blamed) = lab.device.builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
-        assert!(blamed.is_empty(), "{}: {}", sources[blamed[0].0].symbol, blamed[0].1);
-        let command = runner::of(&lab.device.target).command(&programs[0].0, 1).unwrap();
+        let command = runner::of(&lab.device.target).command(&program(lab, sources), 1).unwrap();
         Self { harness: Harness::start(command, LIMIT).unwrap() }
     }
 

@@ -1,0 +1,201 @@
+//! The mutations and the kernels they are planted in: one row each.
+
+use bitsmith::candidate::Contract::{self, F32io, Int8};
+use bitsmith::layer::{Op, Shape};
+
+use super::{Edits, Mutation, Place, Victim};
+
+const fn victim(
+    name: &'static str,
+    target: &'static str,
+    shape: fn() -> Shape,
+    (scheme, contract): (&'static str, Contract),
+    threads: usize,
+    schedule: &'static str,
+) -> Victim {
+    Victim { name, target, shape, scheme, contract, threads, schedule }
+}
+
+/// Tails of rows, columns and depth: 14 = 4 x 3 + 2, 19 = 16 + 3, 37 = 4 x 9 + 1.
+fn gemm() -> Shape {
+    Shape::gemm(14, 19, 37).unwrap()
+}
+/// Three panels, the last of them narrow.
+fn wide() -> Shape {
+    Shape::gemm(14, 35, 37).unwrap()
+}
+fn deep() -> Shape {
+    Shape::gemm(14, 35, 101).unwrap()
+}
+/// Five chains of four steps of 8, or four of five.
+fn chains_of_4() -> Shape {
+    Shape::gemm(14, 19, 160).unwrap()
+}
+/// 17 chains of 16 steps of 16, or 16 of 17.
+fn chains_of_16() -> Shape {
+    Shape::gemm(14, 19, 4352).unwrap()
+}
+fn conv() -> Shape {
+    Shape::conv(Op::Conv2d, [6, 5, 3], 19, [3, 3], 2, [1; 4]).unwrap()
+}
+fn channels() -> Shape {
+    Shape::conv(Op::Depthwise, [6, 6, 19], 19, [3, 3], 1, [1; 4]).unwrap()
+}
+fn unpadded_channels() -> Shape {
+    Shape::conv(Op::Depthwise, [6, 6, 19], 19, [3, 3], 1, [0; 4]).unwrap()
+}
+
+const SCALAR: &str = "x86-scalar";
+const AVX2: &str = "x86-avx2";
+const AVXVNNI: &str = "x86-avxvnni";
+const AVX512: &str = "x86-avx512vnni";
+const INT: (&str, Contract) = ("w8a8", Int8);
+const DYNAMIC: (&str, Contract) = ("w8a8", F32io);
+const FLOAT: (&str, Contract) = ("f32", F32io);
+
+#[rustfmt::skip]
+pub static VICTIMS: &[Victim] = &[
+    victim("portable", SCALAR, gemm, DYNAMIC, 1, "scalar.b3x2.k1.staged.mn.c0x0x0.p0"),
+    victim("product", AVX2, gemm, INT, 1, "wide.b3x2.k1.staged.mn.c0x0x0.p0"),
+    victim("raw", AVX2, gemm, INT, 1, "wide.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("narrow", AVX2, gemm, INT, 1, "narrow.b3x2.k2.staged.mn.c0x0x0.p0"),
+    victim("quantized", AVX2, gemm, DYNAMIC, 1, "wide.b3x2.k1.staged.mn.c0x0x0.p0"),
+    victim("blocked", AVX2, deep, INT, 1, "wide.b3x2.k2.staged.nm.c3x16x32.p0"),
+    victim("blocked-quantized", AVX2, deep, DYNAMIC, 1, "wide.b3x2.k2.staged.nm.c3x16x32.p0"),
+    victim("rows-shared", AVX2, gemm, INT, 2, "wide.b3x2.k1.staged.mn.c0x0x0.p0.tm"),
+    victim("panels-shared", AVX2, wide, INT, 2, "wide.b3x2.k1.staged.mn.c0x0x0.p0.tn"),
+    victim("conv", AVX2, conv, INT, 1, "wide.b3x2.k1.staged.mn.c0x0x0.p0"),
+    victim("conv-quantized", AVX2, conv, DYNAMIC, 1, "wide.b3x2.k1.staged.mn.c3x0x0.p0"),
+    victim("float", AVX2, gemm, FLOAT, 1, "fma.b3x2.k2.raw.mn.c0x0x0.p0"),
+    victim("maddubs", AVX2, gemm, ("w4a8", Int8), 1, "maddubs.b3x2.k1.d8.staged.mn.c0x0x0.p0"),
+    victim("nibble", AVX2, chains_of_4, ("w4a8", Int8), 1, "nibble.b3x2.k1.d4.staged.mn.c0x0x0.p0"),
+    victim("nibble-raw", AVX2, gemm, ("w4a8", Int8), 1, "nibble.b3x2.k1.d4.raw.mn.c0x0x0.p0"),
+    victim("crumb", AVX2, chains_of_16, ("w2a8", Int8), 1, "crumb.b2x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("depthwise", AVX2, channels, INT, 1, "madd.b3x2.staged.mn.c0x0x0"),
+    victim("depthwise-raw", AVX2, unpadded_channels, INT, 1, "madd.b3x2.raw.mn.c0x0x0"),
+    victim("depthwise-quantized", AVX2, channels, DYNAMIC, 1, "madd.b3x2.staged.mn.c0x0x0"),
+    victim("depthwise-float", AVX2, unpadded_channels, FLOAT, 1, "fma.b3x2.raw.mn.c0x0x0"),
+    victim("ymm", AVXVNNI, gemm, INT, 1, "ymm.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("zmm", AVX512, gemm, INT, 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
+    victim("zmm-quantized", AVX512, gemm, DYNAMIC, 1, "zmm.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
+];
+
+const fn text(what: &'static str, victims: &'static [&'static str], edits: Edits) -> Mutation {
+    Mutation { what, place: Place::Text(edits), victims }
+}
+const fn header(what: &'static str, path: &'static str, victims: &'static [&'static str], edits: Edits) -> Mutation {
+    Mutation { what, place: Place::Header(path, edits), victims }
+}
+const fn weights(what: &'static str, victims: &'static [&'static str], edit: fn(&mut [u8])) -> Mutation {
+    Mutation { what, place: Place::Weights(edit), victims }
+}
+
+const SCALAR_H: &str = "isa/scalar.h";
+const AVX2_H: &str = "isa/avx2.h";
+const AVXVNNI_H: &str = "isa/avxvnni.h";
+const AVX512_H: &str = "isa/avx512vnni.h";
+
+#[rustfmt::skip]
+pub static MUTATIONS: &[Mutation] = &[
+    // rows
+    text("row tail skipped", &["product", "quantized", "float", "zmm"], &[("rows - i == 2", "rows - i == 1")]),
+    text("row tail of a row too many", &["product", "quantized"], &[("_2x2(lhs", "_3x2(lhs"), ("_2x1p3(lhs", "_3x1p3(lhs")]),
+    text("two rows exchanged", &["product", "float"], &[("lhs + (i + 0) *", "lhs + (i + 9) *"), ("lhs + (i + 1) *", "lhs + (i + 0) *"), ("lhs + (i + 9) *", "lhs + (i + 1) *")]),
+    text("grid of the row before", &["quantized", "zmm-quantized", "portable"], &[("grids[i + 1]", "grids[i + 0]")]),
+    text("a row between strips skipped", &["blocked", "blocked-quantized"], &[("line += 3", "line += 4")]),
+    text("last row of a share skipped", &["rows-shared"], &[("line0 + 9", "line0 + 8")]),
+    text("second share begins a row late", &["rows-shared"], &[("thread * (int64_t)9", "thread * (int64_t)10")]),
+    // columns
+    text("column tail a lane too wide", &["product", "quantized", "float", "depthwise", "zmm"], &[(", 3);", ", 4);")]),
+    text("column tail a lane too narrow", &["product", "quantized", "float", "depthwise", "zmm"], &[(", 3);", ", 2);")]),
+    text("initial sums of the next column", &["product", "depthwise", "zmm"], &[("args->cols + column + 0", "args->cols + column + 1")]),
+    text("scale of the next column", &["quantized", "conv-quantized"], &[("(const float *)args->cols + 0 + column + 0", "(const float *)args->cols + 0 + column + 1")]),
+    text("column sum of the next column", &["quantized", "conv-quantized"], &[("args->cols + 64 + column + 0", "args->cols + 64 + column + 1")]),
+    text("bias of the next column", &["quantized", "conv-quantized"], &[("args->cols + 128 + column + 0", "args->cols + 128 + column + 1")]),
+    text("bias of the next column in floats", &["float"], &[("args->cols + 0 + column + 0", "args->cols + 0 + column + 1")]),
+    text("second vector takes the first one's weights", &["product", "quantized", "float"], &[("* 2 + 1) * 32", "* 2 + 0) * 32")]),
+    text("a group of panels skipped", &["blocked", "blocked-quantized"], &[("group += 1", "group += 2")]),
+    text("last panel of a share skipped", &["panels-shared"], &[("panel0 + 2", "panel0 + 1")]),
+    // depth
+    text("depth tail reads one too many", &["ymm", "zmm"], &[("36, 1)", "36, 2)")]),
+    text("depth tail of nibbles reads one too many", &["nibble-raw"], &[("32, 5)", "32, 6)")]),
+    text("depth tail one too short", &["raw", "ymm", "zmm"], &[("36, 1)", "36, 0)")]),
+    text("last step of depth skipped", &["product", "quantized"], &[("k < 19", "k < 18")]),
+    text("last unrolled steps skipped", &["float"], &[("k < 36", "k < 34")]),
+    text("steps left over by unrolling skipped", &["blocked"], &[("steps / 2 * 2", "steps")]),
+    text("a block of depth begins anew", &["blocked", "blocked-quantized"], &[("= from == 0 ?", "= 1 ?")]),
+    text("the first block of depth goes on", &["blocked", "blocked-quantized"], &[("= from == 0 ?", "= from < 0 ?")]),
+    text("last block of depth skipped", &["blocked", "blocked-quantized"], &[("from < 51", "from < 48")]),
+    text("finished before the last block of depth", &["blocked-quantized"], &[("from + steps < 51", "from + steps < 48")]),
+    text("a chain of nibbles a step too long", &["nibble"], &[("k += 4", "k += 5"), ("j < 4", "j < 5")]),
+    text("a chain of crumbs a step too long", &["crumb"], &[("k += 16", "k += 17"), ("j < 16", "j < 17")]),
+    // windows
+    text("padding reads 0", &["conv", "depthwise"], &[("elem)zero", "elem)0")]),
+    text("padding reads 0 in place of the grid's zero point", &["conv-quantized", "depthwise-quantized"], &[("elem)grids[0].zero", "elem)0")]),
+    text("padding one off the zero point", &["conv", "depthwise"], &[("elem)zero", "elem)(zero + 1)")]),
+    text("padding above forgotten", &["conv", "depthwise"], &[("+ r - 1", "+ r")]),
+    text("stride ignored in the second pixel", &["conv", "conv-quantized"], &[("(i + 1) % 3 * 6", "(i + 1) % 3 * 3")]),
+    text("stride ignored between strips", &["conv-quantized"], &[("line * 2 + r", "line * 1 + r")]),
+    text("window row an element late", &["conv", "conv-quantized"], &[("a1 = a1 +", "a1 = a1 + 1 +")]),
+    text("window row takes the next step's weights", &["conv", "conv-quantized"], &[("rhs = rhs +", "rhs = rhs + 32 +")]),
+    text("two taps exchanged", &["depthwise", "depthwise-float", "zmm-depthwise"], &[("(0 * 3 + 0)", "(0 * 3 + 9)"), ("(0 * 3 + 1)", "(0 * 3 + 0)"), ("(0 * 3 + 9)", "(0 * 3 + 1)")]),
+    text("channel tail reads one too many", &["depthwise-raw", "depthwise-float"], &[(", 3), w", ", 4), w")]),
+    text("channel tail reads a whole vector", &["depthwise-raw", "depthwise-float"], &[("lhs_load_n(", "lhs_load("), (", 3), w", "), w")]),
+    // staging
+    text("an element too few staged", &["product"], &[("x, 37)", "x, 36)")]),
+    text("an element too few quantized", &["quantized", "zmm-quantized", "portable"], &[("x, 37, grids", "x, 36, grids")]),
+    text("an element too few of an image row", &["conv"], &[(", 15)", ", 14)")]),
+    text("zero point one off after quantizing", &["quantized", "portable"], &[("x, 37, grids[r]);", "x, 37, grids[r]);\n        grids[r].zero += 1;")]),
+    text("range without the last element", &["quantized", "portable"], &[("x, 37, &low", "x, 36, &low")]),
+    text("range without the first element", &["quantized", "portable"], &[("_range(x, 37", "_range(x + 1, 36")]),
+    text("range of an image without its last element", &["conv-quantized", "depthwise-quantized"], &[("_range(in, ", "_range(in, -1 + ")]),
+    text("range of an image without its first element", &["conv-quantized", "depthwise-quantized"], &[("_range(in, ", "_range(in + 1, -1 + ")]),
+    // words: sums
+    header("saturating 16-bit products", AVXVNNI_H, &["ymm"], &[("return _mm256_dpbusd_epi32(c, a, b)", "return _mm256_add_epi32(c, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))"), ("return _mm256_dpbusd_avx_epi32(c, a, b)", "return _mm256_add_epi32(c, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))")]),
+    header("saturating 16-bit products on 512 bits", AVX512_H, &["zmm", "zmm-quantized"], &[("_mm512_dpbusd_epi32(c, a, b)", "_mm512_add_epi32(c, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)))")]),
+    header("saturating 32-bit sums", AVX512_H, &["zmm"], &[("_mm512_dpbusd_epi32", "_mm512_dpbusds_epi32")]),
+    header("sums wrap in 16 bits", AVX2_H, &["product"], &[("vpaddd %1", "vpaddw %1")]),
+    header("odd 16-bit sums lost", AVX2_H, &["maddubs", "nibble", "crumb"], &[("_mm256_madd_epi16(s, _mm256_set1_epi16(1))", "_mm256_madd_epi16(s, _mm256_set1_epi32(1))")]),
+    header("saturating sums of chains", AVX2_H, &["nibble"], &[("chain_maddubs_add(chain_maddubs_add(s, x.a, b.a), x.b, b.b)", "_mm256_adds_epi16(s, _mm256_adds_epi16(chain_maddubs_add(_mm256_setzero_si256(), x.a, b.a), _mm256_slli_epi16(chain_maddubs_add(_mm256_setzero_si256(), x.b, b.b), 1)))")]),
+    // words: weights
+    header("nibbles in the wrong order", AVX2_H, &["nibble", "nibble-raw"], &[("chain_maddubs_add(s, x.a, b.a), x.b, b.b)", "chain_maddubs_add(s, x.b, b.a), x.a, b.b)")]),
+    header("crumbs in the wrong order", AVX2_H, &["crumb"], &[("chain_nibble_add(s, x.a, b.a), x.b, b.b)", "chain_nibble_add(s, x.b, b.a), x.a, b.b)")]),
+    header("sign of nibbles lost", AVX2_H, &["nibble", "nibble-raw"], &[("-8, -7, -6, -5, -4, -3, -2, -1", "8, 9, 10, 11, 12, 13, 14, 15")]),
+    header("sign of crumbs lost", AVX2_H, &["crumb"], &[("0, 1, -2, -1", "0, 1, 2, 3")]),
+    header("sign of bytes lost", AVX2_H, &["narrow"], &[("_mm256_cvtepi8_epi16", "_mm256_cvtepu8_epi16")]),
+    header("sign of channels' weights lost", AVX2_H, &["depthwise", "depthwise-quantized"], &[("_mm256_cvtepi8_epi32", "_mm256_cvtepu8_epi32")]),
+    header("sign of channels' weights lost on 512 bits", AVX512_H, &["zmm-depthwise"], &[("_mm512_cvtepi8_epi32", "_mm512_cvtepu8_epi32")]),
+    // words: tails
+    header("masks a lane too wide", AVX2_H, &["product", "quantized", "float"], &[("_mm256_set1_epi32(n)", "_mm256_set1_epi32(n + 1)")]),
+    header("masks a lane too narrow", AVX2_H, &["product", "quantized", "float"], &[("_mm256_set1_epi32(n)", "_mm256_set1_epi32(n - 1)")]),
+    header("masks a lane too wide on 512 bits", AVX512_H, &["zmm", "zmm-quantized"], &[("(1u << (n)) - 1", "(2u << (n)) - 1")]),
+    header("nibbles' tail reads one too many", AVX2_H, &["nibble-raw"], &[("all[8] = {0};\n    memcpy(all, p, (size_t)n)", "all[8] = {0};\n    memcpy(all, p, (size_t)n + 1)")]),
+    header("staging forgets its last element", AVX2_H, &["product"], &[("scalar_stage_s16(to + i, x + i, n - i)", "scalar_stage_s16(to + i, x + i, n - i - 1)")]),
+    header("range forgets what is no whole vector", AVX2_H, &["quantized"], &[("scalar_range(x + i, n - i, low, high)", "(void)i")]),
+    header("range forgets a quarter of its vectors", AVX2_H, &["quantized"], &[("_mm256_min_ps(lo[2], lo[3])", "lo[2]"), ("_mm256_max_ps(hi[2], hi[3])", "hi[2]")]),
+    // words: the grid
+    header("zero point one off", SCALAR_H, &["portable", "quantized"], &[("rintf(-low * g.inverse)", "rintf(-low * g.inverse) + 1")]),
+    header("half rounded away from zero", SCALAR_H, &["portable", "quantized", "conv-quantized"], &[("rintf(x * g.inverse)", "roundf(x * g.inverse)")]),
+    header("divided by the scale", SCALAR_H, &["portable", "quantized", "conv-quantized"], &[("rintf(x * g.inverse)", "rintf(x / g.scale)")]),
+    header("half rounded up in vectors", AVX2_H, &["quantized", "depthwise-quantized"], &[("_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse))", "_mm256_cvtps_epi32(_mm256_floor_ps(_mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), inverse), _mm256_set1_ps(0.5f))))")]),
+    header("truncated in vectors", AVX2_H, &["quantized", "depthwise-quantized"], &[("_mm256_cvtps_epi32", "_mm256_cvttps_epi32")]),
+    header("codes not clamped", SCALAR_H, &["portable", "quantized"], &[("q > 255 ? 255 : q", "q")]),
+    header("codes not clamped in vectors", AVX2_H, &["quantized"], &[("_mm256_min_epi16(q, top)", "q")]),
+    // words: the epilogue
+    header("zero point with the wrong sign", AVX2_H, &["quantized", "conv-quantized", "depthwise-quantized"], &[("_mm256_sub_epi32(c, _mm256_mullo", "_mm256_add_epi32(c, _mm256_mullo")]),
+    header("column sums forgotten", AVX2_H, &["quantized", "conv-quantized", "depthwise-quantized"], &[("_mm256_set1_epi32(g.zero), s32x8_load(sum)", "_mm256_setzero_si256(), s32x8_load(sum)")]),
+    header("column sums forgotten on 512 bits", AVX512_H, &["zmm-quantized"], &[("_mm512_set1_epi32(g.zero), s32x16_load(sum)", "_mm512_setzero_si512(), s32x16_load(sum)")]),
+    header("ReLU forgotten", AVX2_H, &["quantized", "conv-quantized"], &[("relu ? _mm256_max_ps(y, _mm256_setzero_ps()) : y", "y")]),
+    header("ReLU before the bias", AVX2_H, &["quantized", "conv-quantized"], &[("_mm256_mul_ps(_mm256_cvtepi32_ps(c), s)", "_mm256_max_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_setzero_ps())"), ("relu ? _mm256_max_ps(y, _mm256_setzero_ps()) : y", "y")]),
+    header("ReLU forgotten in floats", AVX2_H, &["float", "depthwise-float"], &[("relu ? _mm256_max_ps(c, _mm256_setzero_ps()) : c", "c")]),
+    header("ReLU leaves what was there", AVX2_H, &["float"], &[("_mm256_storeu_ps(p, f32x8_biased(c, bias, relu))", "__m256 v = f32x8_biased(c, bias, relu);\n    _mm256_maskstore_ps(p, _mm256_castps_si256(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ)), v)"), ("_mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu))", "__m256 v = f32x8_biased(c, bias, relu);\n    _mm256_maskstore_ps(p, _mm256_and_si256(avx2_mask(n), _mm256_castps_si256(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ))), v)")]),
+    header("product and bias fused", AVX2_H, &["quantized"], &[("_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_loadu_ps(bias))", "_mm256_fmadd_ps(_mm256_cvtepi32_ps(c), s, _mm256_loadu_ps(bias))")]),
+    header("scales multiplied one after the other", AVX2_H, &["quantized"], &[("_mm256_mul_ps(_mm256_cvtepi32_ps(c), s)", "_mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), _mm256_set1_ps(g.scale)), _mm256_loadu_ps(scale))")]),
+    // packing
+    weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
+    weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),
+    weights("nibbles packed in the wrong order", &["nibble", "nibble-raw"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(4))),
+    weights("crumbs packed in the wrong order", &["crumb"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(2))),
+    weights("floats cut to 16 bits", &["float", "depthwise-float"], |bytes| bytes.chunks_exact_mut(4).for_each(|w| w[..2].fill(0))),
+];
