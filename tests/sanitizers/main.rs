@@ -41,8 +41,8 @@ struct Case {
     schedule: Schedule,
 }
 
-/// For each shape, scheme, contract and tile that go together one schedule; every other one blocked as much as possible,
-/// every third on two threads.
+/// For each shape, scheme, contract and tile that go together one schedule; about every other one of caches so small that
+/// everything is blocked, every third on two threads.
 fn cases(lab: &Lab) -> Vec<Case> {
     let mut cases = Vec::new();
     for (i, shape) in shapes().into_iter().enumerate() {
