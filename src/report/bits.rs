@@ -6,8 +6,8 @@ use anyhow::Result;
 use plotters::prelude::*;
 
 use super::Drawing;
-use super::canvas::{Area, LABEL, LINES, NOTE, WIDTH, line, svg};
-use super::plot::{Axis, Plot, extent, plain, tick_time};
+use super::canvas::{Area, LABEL, LINES, NOTE, Point, SOFT, WIDTH, line, svg};
+use super::plot::{Axis, Labels, Plot, extent, plain, tick_time};
 use super::view::{Context, contexts, label, time_of_record};
 use crate::record::Record;
 use crate::run::Run;
@@ -67,24 +67,33 @@ fn series(r: &Record) -> Option<(String, u32)> {
 }
 
 fn svg_of(context: &Context, layer: &str, curves: &[Curve]) -> Result<String> {
-    let about = "Fastest kernel found of each family, the tile it uses beside it. Lower is better.".to_string();
+    let about = "Fastest kernel found of each family, the tile it uses beside it; floats as a line. Lower is better."
+        .to_string();
     let height = 420 + 18 * curves.len() as u32;
+    let (floats, curves): (Vec<&Curve>, Vec<&Curve>) = curves.iter().partition(|c| c.points.keys().all(|w| *w > 64));
     svg((&format!("Time against bits: {layer}"), &[context.title(), about]), (WIDTH, height), |area| {
         let all = || curves.iter().flat_map(|c| &c.points);
+        let times = curves.iter().chain(&floats).flat_map(|c| c.points.values().map(|p| p.0));
         let (low, high) = extent(all().map(|(w, _)| f64::from(*w) / 8.0), 1.0);
         let plot = Plot {
-            x: Axis::linear("bits of a weight, scales not counted", low - 0.5..high + 1.2, plain),
-            y: Axis::log("time, log scale", all().map(|(_, p)| p.0), 1.15, tick_time),
+            x: Axis::linear("bits of a weight, scales not counted", low - 0.5..high + 0.5, plain),
+            y: Axis::log("time, log scale", times, 1.15, tick_time),
             left: 76,
             top: 10,
             right: WIDTH as i32 - 24,
             bottom: 356,
         };
         plot.draw(area)?;
+        for (ns, float) in floats.iter().flat_map(|c| c.points.values().map(|p| (p.0, &c.title))) {
+            let y = plot.at(low, ns).1;
+            line(area, vec![(plot.left, y), (plot.right, y)], SOFT.stroke_width(1))?;
+            NOTE.right().draw(area, float, (plot.right - 6, y + 9))?;
+        }
+        let mut labels = plot.labels(0);
         curves
             .iter()
             .zip(LINES.iter().cycle())
-            .try_for_each(|(curve, color)| draw_curve(area, &plot, curve, *color))?;
+            .try_for_each(|(curve, color)| draw_curve(area, &plot, &mut labels, curve, *color))?;
         for (i, (curve, color)) in curves.iter().zip(LINES.iter().cycle()).enumerate() {
             let y = 412 + 18 * i as i32;
             line(area, vec![(76, y), (98, y)], color.stroke_width(3))?;
@@ -94,13 +103,15 @@ fn svg_of(context: &Context, layer: &str, curves: &[Curve]) -> Result<String> {
     })
 }
 
-fn draw_curve(area: &Area, plot: &Plot, curve: &Curve, color: RGBColor) -> Result<()> {
+fn draw_curve(area: &Area, plot: &Plot, labels: &mut Labels, curve: &Curve, color: RGBColor) -> Result<()> {
     let at = |width: &u32, ns: f64| plot.at(f64::from(*width) / 8.0, ns);
-    line(area, curve.points.iter().map(|(w, p)| at(w, p.0)).collect(), color.stroke_width(2))?;
-    for (width, (ns, tile)) in &curve.points {
-        let here = at(width, *ns);
-        area.draw(&Circle::new(here, 4, color.filled()))?;
-        NOTE.color(color).draw(area, tile, (here.0 + 7, here.1 - 8))?;
+    let path: Vec<Point> = curve.points.iter().map(|(w, p)| at(w, p.0)).collect();
+    line(area, path.clone(), color.stroke_width(2))?;
+    path.windows(2).for_each(|ends| labels.keep_off_line(ends[0], ends[1]));
+    for (here, (_, tile)) in path.iter().zip(curve.points.values()) {
+        area.draw(&Circle::new(*here, 4, color.filled()))?;
+        labels.keep_off(*here, 4);
+        labels.beside(area, tile, NOTE.color(color), *here, true)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The mutations and the kernels they are planted in: one row each.
 
-use bitsmith::candidate::Contract::{self, F32io, Int8};
+use bitsmith::candidate::Contract::{self, F32io, Int8, Qdq};
 use bitsmith::layer::{Op, Shape};
 
 use super::{Edits, Mutation, Place, Victim};
@@ -78,6 +78,11 @@ pub static VICTIMS: &[Victim] = &[
     victim("ymm", AVXVNNI, gemm, INT, 1, "ymm.b3x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm", AVX512, gemm, INT, 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm-quantized", AVX512, gemm, DYNAMIC, 1, "zmm.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("zmm-nibble", AVX512, gemm, ("w4a8", Int8), 1, "zmmnibble.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("ymm-septet", AVXVNNI, gemm, ("w7a8", Int8), 1, "ymmseptet.b4x1.k1.staged.mn.c0x0x0.p0"),
+    victim("groups", AVX512, deep, ("w4a8g32", F32io), 1, "zmmnibble.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("requantized", AVX512, gemm, ("w8a8", Qdq), 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
+    victim("zmm-quad", AVX512, channels, INT, 1, "zmmquad.b6x2.staged.mn.c0x0x0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
 ];
 
@@ -109,7 +114,7 @@ pub static MUTATIONS: &[Mutation] = &[
     // columns
     text("column tail a lane too wide", &["product", "quantized", "float", "depthwise", "zmm"], &[(", 3);", ", 4);")]),
     text("column tail a lane too narrow", &["product", "quantized", "float", "depthwise", "zmm"], &[(", 3);", ", 2);")]),
-    text("initial sums of the next column", &["product", "depthwise", "zmm"], &[("args->cols + column + 0", "args->cols + column + 1")]),
+    text("initial sums of the next column", &["product", "depthwise", "zmm"], &[("(const int32_t *)args->cols + 0 + column + 0", "(const int32_t *)args->cols + 0 + column + 1")]),
     text("scale of the next column", &["quantized", "conv-quantized"], &[("(const float *)args->cols + 0 + column + 0", "(const float *)args->cols + 0 + column + 1")]),
     text("column sum of the next column", &["quantized", "conv-quantized"], &[("args->cols + 64 + column + 0", "args->cols + 64 + column + 1")]),
     text("bias of the next column", &["quantized", "conv-quantized"], &[("args->cols + 128 + column + 0", "args->cols + 128 + column + 1")]),
@@ -124,8 +129,10 @@ pub static MUTATIONS: &[Mutation] = &[
     text("last step of depth skipped", &["product", "quantized"], &[("k < 19", "k < 18")]),
     text("last unrolled steps skipped", &["float"], &[("k < 36", "k < 34")]),
     text("steps left over by unrolling skipped", &["blocked"], &[("steps / 2 * 2", "steps")]),
-    text("a block of depth begins anew", &["blocked", "blocked-quantized"], &[("= from == 0 ?", "= 1 ?")]),
-    text("the first block of depth goes on", &["blocked", "blocked-quantized"], &[("= from == 0 ?", "= from < 0 ?")]),
+    text("a block of depth begins anew", &["blocked"], &[("from == 0 ?", "1 ?")]),
+    text("the first block of depth goes on", &["blocked"], &[("from == 0 ?", "from < 0 ?")]),
+    text("a block of depth begins anew under f32io", &["blocked-quantized"], &[("if (from > 0)", "if (from < 0)")]),
+    text("the first block of depth goes on under f32io", &["blocked-quantized"], &[("if (from > 0)", "if (from >= 0)")]),
     text("last block of depth skipped", &["blocked", "blocked-quantized"], &[("from < 51", "from < 48")]),
     text("finished before the last block of depth", &["blocked-quantized"], &[("from + steps < 51", "from + steps < 48")]),
     text("a chain of nibbles a step too long", &["nibble"], &[("k += 4", "k += 5"), ("j < 4", "j < 5")]),
@@ -154,7 +161,6 @@ pub static MUTATIONS: &[Mutation] = &[
     // words: sums
     header("saturating 16-bit products", AVXVNNI_H, &["ymm"], &[("return _mm256_dpbusd_epi32(c, a, b)", "return _mm256_add_epi32(c, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))"), ("return _mm256_dpbusd_avx_epi32(c, a, b)", "return _mm256_add_epi32(c, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)))")]),
     header("saturating 16-bit products on 512 bits", AVX512_H, &["zmm", "zmm-quantized"], &[("_mm512_dpbusd_epi32(c, a, b)", "_mm512_add_epi32(c, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)))")]),
-    header("saturating 32-bit sums", AVX512_H, &["zmm"], &[("_mm512_dpbusd_epi32", "_mm512_dpbusds_epi32")]),
     header("sums wrap in 16 bits", AVX2_H, &["product"], &[("vpaddd %1", "vpaddw %1")]),
     header("odd 16-bit sums lost", AVX2_H, &["maddubs", "nibble", "crumb"], &[("_mm256_madd_epi16(s, _mm256_set1_epi16(1))", "_mm256_madd_epi16(s, _mm256_set1_epi32(1))")]),
     header("saturating sums of chains", AVX2_H, &["nibble"], &[("chain_maddubs_add(chain_maddubs_add(s, x.a, b.a), x.b, b.b)", "_mm256_adds_epi16(s, _mm256_adds_epi16(chain_maddubs_add(_mm256_setzero_si256(), x.a, b.a), _mm256_slli_epi16(chain_maddubs_add(_mm256_setzero_si256(), x.b, b.b), 1)))")]),
@@ -192,6 +198,22 @@ pub static MUTATIONS: &[Mutation] = &[
     header("ReLU leaves what was there", AVX2_H, &["float"], &[("_mm256_storeu_ps(p, f32x8_biased(c, bias, relu))", "__m256 v = f32x8_biased(c, bias, relu);\n    _mm256_maskstore_ps(p, _mm256_castps_si256(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ)), v)"), ("_mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu))", "__m256 v = f32x8_biased(c, bias, relu);\n    _mm256_maskstore_ps(p, _mm256_and_si256(avx2_mask(n), _mm256_castps_si256(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ))), v)")]),
     header("product and bias fused", AVX2_H, &["quantized"], &[("_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_loadu_ps(bias))", "_mm256_fmadd_ps(_mm256_cvtepi32_ps(c), s, _mm256_loadu_ps(bias))")]),
     header("scales multiplied one after the other", AVX2_H, &["quantized"], &[("_mm256_mul_ps(_mm256_cvtepi32_ps(c), s)", "_mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), _mm256_set1_ps(g.scale)), _mm256_loadu_ps(scale))")]),
+    // groups, requantization, interleaved windows
+    text("a group's rows an element early", &["groups"], &[("a1 = a1 + 32", "a1 = a1 + 31")]),
+    text("a group takes the next output's scale", &["groups"], &[("(rhs + 512))", "(rhs + 514))")]),
+    text("a group too few", &["groups"], &[("group < 3", "group < 2")]),
+    header("fields in the wrong order", AVX512_H, &["zmm-nibble", "groups"], &[("i % each * width", "(each - 1 - i % each) * width")]),
+    header("planes put together in the wrong order", AVXVNNI_H, &["ymm-septet"], &[("for (int width = 4; width > 0; width /= 2)", "for (int width = 1; width < 8; width *= 2)")]),
+    header("narrow sums not settled", AVX512_H, &["zmm-nibble"], &[("_mm512_srai_epi32(c, 8 - BITS)", "c")]),
+    header("sign of narrow sums lost", AVX512_H, &["zmm-nibble"], &[("_mm512_srai_epi32(c, 8 - BITS)", "_mm512_srli_epi32(c, 8 - BITS)")]),
+    header("product and group's sum rounded apart", AVX512_H, &["groups"], &[("_mm512_fmadd_ps(_mm512_cvtepi32_ps(c), scale, f)", "_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(c), scale), f)")]),
+    header("zero point of groups forgotten", AVX512_H, &["groups"], &[("_mm512_set1_ps((float)g.zero), _mm512_loadu_ps(sum)", "_mm512_setzero_ps(), _mm512_loadu_ps(sum)")]),
+    text("multiplier of the next column", &["requantized"], &[("(const float *)args->cols + 64 + column + 0", "(const float *)args->cols + 64 + column + 1")]),
+    text("zero point of the input put out", &["requantized"], &[("args->out_zero, args->out_zero", "args->zero, args->out_zero")]),
+    header("requantized by truncation", AVX512_H, &["requantized"], &[("_mm512_cvtps_epi32(y)", "_mm512_cvttps_epi32(y)")]),
+    header("requantized without clamping", AVX512_H, &["requantized"], &[("y = _mm512_min_ps(y, _mm512_set1_ps((float)(255 - zero)));", "")]),
+    text("a window's last row read twice", &["zmm-quad"], &[("image + (r * 1 + 0)", "image + (r * 1 + 2)")]),
+    header("interleaved rows exchanged", AVX512_H, &["zmm-quad"], &[("wx = _mm512_unpacklo_epi8(w, x)", "wx = _mm512_unpacklo_epi8(x, w)")]),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),
