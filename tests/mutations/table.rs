@@ -82,7 +82,10 @@ pub static VICTIMS: &[Victim] = &[
     victim("ymm-septet", AVXVNNI, gemm, ("w7a8", Int8), 1, "ymmseptet.b4x1.k1.staged.mn.c0x0x0.p0"),
     victim("groups", AVX512, deep, ("w4a8g32", F32io), 1, "zmmnibble.b6x2.k1.staged.mn.c0x0x0.p0"),
     victim("requantized", AVX512, gemm, ("w8a8", Qdq), 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
-    victim("zmm-quad", AVX512, channels, INT, 1, "zmmquad.b6x2.staged.mn.c0x0x0"),
+    victim("zmm-quad", AVX512, channels, INT, 1, "zmmquad.b4x2.staged.mn.c0x0x0"),
+    victim("zmm-quad-shared", AVX512, channels, INT, 1, "zmmquad.b6x2.staged.mn.c0x0x0"),
+    victim("unpacked", AVX512, wide, ("w5a8", Int8), 1, "zmmquintet.b6x2.k1.staged.un.c0x0x0.p0"),
+    victim("unpacked-groups", AVX512, deep, ("w4a8g32", F32io), 1, "zmmnibble.b6x2.k1.staged.un.c0x0x0.p0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
 ];
 
@@ -198,7 +201,7 @@ pub static MUTATIONS: &[Mutation] = &[
     header("ReLU leaves what was there", AVX2_H, &["float"], &[("_mm256_storeu_ps(p, f32x8_biased(c, bias, relu))", "__m256 v = f32x8_biased(c, bias, relu);\n    _mm256_maskstore_ps(p, _mm256_castps_si256(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ)), v)"), ("_mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu))", "__m256 v = f32x8_biased(c, bias, relu);\n    _mm256_maskstore_ps(p, _mm256_and_si256(avx2_mask(n), _mm256_castps_si256(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ))), v)")]),
     header("product and bias fused", AVX2_H, &["quantized"], &[("_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_loadu_ps(bias))", "_mm256_fmadd_ps(_mm256_cvtepi32_ps(c), s, _mm256_loadu_ps(bias))")]),
     header("scales multiplied one after the other", AVX2_H, &["quantized"], &[("_mm256_mul_ps(_mm256_cvtepi32_ps(c), s)", "_mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), _mm256_set1_ps(g.scale)), _mm256_loadu_ps(scale))")]),
-    // groups, requantization, interleaved windows
+    // groups, requantization, windows of several rows, panels unpacked ahead
     text("a group's rows an element early", &["groups"], &[("a1 = a1 + 32", "a1 = a1 + 31")]),
     text("a group takes the next output's scale", &["groups"], &[("(rhs + 512))", "(rhs + 514))")]),
     text("a group too few", &["groups"], &[("group < 3", "group < 2")]),
@@ -212,8 +215,16 @@ pub static MUTATIONS: &[Mutation] = &[
     text("zero point of the input put out", &["requantized"], &[("args->out_zero, args->out_zero", "args->zero, args->out_zero")]),
     header("requantized by truncation", AVX512_H, &["requantized"], &[("_mm512_cvtps_epi32(y)", "_mm512_cvttps_epi32(y)")]),
     header("requantized without clamping", AVX512_H, &["requantized"], &[("y = _mm512_min_ps(y, _mm512_set1_ps((float)(255 - zero)));", "")]),
-    text("a window's last row read twice", &["zmm-quad"], &[("image + (r * 1 + 0)", "image + (r * 1 + 2)")]),
-    header("interleaved rows exchanged", AVX512_H, &["zmm-quad"], &[("wx = _mm512_unpacklo_epi8(w, x)", "wx = _mm512_unpacklo_epi8(x, w)")]),
+    header("pairs requantized in the wrong order", AVX512_H, &["requantized"], &[("_mm512_packs_epi32(s32x16_rounded(a, multiplier, zero), s32x16_rounded(b, multiplier + 16, zero))", "_mm512_packs_epi32(s32x16_rounded(b, multiplier + 16, zero), s32x16_rounded(a, multiplier, zero))")]),
+    header("pairs clamped at zero only", AVX512_H, &["requantized"], &[("_mm256_max_epu8(_mm512_castsi512_si256(q), _mm256_set1_epi8((char)low))", "_mm512_castsi512_si256(q)")]),
+    header("pairs not clamped above", AVX512_H, &["requantized"], &[("_mm512_cvtps_epi32(_mm512_min_ps(y, _mm512_set1_ps((float)(255 - zero))))", "_mm512_cvtps_epi32(y)")]),
+    text("a window's second row read twice", &["zmm-quad"], &[("column + 0 *", "column + 1 *")]),
+    header("rows of a window exchanged", AVX512_H, &["zmm-quad"], &[("_mm_loadu_si128((const __m128i *)b), 1)", "_mm_loadu_si128((const __m128i *)c), 1)")]),
+    text("a shared column of the next pixel", &["zmm-quad-shared"], &[("x0_1_0, w1_0", "x0_2_0, w1_0")]),
+    text("the panel before unpacked", &["unpacked", "unpacked-groups"], &[("_unpack(args, p)", "_unpack(args, 0)")]),
+    text("an unpacked step too few", &["unpacked"], &[("s < 2", "s < 1")]),
+    text("scales of groups not unpacked", &["unpacked-groups"], &[("memcpy(to, from, 64)", "(void)0")]),
+    text("unpacked groups overlap", &["unpacked-groups"], &[("to = to + 64", "to = to + 0")]),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),
