@@ -48,7 +48,12 @@ impl Tile {
 
     /// Do its sums come times 2^(8 - bits), as narrow weights are read at the top of a byte?
     pub fn scaled(&self) -> bool {
-        self.bits < 8 && self.prefix.starts_with("dot_")
+        self.bits < 8 && self.kind() == "dot"
+    }
+
+    /// `dot` of `dot_zmm`.
+    pub fn kind(&self) -> &str {
+        self.prefix.split('_').next().unwrap_or_default()
     }
 
     /// `zmm` of `dot_zmm`.
@@ -81,7 +86,7 @@ impl Isa {
 
     /// The tiles whose words begin with `kind`.
     pub fn tiles_of(&self, kind: &str) -> impl Iterator<Item = &Tile> {
-        self.tiles.iter().filter(move |t| t.prefix.split('_').next() == Some(kind))
+        self.tiles.iter().filter(move |t| t.kind() == kind)
     }
 
     pub fn tile(&self, kind: &str, variant: &str) -> Option<&Tile> {

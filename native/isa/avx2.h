@@ -32,7 +32,7 @@ BS_WORD void avx2_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
         _mm256_storeu_si256((__m256i *)(to + i), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(x + i))));
     scalar_stage_s16(to + i, x + i, n - i);
 }
-/* 16 codes as s16, clamped to 0..255 by the unsigned pack that follows or by min/max here */
+/* 16 codes as s16, not yet clamped */
 BS_WORD __m256i avx2_codes(const float *x, __m256 inverse, __m256i zero) {
     __m256i a = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse)), zero);
     __m256i b = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), inverse)), zero);
@@ -40,9 +40,9 @@ BS_WORD __m256i avx2_codes(const float *x, __m256 inverse, __m256i zero) {
 }
 BS_WORD void avx2_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m256 inverse = _mm256_set1_ps(g.inverse);
-    __m256i zero = _mm256_set1_epi32(g.zero), top = _mm256_set1_epi16(255);
+    __m256i zero = _mm256_set1_epi32(g.zero), top = _mm256_set1_epi16((int16_t)g.top);
     int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
+    for (; i + 16 <= n && !g.shift; i += 16) {
         __m256i q = _mm256_max_epi16(avx2_codes(x + i, inverse, zero), _mm256_setzero_si256());
         _mm256_storeu_si256((__m256i *)(to + i), _mm256_min_epi16(q, top));
     }
@@ -51,11 +51,12 @@ BS_WORD void avx2_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_gr
 BS_WORD void avx2_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m256 inverse = _mm256_set1_ps(g.inverse);
     __m256i zero = _mm256_set1_epi32(g.zero);
+    __m128i top = _mm_set1_epi8((char)g.top);
     int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
+    for (; i + 16 <= n && !g.shift; i += 16) {
         __m256i q = avx2_codes(x + i, inverse, zero);
-        _mm_storeu_si128((__m128i *)(to + i),
-                         _mm_packus_epi16(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1)));
+        __m128i codes = _mm_packus_epi16(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+        _mm_storeu_si128((__m128i *)(to + i), _mm_min_epu8(codes, top));
     }
     scalar_quant_u8(to + i, x + i, n - i, g);
 }
@@ -74,6 +75,7 @@ BS_WORD void s32x8_store(int32_t *p, __m256i v) { _mm256_storeu_si256((__m256i *
 BS_WORD void s32x8_store_n(int32_t *p, __m256i v, int n) { _mm256_maskstore_epi32(p, avx2_mask(n), v); }
 BS_WORD __m256 s32x8_dequant(__m256i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
                              int relu) {
+    c = _mm256_sll_epi32(c, _mm_cvtsi32_si128(g.shift));
     c = _mm256_sub_epi32(c, _mm256_mullo_epi32(_mm256_set1_epi32(g.zero), s32x8_load(sum)));
     __m256 s = _mm256_mul_ps(_mm256_set1_ps(g.scale), _mm256_loadu_ps(scale));
     __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_loadu_ps(bias));
@@ -132,6 +134,7 @@ BS_WORD void f32x8_finish_n(float *p, __m256 c, const float *bias, int relu, int
     _mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu));
 }
 BS_WORD __m256 f32x8_dequant(__m256 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    f = _mm256_mul_ps(f, _mm256_set1_ps((float)(1 << g.shift)));
     f = _mm256_sub_ps(f, _mm256_mul_ps(_mm256_set1_ps((float)g.zero), _mm256_loadu_ps(sum)));
     return f32x8_biased(_mm256_mul_ps(f, _mm256_set1_ps(g.scale)), bias, relu);
 }

@@ -17,6 +17,7 @@ BS_WORD void s32x16_store(int32_t *p, __m512i v) { _mm512_storeu_si512(p, v); }
 BS_WORD void s32x16_store_n(int32_t *p, __m512i v, int n) { _mm512_mask_storeu_epi32(p, avx512_mask(n), v); }
 BS_WORD __m512 s32x16_dequant(__m512i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
                               int relu) {
+    c = _mm512_sll_epi32(c, _mm_cvtsi32_si128(g.shift));
     c = _mm512_sub_epi32(c, _mm512_mullo_epi32(_mm512_set1_epi32(g.zero), s32x16_load(sum)));
     __m512 s = _mm512_mul_ps(_mm512_set1_ps(g.scale), _mm512_loadu_ps(scale));
     __m512 y = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(c), s), _mm512_loadu_ps(bias));
@@ -67,6 +68,7 @@ BS_WORD void f32x16_finish_n(float *p, __m512 c, const float *bias, int relu, in
 }
 
 BS_WORD __m512 f32x16_dequant(__m512 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    f = _mm512_mul_ps(f, _mm512_set1_ps((float)(1 << g.shift)));
     f = _mm512_sub_ps(f, _mm512_mul_ps(_mm512_set1_ps((float)g.zero), _mm512_loadu_ps(sum)));
     return f32x16_biased(_mm512_mul_ps(f, _mm512_set1_ps(g.scale)), bias, relu);
 }

@@ -10,28 +10,50 @@
 #define BS_WORD static inline __attribute__((always_inline, unused))
 #endif
 
-/* ---- dynamic quantization to u8, affine: x ~ scale * (q - zero); the range always contains 0 (as ONNX's
- * DynamicQuantizeLinear), inputs are finite. Products and sums round separately: build with -ffp-contract=off. ---- */
+/* ---- dynamic quantization to codes of 0..top, at most 255: x ~ scale * ((q << shift) - zero); inputs are finite.
+ * Products and sums round separately: build with -ffp-contract=off. ---- */
 struct bs_grid {
     float scale, inverse;
-    int32_t zero;
+    int32_t zero, top, shift;
 };
-BS_WORD struct bs_grid bs_grid_of(float low, float high) {
+/* affine; the range always contains 0 (as ONNX's DynamicQuantizeLinear) */
+BS_WORD struct bs_grid bs_grid_of(float low, float high, int32_t top) {
     low = low < 0 ? low : 0, high = high > 0 ? high : 0;
-    struct bs_grid g = {(high - low) / 255.0f, 0, 0};
+    struct bs_grid g = {(high - low) / (float)top, 0, 0, top, 0};
     if (!(g.scale >= 0x1p-100f)) g.scale = 0x1p-100f; /* constant zero, or a range too small to invert */
     g.inverse = 1.0f / g.scale;
     g.zero = (int32_t)rintf(-low * g.inverse);
-    g.zero = g.zero > 255 ? 255 : g.zero;
+    g.zero = g.zero > top ? top : g.zero;
+    return g;
+}
+/* the mean size of n > 0 numbers: number i is added to sum i % 32, then sums 16, 8, 4, 2 and 1 apart are added up */
+typedef float bs_eight __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t bs_eight_bits __attribute__((vector_size(32)));
+BS_WORD float bs_mean_size(const float *x, int64_t n) {
+    bs_eight sum[4] = {0};
+    float last[32] = {0}; /* zeros change no sum */
+    for (int64_t i = 0; i < n; i += 32) {
+        const float *p = x + i;
+        if (n - i < 32) p = memcpy(last, p, (size_t)(n - i) * 4);
+        for (int j = 0; j < 4; j++) sum[j] += (bs_eight)((bs_eight_bits) * (const bs_eight *)(p + 8 * j) & 0x7FFFFFFF);
+    }
+    bs_eight s = (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    return (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) / (float)n;
+}
+/* signs, 1 for x >= 0: x ~ scale * (2q - 1) with the mean size as scale (XNOR-Net) */
+BS_WORD struct bs_grid bs_grid_of_signs(const float *x, int64_t n) {
+    struct bs_grid g = {bs_mean_size(x, n), 0, 1, 1, 1};
+    if (!(g.scale >= 0x1p-100f)) g.scale = 0x1p-100f;
     return g;
 }
 BS_WORD uint8_t bs_quantize(float x, struct bs_grid g) {
+    if (g.shift) return x >= 0;
     int32_t q = (int32_t)rintf(x * g.inverse) + g.zero;
-    return (uint8_t)(q < 0 ? 0 : q > 255 ? 255 : q);
+    return (uint8_t)(q < 0 ? 0 : q > g.top ? g.top : q);
 }
 BS_WORD float bs_relu(float y, int relu) { return relu && !(y > 0) ? 0 : y; }
 BS_WORD float bs_finish(int32_t acc, struct bs_grid g, float scale, int32_t sum, float bias, int relu) {
-    return bs_relu((float)(acc - g.zero * sum) * (g.scale * scale) + bias, relu);
+    return bs_relu((float)((int32_t)((uint32_t)acc << g.shift) - g.zero * sum) * (g.scale * scale) + bias, relu);
 }
 
 /* ---- groups: every group's exact sum times its scale, added up in f32 by fused multiply-adds, group after group ---- */
@@ -44,7 +66,7 @@ BS_WORD float bs_half(uint16_t h) {
 }
 /* `sum` is the sum over all weights as numbers (code times scale): what the zero point is multiplied with */
 BS_WORD float bs_finish_groups(float acc, struct bs_grid g, float sum, float bias, int relu) {
-    return bs_relu((acc - (float)g.zero * sum) * g.scale + bias, relu);
+    return bs_relu((acc * (float)(1 << g.shift) - (float)g.zero * sum) * g.scale + bias, relu);
 }
 
 /* ---- requantization to u8, as ONNX's QLinearMatMul and QLinearConv: round half to even, then the zero point ---- */

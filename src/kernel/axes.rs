@@ -53,7 +53,7 @@ pub fn chain<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
         let tile = tile(task, family, s);
         let [unroll] = s.sizes("k");
         let longest = super::chain16::longest(task, tile).min((family.steps)(&task.shape, tile));
-        let powers = [2, 4, 8, 16, 32, 64].into_iter().filter(|d| *d <= longest && d.is_multiple_of(unroll));
+        let powers = (1..).map(|i| 1 << i).take_while(|d| *d <= longest).filter(|d| d.is_multiple_of(unroll));
         let mut all: Vec<usize> = powers.collect();
         if all.is_empty() {
             all.push(longest);

@@ -1,7 +1,8 @@
-//! `chain16`: weights of 6 bits and fewer on instruction sets without a 32-bit dot product. Several vpmaddubsw products add
+//! `chain16`: weights or activations of few bits on instruction sets without a 32-bit dot product. Several vpmaddubsw products add
 //! up in 16 bits before they are widened, which halves the multiplications of exact 8-bit weights. The length of the chain
-//! is part of the schedule and bounded by proof: with codes of at most `c` in size, each step adds at most `255 c` for each
-//! of the products that meet in a 16-bit lane, so chains of `32767 / (255 c lanes)` steps never overflow.
+//! is part of the schedule and bounded by proof: with codes of at most `c` in size, each step adds at most `top c` for each
+//! of the products that meet in a 16-bit lane, where `top` is the greatest activation, so chains of `32767 / (top c lanes)`
+//! steps never overflow.
 
 use super::nest::Nest;
 use super::product::{self, Depth, prefetch, raw_tail, step_into, whole_step};
@@ -30,7 +31,7 @@ fn fits(task: &Task, tile: &Tile) -> bool {
 
 /// Steps that a chain may have.
 pub fn longest(task: &Task, tile: &Tile) -> usize {
-    i16::MAX as usize / (255 * task.scheme.greatest_code() * tile.lanes)
+    i16::MAX as usize / (task.scheme.greatest_activation() * task.scheme.greatest_code() * tile.lanes)
 }
 
 /// Chains of the schedule's length, then what is left over.

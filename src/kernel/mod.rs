@@ -92,7 +92,8 @@ impl Task {
         );
         ensure!(self.scheme.has_kernels(), "no kernel family implements {}", self.scheme);
         ensure!(
-            !self.is_integer() || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
+            !self.is_integer()
+                || self.shape.k() as i64 * self.scheme.greatest_activation() as i64 * 255 < i64::from(i32::MAX),
             "k = {} could overflow a 32-bit accumulator",
             self.shape.k()
         );

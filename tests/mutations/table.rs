@@ -186,7 +186,7 @@ pub static MUTATIONS: &[Mutation] = &[
     header("divided by the scale", SCALAR_H, &["portable", "quantized", "conv-quantized"], &[("rintf(x * g.inverse)", "rintf(x / g.scale)")]),
     header("half rounded up in vectors", AVX2_H, &["quantized", "depthwise-quantized"], &[("_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse))", "_mm256_cvtps_epi32(_mm256_floor_ps(_mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), inverse), _mm256_set1_ps(0.5f))))")]),
     header("truncated in vectors", AVX2_H, &["quantized", "depthwise-quantized"], &[("_mm256_cvtps_epi32", "_mm256_cvttps_epi32")]),
-    header("codes not clamped", SCALAR_H, &["portable", "quantized"], &[("q > 255 ? 255 : q", "q")]),
+    header("codes not clamped", SCALAR_H, &["portable", "quantized"], &[("q > g.top ? g.top : q", "q")]),
     header("codes not clamped in vectors", AVX2_H, &["quantized"], &[("_mm256_min_epi16(q, top)", "q")]),
     // words: the epilogue
     header("zero point with the wrong sign", AVX2_H, &["quantized", "conv-quantized", "depthwise-quantized"], &[("_mm256_sub_epi32(c, _mm256_mullo", "_mm256_add_epi32(c, _mm256_mullo")]),

@@ -182,7 +182,7 @@ impl<'a> Nest<'a> {
         op::rows_per_grid(&self.task.shape) == 1
     }
     fn grid_bytes(&self) -> usize {
-        (self.grids() * 12).next_multiple_of(64)
+        (self.grids() * 20).next_multiple_of(64)
     }
 
     fn work_bytes(&self) -> usize {
