@@ -18,6 +18,7 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/avx2.h", include_str!("../native/isa/avx2.h")),
     ("isa/avxvnni.h", include_str!("../native/isa/avxvnni.h")),
     ("isa/avx512vnni.h", include_str!("../native/isa/avx512vnni.h")),
+    ("isa/avx512vpopcnt.h", include_str!("../native/isa/avx512vpopcnt.h")),
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
 ];
 
@@ -30,13 +31,16 @@ pub struct Tile {
     pub n: usize,
     /// Products summed into each output per step.
     pub k: usize,
-    /// Bytes of a staged activation.
+    /// Bytes of a staged element.
     pub elem: usize,
+    /// Activations of a staged element: 32, say, where it holds a bit of each.
+    pub per: usize,
     /// Bits of a packed weight: 4, say, where it is unpacked in registers.
     pub bits: usize,
     /// Vector registers there are.
     pub regs: usize,
-    /// Of a `chain` tile: products of one step that meet in a 16-bit lane.
+    /// Of a `chain` tile: products of one step that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
+    /// counted in a byte, 0 where sums are as wide as the accumulators.
     pub lanes: usize,
 }
 
@@ -112,6 +116,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
             n,
             k: field("K").unwrap_or(1),
             elem: field("ELEM")?,
+            per: field("PER").unwrap_or(1),
             bits: field("BITS").or_else(|| Some(8 * field("RHS")?))?,
             regs: field("REGS")?,
             lanes: field("LANES").unwrap_or(1),

@@ -196,6 +196,32 @@ fn narrow_activations(lab: &Lab) {
     lab.prove(&cases);
 }
 
+/// Planes of bits: all widths of both sides, all small shapes, under every contract, and depths that fill planes and chains.
+fn bit_planes(lab: &Lab) {
+    let mut rng = Rng::with_seed(7);
+    let mut cases = Vec::new();
+    let tile = lab.device.isa.tiles_of("bits").next().unwrap();
+    for i in 0..80 {
+        let (weights, bits) = (["w1", "wt", "w2", "w3", "w4"][i % 5], 1 + i / 5 % 4);
+        let k = [i % 5 + 1, rng.usize(1..=2 * tile.k + 1), tile.k * 16, tile.k * 31 + 1, rng.usize(1..3000)]
+            [i / 20 + i % 2];
+        let (m, n) = (rng.usize(1..25), i % (2 * tile.n + 1) + 1);
+        let shape = match i % 7 {
+            6 => Shape::conv(Op::Conv2d, [m % 5 + 1, 3, k], n, [1, 1], 1, [0; 4]),
+            _ => Shape::gemm(m, n, k),
+        };
+        let full = if i % 3 == 0 && !["w1", "wt"].contains(&weights) { "-full" } else { "" };
+        let (scheme, contract) = (format!("{weights}a{bits}{full}"), Contract::ALL[i % 3]);
+        let mut task = lab.task(shape.unwrap(), &scheme, contract, rng.bool(), rng.usize(1..=2));
+        if i % 4 == 0 {
+            task.caches = TINY;
+        }
+        cases.extend(pick(task, &mut rng, |s| s.0[0].word == tile.variant()));
+    }
+    assert_eq!(cases.len(), 80);
+    lab.prove(&cases);
+}
+
 /// Weights with a scale for every group of inputs, of every width, the last group whole or not.
 fn grouped_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(5);
@@ -251,6 +277,12 @@ macro_rules! on_every_isa {
         on_every_isa!(@ avx2 "x86-avx2" $($test)*);
         on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
         on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
+        mod avx512vpopcnt {
+            #[test]
+            fn bit_planes() {
+                super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
+            }
+        }
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -271,6 +303,7 @@ on_every_isa! {
     depthwise
     narrow_weights
     narrow_activations
+    bit_planes
     grouped_weights
     larger_layers
 }

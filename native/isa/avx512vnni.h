@@ -2,7 +2,7 @@
 #ifndef BS_ISA_AVX512VNNI_H
 #define BS_ISA_AVX512VNNI_H
 #include "avxvnni.h"
-#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb f32_zmm dw_zmm dw_zmmquad dwf_zmm"
+#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_shuffle f32_zmm dw_zmm dw_zmmquad dwf_zmm"
 
 /* ---- accumulators: 16 x s32 and 16 x f32 ---- */
 #define avx512_mask(n) ((__mmask16)((1u << (n)) - 1))

@@ -71,8 +71,7 @@ impl<'a> Nest<'a> {
 
     /// Are the rows of the left side plain rows of the input, one after the other?
     fn plain_rows(&self) -> bool {
-        let s = &self.task.shape;
-        s.op != Op::Depthwise && s.kh == 1 && s.kw == 1 && s.stride == 1 && !s.padded()
+        self.task.shape.is_plain()
     }
 
     /// Are window rows interleaved after staging, so that one product takes several taps of a channel?
@@ -101,9 +100,13 @@ impl<'a> Nest<'a> {
         if self.raw {
             return k;
         }
-        let stride = k.next_multiple_of(self.tile.k);
+        let stride = self.parts() * k.next_multiple_of(self.tile.k) / self.tile.per;
         // rows a multiple of 1 KiB apart would compete for the same cache sets
         if (stride * self.tile.elem).is_multiple_of(1024) { stride + 64 / self.tile.elem } else { stride }
+    }
+
+    fn parts(&self) -> usize {
+        (self.family.parts)(self.task)
     }
 
     /// The address of row `i` of a strip, relative to its first.
@@ -124,7 +127,7 @@ impl<'a> Nest<'a> {
         self.task.shape.n() / (self.vectors * self.tile.n)
     }
     fn steps(&self) -> usize {
-        (self.family.steps)(&self.task.shape, self.tile)
+        (self.family.steps)(self.task, self.tile)
     }
 
     /// Packed bytes of one vector of outputs over the whole depth, scales of groups included.

@@ -225,9 +225,10 @@ impl Nest<'_> {
     fn stage(&self, symbol: &str) -> Function {
         let (s, t) = (&self.task.shape, &self.tile.prefix);
         let input = self.input();
+        let parts = if self.tile.per > 1 { format!(", {}", self.parts()) } else { String::new() };
         let row = |x: &str, to: &str, n: usize, grid: &str| match self.task.arithmetic() {
-            Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid})")),
-            _ => do_(format!("{t}_stage({to}, {x}, {n})")),
+            Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid}{parts})")),
+            _ => do_(format!("{t}_stage({to}, {x}, {n}{parts})")),
         };
         let body = if self.plain_rows() {
             let mut each = vec![let_(&format!("const {input} *"), "x", format!("in + (line + r) * {}", s.k()))];
