@@ -18,6 +18,7 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/avx2.h", include_str!("../native/isa/avx2.h")),
     ("isa/avxvnni.h", include_str!("../native/isa/avxvnni.h")),
     ("isa/avx512vnni.h", include_str!("../native/isa/avx512vnni.h")),
+    ("isa/avx512vpopcnt.h", include_str!("../native/isa/avx512vpopcnt.h")),
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
 ];
 
@@ -30,13 +31,16 @@ pub struct Tile {
     pub n: usize,
     /// Products summed into each output per step.
     pub k: usize,
-    /// Bytes of a staged activation.
+    /// Bytes of a staged element.
     pub elem: usize,
+    /// Activations of a staged element: 32, say, where it holds a bit of each.
+    pub per: usize,
     /// Bits of a packed weight: 4, say, where it is unpacked in registers.
     pub bits: usize,
     /// Vector registers there are.
     pub regs: usize,
-    /// Of a `chain` tile: products of one step that meet in a 16-bit lane.
+    /// Of a `chain` tile: products of one step that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
+    /// counted in a byte, 0 where sums are as wide as the accumulators.
     pub lanes: usize,
     /// Of a tile of narrow weights: the tile whose words multiply them once a panel was unpacked.
     pub plain: Option<Box<Tile>>,
@@ -50,7 +54,12 @@ impl Tile {
 
     /// Do its sums come times 2^(8 - bits), as narrow weights are read at the top of a byte?
     pub fn scaled(&self) -> bool {
-        self.bits < 8 && self.prefix.starts_with("dot_")
+        self.bits < 8 && self.kind() == "dot"
+    }
+
+    /// `dot` of `dot_zmm`.
+    pub fn kind(&self) -> &str {
+        self.prefix.split('_').next().unwrap_or_default()
     }
 
     /// `zmm` of `dot_zmm`.
@@ -83,7 +92,7 @@ impl Isa {
 
     /// The tiles whose words begin with `kind`.
     pub fn tiles_of(&self, kind: &str) -> impl Iterator<Item = &Tile> {
-        self.tiles.iter().filter(move |t| t.prefix.split('_').next() == Some(kind))
+        self.tiles.iter().filter(move |t| t.kind() == kind)
     }
 
     pub fn tile(&self, kind: &str, variant: &str) -> Option<&Tile> {
@@ -115,6 +124,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
             n,
             k: field("K").unwrap_or(1),
             elem: field("ELEM")?,
+            per: field("PER").unwrap_or(1),
             bits: field("BITS").or_else(|| Some(8 * field("RHS")?))?,
             regs: field("REGS")?,
             lanes: field("LANES").unwrap_or(1),

@@ -135,7 +135,7 @@ pub fn forward_groups(
     let (n, sums) = (shape.n(), weight_sums(codes, scales, group, shape.k()));
     let finish = |(i, acc): (usize, &f32)| {
         let (g, col) = (grids[i / n / rows_per_grid(shape)], i % n);
-        let y = (acc - g.zero as f32 * sums[col]) * g.scale + bias[col];
+        let y = (acc * (1 << g.shift) as f32 - g.zero as f32 * sums[col]) * g.scale + bias[col];
         if relu { y.max(0.0) + 0.0 } else { y } // + 0: never a negative zero
     };
     acc.iter().enumerate().map(finish).collect()
@@ -154,8 +154,10 @@ pub fn forward_qdq(
     let lhs: Vec<u8> = x.iter().map(|v| input.quantize(*v)).collect();
     let sums = column_sums(codes, shape.k());
     let parts = sums.iter().zip(scales).zip(bias).map(|((sum, scale), bias)| {
-        let unit = input.scale * scale;
-        ((bias / unit).round_ties_even() as i32 - input.zero * sum, unit / output.scale)
+        // the code's unit; of signs' zero point there may be half a unit
+        let (unit, zero) = (input.scale * scale * (1 << input.shift) as f32, input.zero * sum);
+        let part = (zero & ((1 << input.shift) - 1)) as f32 / 2.0;
+        ((bias / unit - part).round_ties_even() as i32 - (zero >> input.shift), unit / output.scale)
     });
     let (init, multiplier): (Vec<i32>, Vec<f32>) = parts.unzip();
     let low = if relu { output.zero } else { 0 };

@@ -11,7 +11,6 @@ use crate::data::{LayerData, Trained};
 use crate::layer::{Layer, Network, Op, Shape};
 use crate::op;
 use crate::quantized::QuantizedLayer;
-use crate::scheme::activations::Kind;
 use crate::scheme::observed::window;
 use crate::scheme::{Scheme, Weights};
 
@@ -133,8 +132,8 @@ impl Path {
 /// Integer codes of a layer, and the greatest activation; None where its sums are not integer ones
 /// throughout.
 fn integers<'a>(layer: &'a QuantizedLayer, scheme: &Scheme) -> Option<(&'a [i8], u64)> {
-    match (&layer.weights, &scheme.activations.kind) {
-        (Weights::Int { codes, .. }, Kind::Affine(bits)) if scheme.group().is_none() => Some((codes, (1 << bits) - 1)),
+    match (&layer.weights, scheme.activations.kind.top()) {
+        (Weights::Int { codes, .. }, Some(top)) if scheme.group().is_none() => Some((codes, top as u64)),
         _ => None,
     }
 }

@@ -96,11 +96,11 @@ impl QuantizedLayer {
     pub fn forward_with(&self, shape: &Shape, relu: bool, x: &[f32], sums: &mut op::Sums) -> Vec<f32> {
         let mut x = applied(&self.input, x, shape.c);
         match (&self.weights, &self.activations.kind) {
-            (Weights::Int { codes, scales, group }, Kind::Affine(bits)) => {
+            (Weights::Int { codes, scales, group }, kind @ (Kind::Affine(_) | Kind::Signs)) => {
                 let bias = &self.bias;
                 let grid = |row: &[f32]| match &self.fixed {
                     Some(Fixed::Grid(grid)) => *grid,
-                    _ => Grid::of(row, *bits),
+                    _ => kind.grid(row).expect("these kinds have grids"),
                 };
                 match (group, &self.out) {
                     (Some(group), _) => op::forward_groups(shape, relu, &x, (codes, scales, *group), bias, grid),
@@ -128,7 +128,7 @@ impl QuantizedLayer {
     pub fn input_map(&self, inputs: &[&[f32]]) -> Option<(Fixed, bool)> {
         let comparable = match &self.activations.kind {
             Kind::F32 => false,
-            Kind::Affine(_) => true,
+            Kind::Affine(_) | Kind::Signs => true,
             Kind::Format(f) => f.takes().clip,
         };
         if let Some(fixed) = &self.fixed {

@@ -88,8 +88,10 @@ pub static TARGETS: &[(&str, &str)] = &[
     ("x86-avxvnni-evex", include_str!("../targets/x86-avxvnni-evex.toml")),
     ("x86-avxvnni", include_str!("../targets/x86-avxvnni.toml")),
     ("x86-avx512vnni", include_str!("../targets/x86-avx512vnni.toml")),
+    ("x86-avx512vpopcnt", include_str!("../targets/x86-avx512vpopcnt.toml")),
     ("x86-avxvnni-simde", include_str!("../targets/x86-avxvnni-simde.toml")),
     ("x86-avx512vnni-simde", include_str!("../targets/x86-avx512vnni-simde.toml")),
+    ("x86-avx512vpopcnt-simde", include_str!("../targets/x86-avx512vpopcnt-simde.toml")),
 ];
 
 impl Target {

@@ -6,7 +6,7 @@ mod common;
 use bitsmith::bench::build::Builder;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::emit::Source;
-use bitsmith::kernel::Task;
+use bitsmith::kernel::{Task, chain16};
 use bitsmith::layer::{Op, Shape};
 use bitsmith::native::{Isa, Tile};
 use bitsmith::op;
@@ -102,16 +102,27 @@ fn every_pair_in_every_place(lab: &Lab) {
     }
 }
 
-/// All activations with all weights of 2 to 6 bits through the chained tiles, at each place of a step; and the longest chains
+/// Bits of weights and activations that are chained.
+const CHAINED: [(usize, usize); 10] = [(2, 8), (3, 8), (4, 8), (5, 8), (6, 8), (8, 4), (8, 6), (4, 4), (2, 2), (1, 1)];
+
+/// All activations with all weights of few bits through the chained tiles, at each place of a step; and the longest chains
 /// of the largest products, which a longer one would overflow.
 fn every_pair_of_a_chain(lab: &Lab) {
     let mut tasks = Vec::new();
     for tile in lab.device.isa.tiles_of("chain") {
-        for (bits, k) in (2..=6).flat_map(|bits| (1..=2 * tile.k + 1).chain([1031]).map(move |k| (bits, k))) {
-            let task =
-                lab.task(Shape::gemm(256, 1 << bits, k).unwrap(), &format!("w{bits}a8"), Contract::Int8, false, 1);
-            let all = schedules(&task, tile);
-            tasks.push((task, all));
+        for (weights, bits) in CHAINED {
+            let of = |k: usize| {
+                let shape = Shape::gemm(1 << bits, 1 << weights, k).unwrap();
+                lab.task(shape, &format!("w{weights}a{bits}"), Contract::Int8, false, 1)
+            };
+            if !(chain16::FAMILY.serves)(&of(1), tile) {
+                continue;
+            }
+            for k in (1..=2 * tile.k + 1).chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
+                let task = of(k);
+                let all = schedules(&task, tile);
+                tasks.push((task, all));
+            }
         }
     }
     if tasks.is_empty() {
@@ -123,7 +134,7 @@ fn every_pair_of_a_chain(lab: &Lab) {
         let most = bank.task.scheme.greatest_code() as i32;
         let code = |column: usize| (column as i32 - most).clamp(-most, most) as i8;
         let codes: Vec<i8> = (0..n).flat_map(|column| std::iter::repeat_n(code(column), k)).collect();
-        let lhs: Vec<u8> = (0..=255u8).flat_map(|a| std::iter::repeat_n(a, k)).collect();
+        let lhs: Vec<u8> = (0..bank.task.shape.m()).flat_map(|a| std::iter::repeat_n(a as u8, k)).collect();
         bank.check(&mut rig, &lhs, &codes, &vec![3; n]);
     }
 }

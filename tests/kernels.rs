@@ -159,7 +159,7 @@ fn depthwise(lab: &Lab) {
 fn narrow_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(4);
     let mut cases = Vec::new();
-    for tile in lab.device.isa.tiles.iter().filter(|t| t.bits < 8) {
+    for tile in lab.device.isa.tiles.iter().filter(|t| t.bits < 8 && ["dot", "chain"].contains(&t.kind())) {
         for k in 1..=2 * tile.k + 1 {
             let (scheme, contract) = (format!("w{}a8", tile.bits), ARITHMETICS[[0, 1, 3][k % 3]].1);
             let shape = Shape::gemm(k * 5 % 17 + 1, k * 7 % (2 * tile.n + 1) + 1, k).unwrap();
@@ -182,6 +182,58 @@ fn narrow_weights(lab: &Lab) {
     }
     let chained = cases.iter().filter(|c| c.schedule.sizes("d") != [0]).count();
     assert!(chained >= 8 || lab.device.isa.tiles_of("chain").next().is_none(), "{chained} chains");
+    lab.prove(&cases);
+}
+
+/// Activations of 7 to 2 bits and signs, under every contract, by each family that serves them; with groups too.
+fn narrow_activations(lab: &Lab) {
+    let mut rng = Rng::with_seed(6);
+    let mut cases = Vec::new();
+    for i in 0..42 {
+        let (weights, bits) = (["w8", "w4", "w2", "wt", "w1"][i % 5], 7 - i % 7);
+        let (group, contract) = match i % 4 {
+            3 => ("g32", Contract::F32io),
+            c => ("", Contract::ALL[c]),
+        };
+        let (m, n, c) = (rng.usize(1..20), rng.usize(1..50), rng.usize(1..300));
+        let shape = match i / 4 % 3 {
+            1 if group.is_empty() => Shape::conv(Op::Conv2d, [m % 7 + 2, 5, c % 20 + 1], n, [2, 3], 1, [1, 0, 0, 2]),
+            2 if group.is_empty() => Shape::conv(Op::Depthwise, [m % 7 + 2, 5, n], n, [2, 3], 2, [0, 1, 1, 0]),
+            _ => Shape::gemm(m, n, c),
+        };
+        let scheme = format!("{weights}a{bits}{group}");
+        let task = lab.task(shape.unwrap(), &scheme, contract, rng.bool(), rng.usize(1..=2));
+        for family in task.families().unwrap() {
+            let of = |s: &Schedule| lab.device.isa.tile(family.tiles, &s.0[0].word).is_some();
+            cases.extend(pick(task.clone(), &mut rng, of));
+        }
+    }
+    lab.prove(&cases);
+}
+
+/// Planes of bits: all widths of both sides, all small shapes, under every contract, and depths that fill planes and chains.
+fn bit_planes(lab: &Lab) {
+    let mut rng = Rng::with_seed(7);
+    let mut cases = Vec::new();
+    let tile = lab.device.isa.tiles_of("bits").next().unwrap();
+    for i in 0..80 {
+        let (weights, bits) = (["w1", "wt", "w2", "w3", "w4"][i % 5], 1 + i / 5 % 4);
+        let k = [i % 5 + 1, rng.usize(1..=2 * tile.k + 1), tile.k * 16, tile.k * 31 + 1, rng.usize(1..3000)]
+            [i / 20 + i % 2];
+        let (m, n) = (rng.usize(1..25), i % (2 * tile.n + 1) + 1);
+        let shape = match i % 7 {
+            6 => Shape::conv(Op::Conv2d, [m % 5 + 1, 3, k], n, [1, 1], 1, [0; 4]),
+            _ => Shape::gemm(m, n, k),
+        };
+        let full = if i % 3 == 0 && !["w1", "wt"].contains(&weights) { "-full" } else { "" };
+        let (scheme, contract) = (format!("{weights}a{bits}{full}"), Contract::ALL[i % 3]);
+        let mut task = lab.task(shape.unwrap(), &scheme, contract, rng.bool(), rng.usize(1..=2));
+        if i % 4 == 0 {
+            task.caches = TINY;
+        }
+        cases.extend(pick(task, &mut rng, |s| s.0[0].word == tile.variant()));
+    }
+    assert_eq!(cases.len(), 80);
     lab.prove(&cases);
 }
 
@@ -241,6 +293,12 @@ macro_rules! on_every_isa {
         on_every_isa!(@ avx2 "x86-avx2" $($test)*);
         on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
         on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
+        mod avx512vpopcnt {
+            #[test]
+            fn bit_planes() {
+                super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
+            }
+        }
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -260,6 +318,8 @@ on_every_isa! {
     pointwise_convolutions
     depthwise
     narrow_weights
+    narrow_activations
+    bit_planes
     grouped_weights
     larger_layers
 }

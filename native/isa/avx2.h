@@ -3,7 +3,7 @@
 #define BS_ISA_AVX2_H
 #include "scalar.h"
 #include <immintrin.h>
-#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb f32_fma dw_madd dw_pair dwf_fma"
+#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb bits_shuffle f32_fma dw_madd dw_pair dwf_fma"
 
 /* ---- whole rows ---- */
 BS_WORD float avx2_least(__m256 v) {
@@ -32,7 +32,7 @@ BS_WORD void avx2_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
         _mm256_storeu_si256((__m256i *)(to + i), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(x + i))));
     scalar_stage_s16(to + i, x + i, n - i);
 }
-/* 16 codes as s16, 4 of each half in turns; clamped to 0..255 by the unsigned pack that follows or by min/max there */
+/* 16 codes as s16, 4 of each half in turns, not yet clamped */
 BS_WORD __m256i avx2_codes(const float *x, __m256 inverse, __m256i zero) {
     __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse));
     __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), inverse));
@@ -40,9 +40,9 @@ BS_WORD __m256i avx2_codes(const float *x, __m256 inverse, __m256i zero) {
 }
 BS_WORD void avx2_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m256 inverse = _mm256_set1_ps(g.inverse);
-    __m256i zero = _mm256_set1_epi16((int16_t)g.zero), top = _mm256_set1_epi16(255);
+    __m256i zero = _mm256_set1_epi16((int16_t)g.zero), top = _mm256_set1_epi16((int16_t)g.top);
     int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
+    for (; i + 16 <= n && !g.shift; i += 16) {
         __m256i q = _mm256_max_epi16(avx2_codes(x + i, inverse, zero), _mm256_setzero_si256());
         _mm256_storeu_si256((__m256i *)(to + i), _mm256_permute4x64_epi64(_mm256_min_epi16(q, top), 0xD8));
     }
@@ -51,14 +51,15 @@ BS_WORD void avx2_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_gr
 BS_WORD void avx2_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m256 inverse = _mm256_set1_ps(g.inverse);
     __m256i zero = _mm256_set1_epi16((int16_t)g.zero), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i top = _mm256_set1_epi8((char)g.top);
     int64_t i = 0;
-    for (; i + 32 <= n; i += 32) {
+    for (; i + 32 <= n && !g.shift; i += 32) {
         __m256i q = _mm256_packus_epi16(avx2_codes(x + i, inverse, zero), avx2_codes(x + i + 16, inverse, zero));
-        _mm256_storeu_si256((__m256i *)(to + i), _mm256_permutevar8x32_epi32(q, order));
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_permutevar8x32_epi32(_mm256_min_epu8(q, top), order));
     }
-    for (; i + 16 <= n; i += 16) {
+    for (; i + 16 <= n && !g.shift; i += 16) {
         __m256i q = _mm256_permute4x64_epi64(avx2_codes(x + i, inverse, zero), 0xD8);
-        q = _mm256_packus_epi16(q, q);
+        q = _mm256_min_epu8(_mm256_packus_epi16(q, q), top);
         _mm_storel_epi64((__m128i *)(to + i), _mm256_castsi256_si128(q));
         _mm_storel_epi64((__m128i *)(to + i + 8), _mm256_extracti128_si256(q, 1));
     }
@@ -79,6 +80,7 @@ BS_WORD void s32x8_store(int32_t *p, __m256i v) { _mm256_storeu_si256((__m256i *
 BS_WORD void s32x8_store_n(int32_t *p, __m256i v, int n) { _mm256_maskstore_epi32(p, avx2_mask(n), v); }
 BS_WORD __m256 s32x8_dequant(__m256i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
                              int relu) {
+    c = _mm256_sll_epi32(c, _mm_cvtsi32_si128(g.shift));
     c = _mm256_sub_epi32(c, _mm256_mullo_epi32(_mm256_set1_epi32(g.zero), s32x8_load(sum)));
     __m256 s = _mm256_mul_ps(_mm256_set1_ps(g.scale), _mm256_loadu_ps(scale));
     __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(c), s), _mm256_loadu_ps(bias));
@@ -148,6 +150,7 @@ BS_WORD void f32x8_finish_n(float *p, __m256 c, const float *bias, int relu, int
     _mm256_maskstore_ps(p, avx2_mask(n), f32x8_biased(c, bias, relu));
 }
 BS_WORD __m256 f32x8_dequant(__m256 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    f = _mm256_mul_ps(f, _mm256_set1_ps((float)(1 << g.shift)));
     f = _mm256_sub_ps(f, _mm256_mul_ps(_mm256_set1_ps((float)g.zero), _mm256_loadu_ps(sum)));
     return f32x8_biased(_mm256_mul_ps(f, _mm256_set1_ps(g.scale)), bias, relu);
 }
@@ -352,6 +355,42 @@ BS_WORD __m256i chain_crumb_add(__m256i s, chain_crumb_lhs x, chain_crumb_rhs b)
     return chain_nibble_add(chain_nibble_add(s, x.a, b.a), x.b, b.b);
 }
 #define chain_crumb_opaque(x) __asm__ volatile("" : "+x"((x).a.a), "+x"((x).a.b), "+x"((x).b.a), "+x"((x).b.b))
+
+/* ---- tile bits_shuffle: 8 outputs, a bit each of 32 inputs; bits are counted by look-up, in bytes ---- */
+enum { bits_shuffle_N = 8, bits_shuffle_K = 32, bits_shuffle_PER = 32, bits_shuffle_ELEM = 4, bits_shuffle_BITS = 1, bits_shuffle_REGS = 12, bits_shuffle_LANES = 8 };
+BS_WORD void avx2_planes(uint32_t *to, int64_t stride, const uint8_t *x, int64_t n, int planes) {
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(x + i));
+        for (int j = 0; j < planes; j++) /* bit j to the top of every byte */
+            to[j * stride + i / 32] = (uint32_t)_mm256_movemask_epi8(_mm256_sll_epi16(v, _mm_cvtsi32_si128(7 - j)));
+    }
+    scalar_planes(to + i / 32, stride, x + i, n - i, planes);
+}
+BS_BIT_ROWS(bits_shuffle, avx2_range, avx2_quant_u8, avx2_planes)
+BS_INT_WORDS(bits_shuffle, s32x8, __m256i)
+typedef __m256i bits_shuffle_lhs, bits_shuffle_rhs, bits_shuffle_sum;
+#define bits_shuffle_opaque avx2_opaque
+BS_WORD __m256i bits_shuffle_lhs_load(const uint32_t *p) { return _mm256_set1_epi32((int32_t)*p); }
+BS_WORD __m256i bits_shuffle_rhs_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i bits_shuffle_none(void) { return _mm256_setzero_si256(); }
+BS_WORD __m256i avx2_counted(__m256i s, __m256i v) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    const __m256i count = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    s = _mm256_add_epi8(s, _mm256_shuffle_epi8(count, _mm256_and_si256(v, mask)));
+    return _mm256_add_epi8(s, _mm256_shuffle_epi8(count, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask)));
+}
+BS_WORD __m256i bits_shuffle_both(__m256i s, __m256i x, __m256i b) { return avx2_counted(s, _mm256_and_si256(x, b)); }
+BS_WORD __m256i bits_shuffle_differ(__m256i s, __m256i x, __m256i b) { return avx2_counted(s, _mm256_xor_si256(x, b)); }
+/* the four bytes of each lane together, times 2^shift */
+BS_WORD __m256i avx2_bytes(__m256i s, int shift) {
+    s = _mm256_madd_epi16(_mm256_maddubs_epi16(s, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
+    return _mm256_sll_epi32(s, _mm_cvtsi32_si128(shift));
+}
+BS_WORD __m256i bits_shuffle_widen(__m256i c, __m256i s, int shift) { return _mm256_add_epi32(c, avx2_bytes(s, shift)); }
+BS_WORD __m256i bits_shuffle_widen_minus(__m256i c, __m256i s, int shift) {
+    return _mm256_sub_epi32(c, avx2_bytes(s, shift));
+}
 
 /* ---- tile dwf_fma ---- */
 enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };

@@ -2,7 +2,7 @@
 #ifndef BS_ISA_AVX512VNNI_H
 #define BS_ISA_AVX512VNNI_H
 #include "avxvnni.h"
-#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb f32_zmm dw_zmm dw_zmmquad dwf_zmm"
+#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_shuffle f32_zmm dw_zmm dw_zmmquad dwf_zmm"
 
 #define avx512_mask(n) ((__mmask16)((1u << (n)) - 1))
 /* of the first 16 of `n` lanes that are left */
@@ -35,18 +35,29 @@ BS_WORD __m512i avx512_codes(const float *x, __m512 inverse, __m512i zero) {
     __m512i b = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), inverse));
     return _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
 }
+BS_WORD void avx512_signs(uint8_t *to, const float *x, int64_t n) {
+    const __m512i one = _mm512_set1_epi32(1);
+    for (int64_t i = 0; i < n; i += 16) {
+        __m512 v = _mm512_maskz_loadu_ps(avx512_rest(n - i), x + i);
+        __m512i q = _mm512_maskz_mov_epi32(_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_GE_OQ), one);
+        _mm512_mask_cvtusepi32_storeu_epi8(to + i, avx512_rest(n - i), q);
+    }
+}
 BS_WORD void avx512_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m512 inverse = _mm512_set1_ps(g.inverse);
-    __m512i zero = _mm512_set1_epi16((int16_t)g.zero);
+    __m512i zero = _mm512_set1_epi16((int16_t)g.zero), top = _mm512_set1_epi32(g.top);
     int64_t i = 0;
+    if (g.shift) return avx512_signs(to, x, n);
     for (; i + 64 <= n; i += 64) {
         __m512i q = _mm512_packus_epi16(avx512_codes(x + i, inverse, zero), avx512_codes(x + i + 32, inverse, zero));
+        q = _mm512_min_epu8(q, _mm512_set1_epi8((char)g.top));
         _mm512_storeu_si512(to + i, _mm512_permutexvar_epi32(avx512_order(), q));
     }
     for (; i < n; i += 16) {
         __m512 v = _mm512_maskz_loadu_ps(avx512_rest(n - i), x + i);
         __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(v, inverse)), _mm512_set1_epi32(g.zero));
-        _mm512_mask_cvtusepi32_storeu_epi8(to + i, avx512_rest(n - i), _mm512_max_epi32(q, _mm512_setzero_si512()));
+        q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_setzero_si512()), top);
+        _mm512_mask_cvtusepi32_storeu_epi8(to + i, avx512_rest(n - i), q);
     }
 }
 
@@ -62,6 +73,7 @@ BS_WORD void s32x16_store(int32_t *p, __m512i v) { _mm512_storeu_si512(p, v); }
 BS_WORD void s32x16_store_n(int32_t *p, __m512i v, int n) { _mm512_mask_storeu_epi32(p, avx512_mask(n), v); }
 BS_WORD __m512 s32x16_dequant(__m512i c, struct bs_grid g, const float *scale, const int32_t *sum, const float *bias,
                               int relu) {
+    c = _mm512_sll_epi32(c, _mm_cvtsi32_si128(g.shift));
     c = _mm512_sub_epi32(c, _mm512_mullo_epi32(_mm512_set1_epi32(g.zero), s32x16_load(sum)));
     __m512 s = _mm512_mul_ps(_mm512_set1_ps(g.scale), _mm512_loadu_ps(scale));
     __m512 y = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(c), s), _mm512_loadu_ps(bias));
@@ -122,6 +134,7 @@ BS_WORD void f32x16_finish_n(float *p, __m512 c, const float *bias, int relu, in
 }
 
 BS_WORD __m512 f32x16_dequant(__m512 f, struct bs_grid g, const float *sum, const float *bias, int relu) {
+    f = _mm512_mul_ps(f, _mm512_set1_ps((float)(1 << g.shift)));
     f = _mm512_sub_ps(f, _mm512_mul_ps(_mm512_set1_ps((float)g.zero), _mm512_loadu_ps(sum)));
     return f32x16_biased(_mm512_mul_ps(f, _mm512_set1_ps(g.scale)), bias, relu);
 }

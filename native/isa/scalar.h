@@ -5,33 +5,55 @@
 #include <math.h>
 #include <string.h>
 /* what this instruction set offers to the emitter */
-#define BS_TILES_SCALAR "dot_scalar chain_short f32_scalar dw_scalar dwf_scalar"
+#define BS_TILES_SCALAR "dot_scalar chain_short bits_word f32_scalar dw_scalar dwf_scalar"
 #ifndef BS_WORD
 #define BS_WORD static inline __attribute__((always_inline, unused))
 #endif
 
-/* ---- dynamic quantization to u8, affine: x ~ scale * (q - zero); the range always contains 0 (as ONNX's
- * DynamicQuantizeLinear), inputs are finite. Products and sums round separately: build with -ffp-contract=off. ---- */
+/* ---- dynamic quantization to codes of 0..top, at most 255: x ~ scale * ((q << shift) - zero); inputs are finite.
+ * Products and sums round separately: build with -ffp-contract=off. ---- */
 struct bs_grid {
     float scale, inverse;
-    int32_t zero;
+    int32_t zero, top, shift;
 };
-BS_WORD struct bs_grid bs_grid_of(float low, float high) {
+/* affine; the range always contains 0 (as ONNX's DynamicQuantizeLinear) */
+BS_WORD struct bs_grid bs_grid_of(float low, float high, int32_t top) {
     low = low < 0 ? low : 0, high = high > 0 ? high : 0;
-    struct bs_grid g = {(high - low) / 255.0f, 0, 0};
+    struct bs_grid g = {(high - low) / (float)top, 0, 0, top, 0};
     if (!(g.scale >= 0x1p-100f)) g.scale = 0x1p-100f; /* constant zero, or a range too small to invert */
     g.inverse = 1.0f / g.scale;
     g.zero = (int32_t)rintf(-low * g.inverse);
-    g.zero = g.zero > 255 ? 255 : g.zero;
+    g.zero = g.zero > top ? top : g.zero;
+    return g;
+}
+/* the mean size of n > 0 numbers: number i is added to sum i % 32, then sums 16, 8, 4, 2 and 1 apart are added up */
+typedef float bs_eight __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t bs_eight_bits __attribute__((vector_size(32)));
+BS_WORD float bs_mean_size(const float *x, int64_t n) {
+    bs_eight sum[4] = {0};
+    float last[32] = {0}; /* zeros change no sum */
+    for (int64_t i = 0; i < n; i += 32) {
+        const float *p = x + i;
+        if (n - i < 32) p = memcpy(last, p, (size_t)(n - i) * 4);
+        for (int j = 0; j < 4; j++) sum[j] += (bs_eight)((bs_eight_bits) * (const bs_eight *)(p + 8 * j) & 0x7FFFFFFF);
+    }
+    bs_eight s = (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    return (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))) / (float)n;
+}
+/* signs, 1 for x >= 0: x ~ scale * (2q - 1) with the mean size as scale (XNOR-Net) */
+BS_WORD struct bs_grid bs_grid_of_signs(const float *x, int64_t n) {
+    struct bs_grid g = {bs_mean_size(x, n), 0, 1, 1, 1};
+    if (!(g.scale >= 0x1p-100f)) g.scale = 0x1p-100f;
     return g;
 }
 BS_WORD uint8_t bs_quantize(float x, struct bs_grid g) {
+    if (g.shift) return x >= 0;
     int32_t q = (int32_t)rintf(x * g.inverse) + g.zero;
-    return (uint8_t)(q < 0 ? 0 : q > 255 ? 255 : q);
+    return (uint8_t)(q < 0 ? 0 : q > g.top ? g.top : q);
 }
 BS_WORD float bs_relu(float y, int relu) { return relu && !(y > 0) ? 0 : y; }
 BS_WORD float bs_finish(int32_t acc, struct bs_grid g, float scale, int32_t sum, float bias, int relu) {
-    return bs_relu((float)(acc - g.zero * sum) * (g.scale * scale) + bias, relu);
+    return bs_relu((float)((int32_t)((uint32_t)acc << g.shift) - g.zero * sum) * (g.scale * scale) + bias, relu);
 }
 
 /* ---- groups: every group's exact sum times its scale, added up in f32 by fused multiply-adds, group after group ---- */
@@ -44,7 +66,7 @@ BS_WORD float bs_half(uint16_t h) {
 }
 /* `sum` is the sum over all weights as numbers (code times scale): what the zero point is multiplied with */
 BS_WORD float bs_finish_groups(float acc, struct bs_grid g, float sum, float bias, int relu) {
-    return bs_relu((acc - (float)g.zero * sum) * g.scale + bias, relu);
+    return bs_relu((acc * (float)(1 << g.shift) - (float)g.zero * sum) * g.scale + bias, relu);
 }
 
 /* ---- requantization to u8, as ONNX's QLinearMatMul and QLinearConv: round half to even, then the zero point ---- */
@@ -68,6 +90,17 @@ BS_WORD void scalar_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_g
 }
 BS_WORD void scalar_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     for (int64_t i = 0; i < n; i++) to[i] = bs_quantize(x[i], g);
+}
+
+/* a row of codes as planes of bits, `stride` words apart: bit j of code i is bit i % 32 of word i / 32 of plane j; zeros
+ * past the last code */
+BS_WORD void scalar_planes(uint32_t *to, int64_t stride, const uint8_t *x, int64_t n, int planes) {
+    for (int j = 0; j < planes; j++)
+        for (int64_t first = 0; first < n; first += 32) {
+            uint32_t word = 0;
+            for (int64_t i = first; i < n && i < first + 32; i++) word |= (uint32_t)(x[i] >> j & 1) << (i - first);
+            to[j * stride + first / 32] = word;
+        }
 }
 
 /* ---- accumulators: one lane ---- */
@@ -179,6 +212,22 @@ BS_WORD void f32x1_finish_groups_n(float *p, float f, struct bs_grid g, const fl
     BS_WORD void T##_stage(uint8_t *to, const uint8_t *x, int64_t n) { scalar_stage_u8(to, x, n); } \
     BS_WORD void T##_quant(uint8_t *to, const float *x, int64_t n, struct bs_grid g) { QUANT(to, x, n, g); }
 
+/* how rows become planes of bits, a few codes at a time */
+#define BS_BIT_ROWS(T, RANGE, QUANT, PLANES) \
+    typedef uint32_t T##_elem; \
+    BS_WORD void T##_range(const float *x, int64_t n, float *low, float *high) { RANGE(x, n, low, high); } \
+    BS_WORD void T##_stage(uint32_t *to, const uint8_t *x, int64_t n, int planes) { \
+        PLANES(to, (n + 31) / 32, x, n, planes); \
+    } \
+    BS_WORD void T##_quant(uint32_t *to, const float *x, int64_t n, struct bs_grid g, int planes) { \
+        uint8_t codes[512]; \
+        for (int64_t i = 0; i < n; i += 512) { \
+            int64_t some = n - i < 512 ? n - i : 512; \
+            QUANT(codes, x + i, some, g); \
+            PLANES(to + i / 32, (n + 31) / 32, codes, some, planes); \
+        } \
+    }
+
 /* ---- tile dot_scalar: one output, one product ---- */
 enum { dot_scalar_N = 1, dot_scalar_K = 1, dot_scalar_ELEM = 1, dot_scalar_RHS = 1, dot_scalar_REGS = 16 };
 typedef int32_t dot_scalar_lhs, dot_scalar_rhs;
@@ -207,6 +256,23 @@ BS_GROUP_WORDS(chain_short, s32x1, int32_t, f32x1, float, 1)
 BS_WORD int16_t chain_short_none(void) { return 0; }
 BS_WORD int16_t chain_short_add(int16_t s, int32_t a, int32_t b) { return (int16_t)(s + a * b); }
 BS_WORD int32_t chain_short_widen(int32_t c, int16_t s) { return (int32_t)((uint32_t)c + (uint32_t)s); }
+
+/* ---- tile bits_word: one output, a bit each of 32 inputs ---- */
+enum { bits_word_N = 1, bits_word_K = 32, bits_word_PER = 32, bits_word_ELEM = 4, bits_word_BITS = 1, bits_word_REGS = 14, bits_word_LANES = 0 };
+typedef uint32_t bits_word_lhs, bits_word_rhs;
+typedef int32_t bits_word_sum;
+BS_BIT_ROWS(bits_word, scalar_range, scalar_quant_u8, scalar_planes)
+BS_INT_WORDS(bits_word, s32x1, int32_t)
+#define bits_word_opaque dot_scalar_opaque
+BS_WORD uint32_t bits_word_lhs_load(const uint32_t *p) { return *p; }
+BS_WORD uint32_t bits_word_rhs_load(const uint32_t *p) { return *p; }
+BS_WORD int32_t bits_word_none(void) { return 0; }
+BS_WORD int32_t bits_word_both(int32_t s, uint32_t x, uint32_t b) { return s + __builtin_popcount(x & b); }
+BS_WORD int32_t bits_word_differ(int32_t s, uint32_t x, uint32_t b) { return s + __builtin_popcount(x ^ b); }
+BS_WORD int32_t bits_word_widen(int32_t c, int32_t s, int shift) { return (int32_t)((uint32_t)c + ((uint32_t)s << shift)); }
+BS_WORD int32_t bits_word_widen_minus(int32_t c, int32_t s, int shift) {
+    return (int32_t)((uint32_t)c - ((uint32_t)s << shift));
+}
 
 /* ---- tile f32_scalar ---- */
 enum { f32_scalar_N = 1, f32_scalar_K = 1, f32_scalar_ELEM = 4, f32_scalar_RHS = 4, f32_scalar_REGS = 16 };

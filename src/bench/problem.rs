@@ -1,7 +1,6 @@
 //! What a kernel is checked and timed on: random and adversarial operands for the real shape, and the right answers.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 
 use anyhow::Result;
 use fastrand::Rng;
@@ -11,7 +10,6 @@ use crate::kernel::{Arithmetic, Task};
 use crate::layer::Shape;
 use crate::op;
 use crate::scheme::Weights;
-use crate::scheme::affine::Grid;
 
 /// A layer's operands and expected outputs. One set of weights, several sets of activations.
 pub struct Problem {
@@ -55,7 +53,10 @@ struct Columns {
 impl Columns {
     /// `init` of up to a million, less where the products are less. Most requantized outputs are within 0..=255.
     fn random(task: &Task, rng: &mut Rng) -> Self {
-        let (n, most) = (task.shape.n(), (task.shape.k() * 255 * task.scheme.greatest_code()).min(1_000_000));
+        let (n, most) = (
+            task.shape.n(),
+            (task.shape.k() * task.scheme.greatest_activation() * task.scheme.greatest_code()).clamp(1, 1_000_000),
+        );
         Self {
             init: (0..n).map(|column| adversarial_init(column, most as i32, rng)).collect(),
             multiplier: (0..n).map(|_| 2f32.powf(rng.f32() * 6.0 + 3.0) / most as f32).collect(),
@@ -72,7 +73,7 @@ impl Problem {
         task.families()?;
         let (shape, mut rng) = (task.shape, Rng::with_seed(seed));
         let (n, k) = (shape.n(), shape.k());
-        let range = if task.is_integer() { task.scheme.codes() } else { -127..=127 };
+        let range = if task.is_integer() { task.scheme.codes() } else { (-127..=127).collect() };
         let codes: Vec<i8> = (0..n * k).map(|i| adversarial_weight(i / k, i % k, k, &range, &mut rng)).collect();
         let weights = match task.arithmetic() {
             Arithmetic::Float => {
@@ -115,15 +116,17 @@ impl Problem {
             ((row + set * rows + set / PATTERNS) % PATTERNS, i % span, span, rng.f32())
         };
         if self.task.arithmetic() == Arithmetic::Float || self.task.quantizes() {
-            let mut x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i))).collect();
+            let top = if self.task.is_integer() { self.task.scheme.greatest_activation() } else { 255 };
+            let mut x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i), top)).collect();
             // an image has one grid: in every other set its first and last element alone are the ends of it
             if op::rows_per_grid(shape) > 1 && set % 2 == 1 {
                 (x[0], x[len - 1]) = (9000.0, -9000.0);
             }
             return Input { lhs: bytes(&x), expected: self.of_floats(&x, &columns.bias), ..Input::default() };
         }
-        let (zero, out_zero) = ([0, 255, 128, 77][set % 4], [128, 0, 3, 255][set % 4]);
-        let lhs: Vec<u8> = (0..len).map(|i| adversarial_u8(draw(i), zero)).collect();
+        let top = self.task.scheme.greatest_activation() as i32;
+        let (zero, out_zero) = ([0, top, (top + 1) / 2, top * 77 / 255][set % 4], [128, 0, 3, 255][set % 4]);
+        let lhs: Vec<u8> = (0..len).map(|i| adversarial_u8(draw(i), zero as u8, top as u8)).collect();
         let Weights::Int { codes, .. } = &self.weights else { unreachable!("integers have integer weights") };
         let sums = op::reference_int(shape, &lhs, codes, &columns.init, zero);
         let expected = if self.task.arithmetic() == Arithmetic::Requant {
@@ -138,7 +141,7 @@ impl Problem {
 
     fn of_floats(&self, x: &[f32], bias: &[f32]) -> Expected {
         let (shape, relu) = (&self.task.shape, self.task.relu);
-        let grid = |row: &[f32]| Grid::of(row, 8);
+        let grid = |row: &[f32]| self.task.scheme.activations.kind.grid(row).expect("integers have a grid");
         let out = match &self.weights {
             Weights::Int { codes, scales, group: None } => op::forward_int(shape, relu, x, (codes, scales), bias, grid),
             Weights::Int { codes, scales, group: Some(group) } => {
@@ -174,16 +177,17 @@ fn bytes(x: &[f32]) -> Vec<u8> {
 }
 
 /// Half of the columns are random; the others are all at one end, alternating ends, and zero but for the last weight.
-fn adversarial_weight(column: usize, i: usize, k: usize, codes: &RangeInclusive<i8>, rng: &mut Rng) -> i8 {
-    let (least, most) = (*codes.start(), *codes.end());
-    let random = rng.i8(least..=most);
+fn adversarial_weight(column: usize, i: usize, k: usize, codes: &[i8], rng: &mut Rng) -> i8 {
+    let (least, most) = (codes[0], codes[codes.len() - 1]);
+    let random = codes[rng.usize(..codes.len())];
     match column % PATTERNS {
         3 => most,
         4 => least,
         5 if i.is_multiple_of(2) => most,
         5 => least,
         6 if i + 1 == k => most,
-        6 => 0,
+        6 if codes.contains(&0) => 0,
+        6 => least,
         _ => random,
     }
 }
@@ -197,34 +201,35 @@ fn adversarial_init(column: usize, most: i32, rng: &mut Rng) -> i32 {
     }
 }
 
-fn adversarial_u8((pattern, i, span, random): (usize, usize, usize, f32), zero: i32) -> u8 {
+fn adversarial_u8((pattern, i, span, random): (usize, usize, usize, f32), zero: u8, top: u8) -> u8 {
     match pattern {
-        2 => 255,
-        3 if i.is_multiple_of(2) => 255,
+        2 => top,
+        3 if i.is_multiple_of(2) => top,
         3 => 0,
-        4 => zero as u8,
-        5 if i + 1 == span => 255,
+        4 => zero,
+        5 if i + 1 == span => top,
         5 => 0,
-        6 => 129,
-        _ => (random * 256.0) as u8,
+        6 => (top / 2 + 2).min(top),
+        _ => (random * (f32::from(top) + 1.0)) as u8,
     }
 }
 
 /// Finite rows: random, constant, zero, one-sided, with an outlier, alternating, with only their last element, and with every
-/// number exactly between two codes, the largest of them past the last code.
-fn adversarial_f32((pattern, i, span, random): (usize, usize, usize, f32)) -> f32 {
+/// number exactly between two codes, the largest of them past the last code. Zeros have either sign, and so have the least
+/// numbers beside them.
+fn adversarial_f32((pattern, i, span, random): (usize, usize, usize, f32), top: usize) -> f32 {
     // of an image's one grid too, as no other number is larger; its inverse rounds up so far that some of the products
     // with it are no longer between two codes, while the quotients are
     const STEP: f32 = 52.0;
-    let end = 127.5 * STEP;
+    let end = top as f32 / 2.0 * STEP;
     match pattern {
         1 if i == 0 => end,
         1 if i == 1 => -end,
-        1 => (random * 255.0).floor() * STEP - end,
+        1 => (random * top as f32).floor() * STEP - end,
         2 => 3.25,
         3 if i.is_multiple_of(2) => end,
         3 => -end,
-        4 => 0.0,
+        4 => [0.0, -0.0, f32::from_bits(1), -f32::from_bits(1)][i % 4],
         5 if i + 1 == span => -7.5,
         5 => 0.0,
         6 if i == span / 2 => 1000.0,

@@ -1,7 +1,7 @@
 //! The schedule spaces: what may be chosen, given the layer, the tile and the caches. Only legal points are built.
 
 use super::product::can_block_depth;
-use super::{Family, Task};
+use super::{Family, Task, bitserial, chain16};
 use crate::candidate::{Axis, Knob, Schedule};
 use crate::native::Tile;
 
@@ -14,7 +14,7 @@ const VECTORS: [usize; 8] = [1, 2, 3, 4, 5, 6, 8, 12];
 /// each unpacked before its rows), cache blocking `c` MC x NC x KC (0: whole), prefetch distance `p` in cache lines, and with
 /// several threads the split `tm` or `tn`.
 pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
-    let steps = move |s: &Schedule| (family.steps)(&task.shape, tile(task, family, s)) / task.shape.kh;
+    let steps = move |s: &Schedule| (family.steps)(task, tile(task, family, s)) / task.shape.kh;
     vec![
         ("tile", tiles(task, family)),
         ("block", Box::new(move |s| blocks(task, tile(task, family, s)))),
@@ -26,8 +26,8 @@ pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
         ),
         ("staging", Box::new(move |_| staging(task))),
         ("order", Box::new(move |s| orders(task, tile(task, family, s), s))),
-        ("caches", Box::new(move |s| caches(task, tile(task, family, s), s))),
-        ("prefetch", Box::new(move |s| prefetch(task, tile(task, family, s), s))),
+        ("caches", Box::new(move |s| caches(task, family, tile(task, family, s), s))),
+        ("prefetch", Box::new(move |s| prefetch(task, family, tile(task, family, s), s))),
         ("split", split(task)),
     ]
     .into_iter()
@@ -38,26 +38,47 @@ pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
 /// Space of `chain16`: that of the other matrix products without blocks of depth, and the length `d` of a chain.
 pub fn chain<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     let mut all = product(task, family);
-    for (name, choices) in &mut all {
-        if *name == "caches" {
-            let whole = |knobs: Vec<Knob>| knobs.into_iter().filter(|k| k.sizes[2] == 0).collect();
-            let old = std::mem::replace(choices, Box::new(|_| vec![]));
-            *choices = Box::new(move |s| whole(old(s)));
-        }
-    }
-    let lengths = move |s: &Schedule| {
+    keep(&mut all, "caches", |k| k.sizes[2] == 0);
+    let choices = move |s: &Schedule| {
         let tile = tile(task, family, s);
-        let [unroll] = s.sizes("k");
-        let longest = super::chain16::longest(task, tile).min((family.steps)(&task.shape, tile));
-        let powers = [2, 4, 8, 16, 32, 64].into_iter().filter(|d| *d <= longest && d.is_multiple_of(unroll));
-        let mut all: Vec<usize> = powers.collect();
-        if all.is_empty() {
-            all.push(longest);
-        }
-        all.into_iter().rev().take(2).map(|d| Knob::sizes("d", &[d])).collect()
+        lengths(chain16::longest(task, tile).min((family.steps)(task, tile)), s)
     };
-    all.insert(3, ("chain", Box::new(lengths)));
+    all.insert(3, ("chain", Box::new(choices)));
     all
+}
+
+/// Space of `bitserial`: that of the other matrix products, always staged and without blocks of depth, with the length `d`
+/// of a chain (0: all steps, where sums are not narrow).
+pub fn bitserial<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    let mut all = product(task, family);
+    keep(&mut all, "caches", |k| k.sizes[2] == 0);
+    keep(&mut all, "staging", |k| k.word == "staged");
+    let choices = move |s: &Schedule| {
+        let tile = tile(task, family, s);
+        let longest = bitserial::longest(tile);
+        longest.map_or(vec![Knob::sizes("d", &[0])], |longest| lengths(longest.min(bitserial::words(task, tile)), s))
+    };
+    all.insert(3, ("chain", Box::new(choices)));
+    all
+}
+
+/// Leaves of one axis what is `wanted`.
+fn keep(axes: &mut [Axis], name: &str, wanted: fn(&Knob) -> bool) {
+    for (_, choices) in axes.iter_mut().filter(|(n, _)| *n == name) {
+        let all = std::mem::replace(choices, Box::new(|_| vec![]));
+        *choices = Box::new(move |s| all(s).into_iter().filter(wanted).collect());
+    }
+}
+
+/// The two longest powers of two that a chain may have and that are whole unrolled bodies.
+fn lengths(longest: usize, s: &Schedule) -> Vec<Knob> {
+    let [unroll] = s.sizes("k");
+    let powers = (1..).map(|i| 1 << i).take_while(|d| *d <= longest).filter(|d| d.is_multiple_of(unroll));
+    let mut all: Vec<usize> = powers.collect();
+    if all.is_empty() {
+        all.push(longest);
+    }
+    all.into_iter().rev().take(2).map(|d| Knob::sizes("d", &[d])).collect()
 }
 
 /// Space of the depthwise families: tile, block of pixels x channel vectors, staging, loop order, lines per strip.
@@ -131,7 +152,7 @@ fn staging(task: &Task) -> Vec<Knob> {
 }
 
 /// MC, NC, KC so that what is reused stays in half of the second-level cache (rows, columns) or of the first (depth).
-fn caches(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
+fn caches(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     let (m, n, k) = (task.shape.m(), task.shape.n(), task.shape.k());
     let [rows, vectors] = schedule.sizes("b");
     let (width, l1, l2) = (vectors * tile.n, task.caches.l1 as usize, task.caches.l2 as usize);
@@ -139,9 +160,14 @@ fn caches(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
         let fit = (fit / unit * unit).max(unit);
         if fit < whole { vec![0, fit] } else { vec![0] }
     };
-    let mc = if m == 1 { vec![0] } else { blocked(m, l2 / 2 / (k * tile.elem), rows) };
-    let nc = if m <= rows || schedule.has("un") { vec![0] } else { blocked(n, l2 * 4 / (k * tile.bits), width) };
-    let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 && !schedule.has("un") {
+    let mc = if m == 1 {
+        vec![0]
+    } else {
+        blocked(m, l2 / 2 / (k * tile.elem * (family.parts)(task)).div_ceil(tile.per), rows)
+    };
+    let unpacked = schedule.has("un");
+    let nc = if m <= rows || unpacked { vec![0] } else { blocked(n, l2 / 2 / packed_bytes(task, family, tile), width) };
+    let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 && !unpacked {
         blocked(k, l1 * 4 / (width * tile.bits), 16 * tile.k)
     } else {
         vec![0]
@@ -153,6 +179,11 @@ fn caches(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
         }
     }
     all
+}
+
+/// Packed weights of one output.
+fn packed_bytes(task: &Task, family: &Family, tile: &Tile) -> usize {
+    (family.steps)(task, tile) * tile.k * tile.bits / 8
 }
 
 /// Lines of a strip so that what is staged of it stays in half of the second-level cache, or of the first, or all of them.
@@ -167,8 +198,8 @@ fn strips(task: &Task) -> Vec<Knob> {
 }
 
 /// Weights that stay in the first-level cache need no prefetch, and what is unpacked there has none.
-fn prefetch(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
-    let bytes = task.shape.weights_len() * tile.bits / 8;
+fn prefetch(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
+    let bytes = task.shape.n() * packed_bytes(task, family, tile);
     let far = bytes as u64 > task.caches.l1 && !schedule.has("un");
     let distances: &[usize] = if far { &[0, 16, 48] } else { &[0] };
     distances.iter().map(|d| Knob::sizes("p", &[*d])).collect()

@@ -17,7 +17,8 @@ pub const INT: Family = Family {
     axes: axes::depthwise,
     inner,
     pack,
-    steps,
+    steps: |task, tile| steps(&task.shape, tile),
+    parts: |_| 1,
 };
 
 pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| !task.is_integer(), ..INT };

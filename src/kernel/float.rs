@@ -12,4 +12,5 @@ pub const FAMILY: Family = Family {
     inner: product::inner,
     pack: product::pack,
     steps: product::steps,
+    parts: |_| 1,
 };

@@ -1,6 +1,8 @@
 //! Kernel families: how a layer's loops are written in the words of a tile vocabulary.
 
 pub mod axes;
+pub mod bitserial;
+pub mod chain;
 pub mod chain16;
 pub mod depthwise;
 pub mod dot;
@@ -92,7 +94,8 @@ impl Task {
         );
         ensure!(self.scheme.has_kernels(), "no kernel family implements {}", self.scheme);
         ensure!(
-            !self.is_integer() || self.shape.k() as i64 * 255 * 255 < i64::from(i32::MAX),
+            !self.is_integer()
+                || self.shape.k() as i64 * self.scheme.greatest_activation() as i64 * 255 < i64::from(i32::MAX),
             "k = {} could overflow a 32-bit accumulator",
             self.shape.k()
         );
@@ -196,8 +199,11 @@ pub struct Family {
     /// Vector loads of packed weights for a whole panel of `vectors` vectors.
     pub pack: fn(&Nest, &Weights) -> Vec<u8>,
     /// Steps through the packed weights of one panel.
-    pub steps: fn(&Shape, &Tile) -> usize,
+    pub steps: fn(&Task, &Tile) -> usize,
+    /// Parts that a staged row consists of, each with all of its inputs: planes of bits, where it is cut into some.
+    pub parts: fn(&Task) -> usize,
 }
 
 /// Every kernel family: one file and one row each.
-pub static FAMILIES: &[Family] = &[dot::FAMILY, chain16::FAMILY, float::FAMILY, depthwise::INT, depthwise::FLOAT];
+pub static FAMILIES: &[Family] =
+    &[dot::FAMILY, chain16::FAMILY, bitserial::FAMILY, float::FAMILY, depthwise::INT, depthwise::FLOAT];

@@ -12,8 +12,8 @@ use crate::scheme::Weights;
 use crate::scheme::format::f16;
 
 /// Steps of `tile.k` through each window row, the last one partly filled where the row is no multiple.
-pub fn steps(shape: &Shape, tile: &Tile) -> usize {
-    segments(shape) * segment(shape).div_ceil(tile.k)
+pub fn steps(task: &Task, tile: &Tile) -> usize {
+    segments(&task.shape) * segment(&task.shape).div_ceil(tile.k)
 }
 
 /// Window rows: each is contiguous in the input, the next one a line further.

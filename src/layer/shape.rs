@@ -140,6 +140,11 @@ impl Shape {
     pub fn out_len(&self) -> usize {
         self.m() * self.n()
     }
+    /// Is it a product of matrices, rows of the input and of the weights as they lie?
+    pub fn is_plain(&self) -> bool {
+        self.op != Op::Depthwise && self.kh == 1 && self.kw == 1 && self.stride == 1 && !self.padded()
+    }
+
     /// Does any window reach outside the input?
     pub fn padded(&self) -> bool {
         let reach = |o: usize, window: usize| (o - 1) * self.stride + window;

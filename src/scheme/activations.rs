@@ -25,6 +25,8 @@ pub enum Kind {
     F32,
     /// Unsigned integers of 2 to 8 bits with a zero point.
     Affine(u32),
+    /// Signs times the mean size.
+    Signs,
     Format(Arc<dyn Format>),
 }
 
@@ -43,6 +45,26 @@ pub enum Fixed {
     Step { levels: Levels, scale: f32 },
 }
 
+impl Kind {
+    /// The greatest code, of unsigned integers.
+    pub fn top(&self) -> Option<i32> {
+        match self {
+            Kind::Affine(bits) => Some((1 << bits) - 1),
+            Kind::Signs => Some(1),
+            Kind::F32 | Kind::Format(_) => None,
+        }
+    }
+
+    /// The dynamic grid of some numbers, of unsigned integers.
+    pub fn grid(&self, x: &[f32]) -> Option<Grid> {
+        match self {
+            Kind::Affine(bits) => Some(Grid::of(x, *bits)),
+            Kind::Signs => Some(Grid::of_signs(x)),
+            Kind::F32 | Kind::Format(_) => None,
+        }
+    }
+}
+
 impl Activations {
     pub const F32: Self = Self { kind: Kind::F32, per: Per::Row, fixed: None };
 
@@ -54,7 +76,7 @@ impl Activations {
             Ok(32) => Some((Kind::F32, 2)),
             Ok(16) => named("f16").map(|k| (k, 2)),
             Ok(bits @ 2..=8) => Some((Kind::Affine(bits), 1)),
-            Ok(1) => named("w1").map(|k| (k, 1)),
+            Ok(1) => Some((Kind::Signs, 1)),
             Ok(_) => None,
             Err(_) => {
                 format::parse(text).filter(|(f, _)| !f.name().starts_with('w')).map(|(f, n)| (Kind::Format(f), n))
@@ -71,6 +93,7 @@ impl Activations {
         match &self.kind {
             Kind::F32 => 32.0,
             Kind::Affine(bits) => f64::from(*bits),
+            Kind::Signs => 1.0,
             Kind::Format(f) => f.bits(),
         }
     }
@@ -80,6 +103,12 @@ impl Activations {
         let calibrator = self.fixed.as_deref()?;
         let (fixed, symmetric, levels): (Box<dyn Fn(Range) -> Fixed>, _, _) = match &self.kind {
             Kind::F32 => return None,
+            // no range to choose
+            Kind::Signs => {
+                let sizes = batches.iter().flat_map(|b| b.iter()).map(|v| f64::from(v.abs()));
+                let count = batches.iter().map(|b| b.len()).sum::<usize>().max(1);
+                return Some((Fixed::Grid(Grid::signs((sizes.sum::<f64>() / count as f64) as f32)), None));
+            }
             Kind::Affine(bits) => {
                 (Box::new(|r| Fixed::Grid(Grid::of_range(r.low, r.high, *bits))), false, 1usize << bits)
             }
@@ -115,10 +144,10 @@ impl Activations {
         };
         match &self.kind {
             Kind::F32 => {}
-            Kind::Affine(bits) => {
+            Kind::Affine(_) | Kind::Signs => {
                 for row in x.chunks_mut(whole) {
                     for block in row.chunks_mut(block.unwrap_or(whole)) {
-                        let grid = Grid::of(block, *bits);
+                        let Some(grid) = self.kind.grid(block) else { return };
                         block.iter_mut().for_each(|v| *v = grid.round(*v));
                     }
                 }
@@ -139,7 +168,7 @@ impl Fixed {
     /// Every number of the grid, ascending; none of a grid of more than `most`.
     pub fn levels(&self, most: usize) -> Vec<f64> {
         match self {
-            Fixed::Grid(g) => (0..=g.top).map(|q| f64::from(g.scale) * f64::from(q - g.zero)).collect(),
+            Fixed::Grid(g) => (0..=g.top).map(|q| f64::from(g.scale) * f64::from((q << g.shift) - g.zero)).collect(),
             Fixed::Step { levels, scale } if levels.count() <= most => {
                 levels.values().map(|v| f64::from(*scale) * v).collect()
             }
@@ -161,9 +190,9 @@ impl fmt::Display for Kind {
         match self {
             Kind::F32 => f.write_str("32"),
             Kind::Affine(bits) => write!(f, "{bits}"),
+            Kind::Signs => f.write_str("1"),
             Kind::Format(format) => match format.name().as_str() {
                 "f16" => f.write_str("16"),
-                "w1" => f.write_str("1"),
                 name => f.write_str(name),
             },
         }

@@ -1,9 +1,13 @@
-//! The affine grid of unsigned activations: with 8 bits the same arithmetic, rounding for rounding, as
+//! The grids of unsigned activations, affine ones and signs: the same arithmetic, rounding for rounding, as
 //! `native/isa/scalar.h`.
 
 use super::levels::round_within;
 
-/// `x ~ scale * (q - zero)`, q in 0..=top; the range always contains 0.
+/// The least step of a grid.
+const LEAST: f32 = f32::from_bits((127 - 100) << 23); // 2^-100
+
+/// `x ~ scale * ((q << shift) - zero)`, q in 0..=top. Affine grids have no shift, and their range always contains 0; signs
+/// have a shift of 1, and zero counts as positive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
     pub scale: f32,
@@ -11,6 +15,8 @@ pub struct Grid {
     pub zero: i32,
     /// 2^bits - 1.
     pub top: i32,
+    /// 0, or 1 for signs.
+    pub shift: u32,
 }
 
 impl Grid {
@@ -19,10 +25,10 @@ impl Grid {
         let top = (1 << bits) - 1;
         let (low, high) = (low.min(0.0), high.max(0.0));
         // constant zero, or a range too small to invert, has the least step
-        let scale = ((high - low) / top as f32).max(2f32.powi(-100));
+        let scale = ((high - low) / top as f32).max(LEAST);
         let inverse = 1.0 / scale;
         let zero = ((-low * inverse).round_ties_even() as i32).min(top);
-        Self { scale, inverse, zero, top }
+        Self { scale, inverse, zero, top, shift: 0 }
     }
 
     /// The grid over all of `x`, which is finite.
@@ -31,22 +37,50 @@ impl Grid {
         Self::of_range(low, high, bits)
     }
 
+    /// Signs times the mean size of `x` (Rastegari et al., XNOR-Net, 2016).
+    pub fn of_signs(x: &[f32]) -> Self {
+        Self::signs(mean_size(x))
+    }
+
+    /// `scale * (2q - 1)`.
+    pub fn signs(scale: f32) -> Self {
+        Self { scale: scale.max(LEAST), inverse: 0.0, zero: 1, top: 1, shift: 1 }
+    }
+
     pub fn quantize(&self, x: f32) -> u8 {
+        if self.shift > 0 {
+            return u8::from(x >= 0.0);
+        }
         let (low, high) = (-self.zero, self.top - self.zero);
         (round_within(x * self.inverse, low as f32, high as f32) as i32 + self.zero) as u8
     }
 
     /// `x` put on the grid.
     pub fn round(&self, x: f32) -> f32 {
-        self.scale * (i32::from(self.quantize(x)) - self.zero) as f32
+        self.value(i32::from(self.quantize(x)))
+    }
+
+    /// What a code stands for.
+    pub fn value(&self, code: i32) -> f32 {
+        self.scale * ((code << self.shift) - self.zero) as f32
     }
 
     /// An accumulator as f32: the kernels' epilogue.
     pub fn finish(&self, acc: i32, scale: f32, sum: i32, bias: f32, relu: bool) -> f32 {
-        let acc = acc.wrapping_sub(self.zero.wrapping_mul(sum));
+        let acc = (acc << self.shift).wrapping_sub(self.zero.wrapping_mul(sum));
         let y = acc as f32 * (self.scale * scale) + bias;
         if relu { y.max(0.0) + 0.0 } else { y } // + 0: never a negative zero
     }
+}
+
+/// The mean size of some numbers, by the order of `bs_mean_size`: 32 interleaved sums.
+fn mean_size(x: &[f32]) -> f32 {
+    let mut sums = [0f32; 32];
+    x.chunks(32).for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v.abs()));
+    for half in [16, 8, 4, 2, 1] {
+        (0..half).for_each(|i| sums[i] += sums[i + half]);
+    }
+    sums[0] / x.len() as f32
 }
 
 #[cfg(test)]

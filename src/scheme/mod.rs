@@ -16,11 +16,10 @@ mod name;
 mod product;
 pub mod round;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::candidate::Contract;
-use activations::{Activations, Kind, Per};
+use activations::{Activations, Per};
 use calibrate::{Calibrator, MinMax};
 use correct::Correction;
 use format::{Fit, Format, Granularity};
@@ -164,14 +163,14 @@ impl Scheme {
         self.weights.bits()
     }
 
-    /// s8 weights with a scale per output or group of inputs, and u8 activations on one affine grid per row or tensor: what integer kernels
-    /// multiply.
+    /// s8 weights with a scale per output or group of inputs, and unsigned activations of 8 to 1 bits on one grid per row or
+    /// tensor: what integer kernels multiply.
     pub fn integer(&self) -> bool {
         let scales = matches!(self.granularity, Granularity::Row | Granularity::Group { sub: None, .. });
         let name = self.weights.name();
         let signed = self.weights.takes().integer || name == "wt" || name.starts_with("w1");
         let plain = scales && !self.affine && signed;
-        let input = self.activations.per == Per::Row && matches!(self.activations.kind, Kind::Affine(_));
+        let input = self.activations.per == Per::Row && self.activations.kind.top().is_some();
         plain && input && self.corrections.iter().all(|c| !c.changes_input())
     }
 
@@ -190,14 +189,19 @@ impl Scheme {
 
     /// Do the kernel families here implement it? The rounding of weights is nothing to them.
     pub fn has_kernels(&self) -> bool {
-        self.weights.name() == "f32" && self.float_activations()
-            || self.integer() && matches!(self.activations.kind, Kind::Affine(8))
+        self.weights.name() == "f32" && self.float_activations() || self.integer()
     }
 
-    /// Codes of integer weights.
-    pub fn codes(&self) -> RangeInclusive<i8> {
+    /// Codes of integer weights, ascending.
+    pub fn codes(&self) -> Vec<i8> {
         let greatest = self.greatest_code() as i32;
-        (-greatest) as i8..=(greatest - i32::from(self.full)) as i8
+        let all = (-greatest..=greatest - i32::from(self.full)).map(|c| c as i8);
+        all.filter(|c| *c != 0 || self.weights.bits() > 1.0).collect()
+    }
+
+    /// The greatest code of integer activations: 255 of 8 bits, 1 of signs.
+    pub fn greatest_activation(&self) -> usize {
+        self.activations.kind.top().unwrap_or(0) as usize
     }
 
     /// The largest size of an integer weight's code: 127 of 8 bits, 7 of 4, 8 with the full range.

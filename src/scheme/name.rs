@@ -226,13 +226,15 @@ fn consistent(s: &Scheme) -> Result<(), String> {
     let a = &s.activations;
     let scaled = match &a.kind {
         Kind::F32 => false,
-        Kind::Affine(_) => true,
+        Kind::Affine(_) | Kind::Signs => true,
         Kind::Format(f) => f.takes().scale,
     };
     refuse(
         !scaled && (a.fixed.is_some() || a.per != Per::Row),
         "these activations have no scale of their own to choose",
     )?;
+    let chosen = a.fixed.as_ref().is_some_and(|c| c.name() != MinMax.name());
+    refuse(matches!(a.kind, Kind::Signs) && chosen, "signs have no range that a calibrator could choose")?;
     refuse(a.fixed.is_some() && a.per != Per::Row, "-static is one range for the tensor")
 }
 

@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 
 use super::{Arithmetic, Family, Task};
 use crate::candidate::Schedule;
-use crate::layer::Op;
 use crate::native::Tile;
 use crate::op;
 use crate::scheme::Weights;
@@ -83,8 +82,7 @@ impl<'a> Nest<'a> {
 
     /// Are the rows of the left side plain rows of the input, one after the other?
     fn plain_rows(&self) -> bool {
-        let s = &self.task.shape;
-        s.op != Op::Depthwise && s.kh == 1 && s.kw == 1 && s.stride == 1 && !s.padded()
+        self.task.shape.is_plain()
     }
 
     /// Lines of the output, and rows in each.
@@ -104,9 +102,13 @@ impl<'a> Nest<'a> {
         if self.raw {
             return k;
         }
-        let stride = k.next_multiple_of(self.tile.k);
+        let stride = self.parts() * k.next_multiple_of(self.tile.k) / self.tile.per;
         // rows a multiple of 1 KiB apart would compete for the same cache sets
         if (stride * self.tile.elem).is_multiple_of(1024) { stride + 64 / self.tile.elem } else { stride }
+    }
+
+    fn parts(&self) -> usize {
+        (self.family.parts)(self.task)
     }
 
     /// The address of row `i` of a strip, relative to its first.
@@ -127,13 +129,13 @@ impl<'a> Nest<'a> {
         self.task.shape.n() / (self.vectors * self.tile.n)
     }
     fn steps(&self) -> usize {
-        (self.family.steps)(&self.task.shape, self.tile)
+        (self.family.steps)(self.task, self.tile)
     }
 
     /// Bytes of one vector of outputs over the whole depth, scales of groups included: as packed for this tile.
     fn column_bytes(&self, tile: &Tile) -> usize {
         let groups = self.task.group().map_or(0, |group| self.task.shape.k().div_ceil(group));
-        (self.family.steps)(&self.task.shape, tile) * tile.vector_bytes() + groups * tile.n * 2
+        (self.family.steps)(self.task, tile) * tile.vector_bytes() + groups * tile.n * 2
     }
 
     /// Lines of a strip, and of a thread's share.
@@ -185,7 +187,7 @@ impl<'a> Nest<'a> {
         op::rows_per_grid(&self.task.shape) == 1
     }
     fn grid_bytes(&self) -> usize {
-        (self.grids() * 12).next_multiple_of(64)
+        (self.grids() * 20).next_multiple_of(64)
     }
 
     fn work_bytes(&self) -> u64 {

@@ -6,6 +6,7 @@ use super::Nest;
 use crate::candidate::Name;
 use crate::emit::{Function, Source, Stmt, do_, for_, if_, let_, note, set};
 use crate::kernel::{Arithmetic, column_stride};
+use crate::scheme::activations::Kind;
 
 impl Nest<'_> {
     /// The whole kernel as text.
@@ -252,16 +253,15 @@ impl Nest<'_> {
     fn stage(&self, symbol: &str) -> Function {
         let (s, t) = (&self.task.shape, &self.tile.prefix);
         let input = self.input();
+        let parts = if self.tile.per > 1 { format!(", {}", self.parts()) } else { String::new() };
         let row = |x: &str, to: &str, n: usize, grid: &str| match self.task.arithmetic() {
-            Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid})")),
-            _ => do_(format!("{t}_stage({to}, {x}, {n})")),
+            Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid}{parts})")),
+            _ => do_(format!("{t}_stage({to}, {x}, {n}{parts})")),
         };
         let body = if self.plain_rows() {
             let mut each = vec![let_(&format!("const {input} *"), "x", format!("in + (line + r) * {}", s.k()))];
             if self.grids() > 0 && self.grid_per_row() {
-                each.push(let_("float", "low", "0, high = 0"));
-                each.push(do_(format!("{t}_range(x, {}, &low, &high)", s.k())));
-                each.push(set("grids[r]", "bs_grid_of(low, high)"));
+                each.extend(self.grid("grids[r]", "x", s.k()));
             }
             let grid = if self.grid_per_row() { "grids[r]" } else { "grids[0]" };
             each.push(row("x", &format!("to + r * {}", self.row_stride()), s.k(), grid));
@@ -276,6 +276,16 @@ impl Nest<'_> {
         let mut all = vec![do_("(void)grids, (void)zero")];
         all.extend(body);
         Function { head, body: all }
+    }
+
+    /// The grid of `n` numbers from `x` on.
+    fn grid(&self, grid: &str, x: &str, n: usize) -> Vec<Stmt> {
+        if matches!(self.task.scheme.activations.kind, Kind::Signs) {
+            return vec![set(grid, format!("bs_grid_of_signs({x}, {n})"))];
+        }
+        let range = format!("{}_range({x}, {n}, &low, &high)", self.tile.prefix);
+        let of = format!("bs_grid_of(low, high, {})", self.task.scheme.greatest_activation());
+        vec![let_("float", "low", "0, high = 0"), do_(range), set(grid, of)]
     }
 
     fn stage_image(&self, row: impl Fn(&str, &str, usize, &str) -> Stmt) -> Vec<Stmt> {
@@ -310,7 +320,7 @@ impl Nest<'_> {
 
     /// The kernel's entry: its thread's share, strip by strip.
     fn entry(&self, symbol: &str) -> Function {
-        let (s, t) = (&self.task.shape, &self.tile.prefix);
+        let s = &self.task.shape;
         let (lines, _) = self.lines();
         let by_panels = self.schedule.has("tn");
         let (lines_of, panels_of) = if by_panels { ("0", "thread") } else { ("thread", "0") };
@@ -324,9 +334,7 @@ impl Nest<'_> {
             let_("struct bs_grid *", "grids", "args->work"),
         ];
         if self.grids() > 0 && !self.grid_per_row() {
-            body.push(let_("float", "low", "0, high = 0"));
-            body.push(do_(format!("{t}_range(in, {}, &low, &high)", s.lhs_len())));
-            body.push(set("grids[0]", "bs_grid_of(low, high)"));
+            body.extend(self.grid("grids[0]", "in", s.lhs_len()));
         }
         body.push(for_("line", "line0", "line1", self.strip(), self.strip_body(symbol)));
         Function { head: format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)"), body }
