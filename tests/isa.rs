@@ -120,7 +120,8 @@ fn every_pair_of_a_chain(lab: &Lab) {
             if !(chain16::FAMILY.serves)(&of(1), tile) {
                 continue;
             }
-            for k in (1..=2 * tile.k + 1).chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
+            let short = if bits == 8 { 1..=2 * tile.k + 1 } else { tile.k + 1..=tile.k + 1 };
+            for k in short.chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
                 let task = of(k);
                 let all = schedules(&task, tile);
                 tasks.push((task, all));
