@@ -42,6 +42,8 @@ pub struct Tile {
     /// Of a `chain` tile: products of one step that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
     /// counted in a byte, 0 where sums are as wide as the accumulators.
     pub lanes: usize,
+    /// Of a tile of narrow weights: the tile whose words multiply them once a panel was unpacked.
+    pub plain: Option<Box<Tile>>,
 }
 
 impl Tile {
@@ -103,6 +105,12 @@ fn header(isa: &str) -> Option<&'static str> {
     FILES.iter().find(|(p, _)| *p == path).map(|(_, text)| *text)
 }
 
+/// `dot_zmm` of `#define dot_zmmnibble_plain dot_zmm`.
+fn plain<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("#define {prefix}_plain "))?;
+    rest.lines().next()
+}
+
 /// Reads `enum { dot_zmm_N = 16, ... }` out of the header or of one it includes.
 fn tile(isa: &str, prefix: &str) -> Option<Tile> {
     let text = header(isa)?;
@@ -120,6 +128,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
             bits: field("BITS").or_else(|| Some(8 * field("RHS")?))?,
             regs: field("REGS")?,
             lanes: field("LANES").unwrap_or(1),
+            plain: plain(text, prefix).and_then(|name| tile(isa, name)).map(Box::new),
         }),
         None => {
             let included = text.lines().filter_map(|l| l.strip_prefix("#include \"")?.strip_suffix(".h\""));

@@ -67,6 +67,26 @@ fn a_product_of_signs() {
 }
 
 #[test]
+fn a_product_of_panels_unpacked_ahead() {
+    let shape = Shape::gemm(9, 40, 70).unwrap();
+    emitted(
+        "gemm_unpacked",
+        "avx512vnni",
+        shape,
+        "w4a8g32",
+        Contract::F32io,
+        1,
+        "zmmnibble.b4x2.k1.staged.un.c0x0x0.p0",
+    );
+}
+
+#[test]
+fn a_depthwise_convolution_of_rows_together() {
+    let shape = Shape::conv(Op::Depthwise, [6, 8, 40], 40, [3, 3], 2, [0, 0, 1, 1]).unwrap();
+    emitted("depthwise_rows", "avx512vnni", shape, "w8a8", Contract::Qdq, 1, "zmmquad.b2x2.staged.mn.c0x0x0");
+}
+
+#[test]
 fn a_float_product_on_two_threads() {
     let shape = Shape::gemm(9, 33, 17).unwrap();
     emitted("float_threads", "avx2", shape, "f32", Contract::F32io, 2, "fma.b6x2.k2.raw.mn.c0x0x0.p0.tn");

@@ -293,6 +293,7 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "finish_n",
             "requant",
             "requant_n",
+            "requant_pair",
             "real_zero",
             "scales",
             "scaled",
@@ -317,6 +318,7 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "finish_n",
             "requant",
             "requant_n",
+            "requant_pair",
             "real_zero",
             "scales",
             "scaled",
@@ -355,24 +357,6 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
             "dot",
         ],
-        "dw" if tile.k > 1 => &[
-            "range",
-            "stage",
-            "quant",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "interleave",
-            "lhs_load",
-            "rhs_load",
-            "dot",
-        ],
         "dw" => &[
             "range",
             "stage",
@@ -386,6 +370,7 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "finish_n",
             "requant",
             "requant_n",
+            "requant_pair",
             "lhs_load",
             "lhs_load_n",
             "rhs_load",
@@ -413,7 +398,15 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
 fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     let t = &tile.prefix;
     let kind = t.split('_').next().unwrap();
-    let uses: String = words(kind, tile).iter().map(|w| format!("    (void)({t}_{w});\n")).collect();
+    // an address makes a compiler translate a word
+    let keep = |w: &str| format!("    word = (const void *){t}_{w};\n");
+    let mut uses: String = words(kind, tile).iter().map(|w| keep(w)).collect();
+    if tile.plain.is_some() {
+        uses += &keep("unpack");
+    }
+    if tile.scaled() {
+        uses += &keep("settle");
+    }
     let types: String =
         ["elem", "lhs", "rhs", "acc"].iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
     let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && !isa.name.starts_with("avx512") {
@@ -429,7 +422,7 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
         symbol: format!("words_{t}"),
         header: format!("isa/{}.h", isa.name),
         text: format!(
-            "void words_{t}(const struct bs_args *args, int32_t thread, int32_t threads) {{\n{types}{uses}{opaque}{sizes}}}\n"
+            "void words_{t}(const struct bs_args *args, int32_t thread, int32_t threads) {{\n{types}    const void *volatile word;\n{uses}    (void)word;\n{opaque}{sizes}}}\n"
         ),
         work_bytes: 64,
     }

@@ -140,6 +140,19 @@ fn depthwise(lab: &Lab) {
     };
     lab.prove(&draw(lab, 20, 2, None, any));
     lab.prove(&draw(lab, 8, 1, Some(TINY), any));
+    // blocks that divide an output line, whose pixels share columns: of every stride
+    let mut rng = Rng::with_seed(9);
+    let mut cases = Vec::new();
+    for i in 0..24 {
+        let (stride, scheme) = (i % 3 + 1, ARITHMETICS[i % 4]);
+        let input = [rng.usize(3..=6), 11 * stride + 3, rng.usize(1..=50)];
+        let shape = Shape::conv(Op::Depthwise, input, input[2], [3, 3 - i / 12], stride, [0; 4]).unwrap();
+        let task = lab.task(shape, scheme.0, scheme.1, rng.bool(), 1);
+        let divides = |s: &Schedule| s.sizes::<2>("b")[0] > 1 && shape.ow % s.sizes::<2>("b")[0] == 0;
+        cases.extend(pick(task, &mut rng, divides));
+    }
+    assert!(cases.len() >= 20, "{} cases", cases.len());
+    lab.prove(&cases);
 }
 
 /// Integer weights of every width, by each tile that serves them; every depth up to two steps of a tile and one more.
@@ -151,7 +164,9 @@ fn narrow_weights(lab: &Lab) {
             let (scheme, contract) = (format!("w{}a8", tile.bits), ARITHMETICS[[0, 1, 3][k % 3]].1);
             let shape = Shape::gemm(k * 5 % 17 + 1, k * 7 % (2 * tile.n + 1) + 1, k).unwrap();
             let task = lab.task(shape, &scheme, contract, rng.bool(), 1);
-            cases.extend(pick(task, &mut rng, |s| s.0[0].word == tile.variant()));
+            let wanted = |s: &Schedule| s.0[0].word == tile.variant();
+            cases.extend(pick(task.clone(), &mut rng, wanted));
+            cases.extend(pick(task, &mut rng, |s| wanted(s) && s.has("un")));
         }
     }
     for i in 0..36 {
@@ -242,12 +257,13 @@ fn grouped_weights(lab: &Lab) {
     lab.prove(&cases);
 }
 
-/// A case of each tile that serves the task.
+/// A case of each tile that serves the task, unpacked in registers and ahead.
 fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
     let points = task.space().unwrap().points;
-    let tiles: std::collections::BTreeSet<&str> = points.iter().map(|s| s.0[0].word.as_str()).collect();
-    let of = |tile: &str| points.iter().filter(|s| s.0[0].word == tile).cloned().collect::<Vec<_>>();
-    tiles.iter().filter_map(|t| rng.choice(of(t))).map(|schedule| Case { task: task.clone(), schedule }).collect()
+    let kind = |s: &Schedule| (s.0[0].word.clone(), s.has("un"));
+    let kinds: std::collections::BTreeSet<_> = points.iter().map(kind).collect();
+    let of = |k: &_| points.iter().filter(|s| kind(s) == *k).cloned().collect::<Vec<_>>();
+    kinds.iter().filter_map(|k| rng.choice(of(k))).map(|schedule| Case { task: task.clone(), schedule }).collect()
 }
 
 /// Larger layers through the tool's own check, many schedules of each.

@@ -32,31 +32,36 @@ BS_WORD void avx2_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
         _mm256_storeu_si256((__m256i *)(to + i), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(x + i))));
     scalar_stage_s16(to + i, x + i, n - i);
 }
-/* 16 codes as s16, not yet clamped */
+/* 16 codes as s16, 4 of each half in turns, not yet clamped */
 BS_WORD __m256i avx2_codes(const float *x, __m256 inverse, __m256i zero) {
-    __m256i a = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse)), zero);
-    __m256i b = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), inverse)), zero);
-    return _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8);
+    __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse));
+    __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), inverse));
+    return _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
 }
 BS_WORD void avx2_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m256 inverse = _mm256_set1_ps(g.inverse);
-    __m256i zero = _mm256_set1_epi32(g.zero), top = _mm256_set1_epi16((int16_t)g.top);
+    __m256i zero = _mm256_set1_epi16((int16_t)g.zero), top = _mm256_set1_epi16((int16_t)g.top);
     int64_t i = 0;
     for (; i + 16 <= n && !g.shift; i += 16) {
         __m256i q = _mm256_max_epi16(avx2_codes(x + i, inverse, zero), _mm256_setzero_si256());
-        _mm256_storeu_si256((__m256i *)(to + i), _mm256_min_epi16(q, top));
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_permute4x64_epi64(_mm256_min_epi16(q, top), 0xD8));
     }
     scalar_quant_s16(to + i, x + i, n - i, g);
 }
 BS_WORD void avx2_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     __m256 inverse = _mm256_set1_ps(g.inverse);
-    __m256i zero = _mm256_set1_epi32(g.zero);
-    __m128i top = _mm_set1_epi8((char)g.top);
+    __m256i zero = _mm256_set1_epi16((int16_t)g.zero), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i top = _mm256_set1_epi8((char)g.top);
     int64_t i = 0;
+    for (; i + 32 <= n && !g.shift; i += 32) {
+        __m256i q = _mm256_packus_epi16(avx2_codes(x + i, inverse, zero), avx2_codes(x + i + 16, inverse, zero));
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_permutevar8x32_epi32(_mm256_min_epu8(q, top), order));
+    }
     for (; i + 16 <= n && !g.shift; i += 16) {
-        __m256i q = avx2_codes(x + i, inverse, zero);
-        __m128i codes = _mm_packus_epi16(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
-        _mm_storeu_si128((__m128i *)(to + i), _mm_min_epu8(codes, top));
+        __m256i q = _mm256_permute4x64_epi64(avx2_codes(x + i, inverse, zero), 0xD8);
+        q = _mm256_min_epu8(_mm256_packus_epi16(q, q), top);
+        _mm_storel_epi64((__m128i *)(to + i), _mm256_castsi256_si128(q));
+        _mm_storel_epi64((__m128i *)(to + i + 8), _mm256_extracti128_si256(q, 1));
     }
     scalar_quant_u8(to + i, x + i, n - i, g);
 }
@@ -105,6 +110,17 @@ BS_WORD uint64_t s32x8_eight(__m256i q) {
 BS_WORD void s32x8_requant(uint8_t *p, __m256i c, const float *multiplier, int32_t zero, int32_t low) {
     uint64_t codes = s32x8_eight(s32x8_codes(c, multiplier, zero, low));
     memcpy(p, &codes, 8);
+}
+/* rounded and not yet clamped from below: what is too small for 32 bits becomes the least of them */
+BS_WORD __m256i s32x8_rounded(__m256i c, const float *multiplier, int32_t zero) {
+    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(c), _mm256_loadu_ps(multiplier));
+    return _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps((float)(255 - zero))));
+}
+BS_WORD void s32x8_requant_pair(uint8_t *p, __m256i a, __m256i b, const float *multiplier, int32_t zero, int32_t low) {
+    __m256i q = _mm256_packs_epi32(s32x8_rounded(a, multiplier, zero), s32x8_rounded(b, multiplier + 8, zero));
+    q = _mm256_permute4x64_epi64(_mm256_adds_epi16(q, _mm256_set1_epi16((int16_t)zero)), 0xD8);
+    __m128i codes = _mm_packus_epi16(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+    _mm_storeu_si128((__m128i *)p, _mm_max_epu8(codes, _mm_set1_epi8((char)low)));
 }
 BS_WORD void s32x8_requant_n(uint8_t *p, __m256i c, const float *multiplier, int32_t zero, int32_t low, int n) {
     uint64_t codes = s32x8_eight(s32x8_codes(c, multiplier, zero, low));
@@ -220,23 +236,22 @@ BS_WORD __m256i dw_madd_rhs_load(const int8_t *p) {
 }
 #define dw_madd_dot dot_wide_dot
 
-/* ---- tile dw_pair: two rows of the window, interleaved as s16, in one vpmaddwd ---- */
-enum { dw_pair_N = 8, dw_pair_K = 2, dw_pair_ELEM = 4, dw_pair_RHS = 2, dw_pair_REGS = 16 };
-BS_U8_ROWS(dw_pair, avx2_range, avx2_quant_u8)
+/* ---- tile dw_pair: two rows of the window, as s16, in one vpmaddwd ---- */
+enum { dw_pair_N = 8, dw_pair_K = 2, dw_pair_ELEM = 1, dw_pair_RHS = 2, dw_pair_REGS = 14 };
+BS_U8_WORDS(dw_pair, avx2_range, avx2_quant_u8)
 BS_INT_WORDS(dw_pair, s32x8, __m256i)
-typedef uint32_t dw_pair_elem;
 typedef __m256i dw_pair_lhs, dw_pair_rhs;
-BS_WORD void dw_pair_interleave(uint32_t *to, const uint8_t *a, const uint8_t *b, int64_t n) {
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(a + i)), y = _mm_loadu_si128((const __m128i *)(b + i));
-        __m256i low = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(x, y)), high = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(x, y));
-        _mm256_storeu_si256((__m256i *)(to + i), low);
-        _mm256_storeu_si256((__m256i *)(to + i + 8), high);
-    }
-    for (; i < n; i++) to[i] = a[i] | (uint32_t)b[i] << 16;
+BS_WORD __m128i avx2_eight(const uint8_t *p) { return _mm_loadl_epi64((const __m128i *)p); }
+/* turns 4 x 4 bytes */
+BS_WORD __m128i avx2_turn(void) { return _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15); }
+BS_WORD __m256i dw_pair_lhs_load(const uint8_t *a, const uint8_t *b) {
+    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(avx2_eight(a), avx2_eight(b)));
 }
-BS_WORD __m256i dw_pair_lhs_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i dw_pair_lhs_load_n(const uint8_t *a, const uint8_t *b, int n) {
+    uint8_t rows[2][8] = {{0}};
+    memcpy(rows[0], a, (size_t)n), memcpy(rows[1], b, (size_t)n);
+    return dw_pair_lhs_load(rows[0], rows[1]);
+}
 BS_WORD __m256i dw_pair_rhs_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 #define dw_pair_dot dot_wide_dot
 
@@ -268,6 +283,7 @@ BS_WORD __m256i chain_maddubs_widen(__m256i c, __m256i s) {
 }
 
 /* ---- tile chain_nibble: the same with weights stored as 4 bits: 8 outputs x 8 products a step ---- */
+#define chain_nibble_plain chain_maddubs
 enum { chain_nibble_N = 8, chain_nibble_K = 8, chain_nibble_ELEM = 1, chain_nibble_BITS = 4, chain_nibble_REGS = 14, chain_nibble_LANES = 4 };
 BS_U8_WORDS(chain_nibble, avx2_range, avx2_quant_u8)
 BS_INT_WORDS(chain_nibble, s32x8, __m256i)
@@ -292,12 +308,17 @@ BS_WORD chain_nibble_rhs chain_nibble_rhs_load(const int8_t *p) {
     return (chain_nibble_rhs){_mm256_shuffle_epi8(value, _mm256_and_si256(v, mask)),
                               _mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask))};
 }
+BS_WORD void chain_nibble_unpack(int8_t *to, int64_t next, const int8_t *p) {
+    chain_nibble_rhs b = chain_nibble_rhs_load(p);
+    _mm256_storeu_si256((__m256i *)to, b.a), _mm256_storeu_si256((__m256i *)(to + next), b.b);
+}
 BS_WORD __m256i chain_nibble_add(__m256i s, chain_nibble_lhs x, chain_nibble_rhs b) {
     return chain_maddubs_add(chain_maddubs_add(s, x.a, b.a), x.b, b.b);
 }
 #define chain_nibble_opaque(x) __asm__ volatile("" : "+x"((x).a), "+x"((x).b))
 
 /* ---- tile chain_crumb: the same with weights stored as 2 bits: 8 outputs x 16 products a step ---- */
+#define chain_crumb_plain chain_maddubs
 enum { chain_crumb_N = 8, chain_crumb_K = 16, chain_crumb_ELEM = 1, chain_crumb_BITS = 2, chain_crumb_REGS = 12, chain_crumb_LANES = 8 };
 BS_U8_WORDS(chain_crumb, avx2_range, avx2_quant_u8)
 BS_INT_WORDS(chain_crumb, s32x8, __m256i)
@@ -324,6 +345,11 @@ BS_WORD chain_crumb_rhs chain_crumb_rhs_load(const int8_t *p) {
                               _mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 2), mask))},
                              {_mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask)),
                               _mm256_shuffle_epi8(value, _mm256_and_si256(_mm256_srli_epi16(v, 6), mask))}};
+}
+BS_WORD void chain_crumb_unpack(int8_t *to, int64_t next, const int8_t *p) {
+    chain_crumb_rhs b = chain_crumb_rhs_load(p);
+    _mm256_storeu_si256((__m256i *)to, b.a.a), _mm256_storeu_si256((__m256i *)(to + next), b.a.b);
+    _mm256_storeu_si256((__m256i *)(to + 2 * next), b.b.a), _mm256_storeu_si256((__m256i *)(to + 3 * next), b.b.b);
 }
 BS_WORD __m256i chain_crumb_add(__m256i s, chain_crumb_lhs x, chain_crumb_rhs b) {
     return chain_nibble_add(chain_nibble_add(s, x.a, b.a), x.b, b.b);

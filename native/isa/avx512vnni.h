@@ -4,8 +4,55 @@
 #include "avxvnni.h"
 #define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_shuffle f32_zmm dw_zmm dw_zmmquad dwf_zmm"
 
-/* ---- accumulators: 16 x s32 and 16 x f32 ---- */
 #define avx512_mask(n) ((__mmask16)((1u << (n)) - 1))
+/* of the first 16 of `n` lanes that are left */
+#define avx512_rest(n) ((n) < 16 ? avx512_mask(n) : (__mmask16)0xFFFF)
+/* the quarters of every 16 bytes in turns: what packing within 128-bit lanes leaves, and unpacking wants */
+BS_WORD __m512i avx512_order(void) {
+    return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
+/* ---- whole rows ---- */
+BS_WORD void avx512_range(const float *x, int64_t n, float *low, float *high) {
+    __m512 lo[4], hi[4];
+    for (int j = 0; j < 4; j++) lo[j] = _mm512_set1_ps(*low), hi[j] = _mm512_set1_ps(*high);
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (int j = 0; j < 4; j++) {
+            __m512 v = _mm512_loadu_ps(x + i + 16 * j);
+            lo[j] = _mm512_min_ps(lo[j], v), hi[j] = _mm512_max_ps(hi[j], v);
+        }
+    for (; i < n; i += 16) {
+        lo[0] = _mm512_min_ps(lo[0], _mm512_mask_loadu_ps(lo[0], avx512_rest(n - i), x + i));
+        hi[0] = _mm512_max_ps(hi[0], _mm512_mask_loadu_ps(hi[0], avx512_rest(n - i), x + i));
+    }
+    *low = _mm512_reduce_min_ps(_mm512_min_ps(_mm512_min_ps(lo[0], lo[1]), _mm512_min_ps(lo[2], lo[3])));
+    *high = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(hi[0], hi[1]), _mm512_max_ps(hi[2], hi[3])));
+}
+/* 32 codes as s16, 4 of each vector in turns, not yet clamped */
+BS_WORD __m512i avx512_codes(const float *x, __m512 inverse, __m512i zero) {
+    __m512i a = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse));
+    __m512i b = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), inverse));
+    return _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+}
+BS_WORD void avx512_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    __m512 inverse = _mm512_set1_ps(g.inverse);
+    __m512i zero = _mm512_set1_epi16((int16_t)g.zero), top = _mm512_set1_epi8((char)g.top);
+    int64_t i = 0;
+    if (g.shift) scalar_quant_u8(to, x, n, g), i = n;
+    for (; i + 64 <= n; i += 64) {
+        __m512i q = _mm512_packus_epi16(avx512_codes(x + i, inverse, zero), avx512_codes(x + i + 32, inverse, zero));
+        _mm512_storeu_si512(to + i, _mm512_permutexvar_epi32(avx512_order(), _mm512_min_epu8(q, top)));
+    }
+    for (; i < n; i += 16) {
+        __m512 v = _mm512_maskz_loadu_ps(avx512_rest(n - i), x + i);
+        __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(v, inverse)), _mm512_set1_epi32(g.zero));
+        q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_setzero_si512()), _mm512_set1_epi32(g.top));
+        _mm512_mask_cvtusepi32_storeu_epi8(to + i, avx512_rest(n - i), q);
+    }
+}
+
+/* ---- accumulators: 16 x s32 and 16 x f32 ---- */
 #define avx512_opaque(x) __asm__ volatile("" : "+v"(x))
 BS_WORD __m512i s32x16_zero(void) { return _mm512_setzero_si512(); }
 BS_WORD __m512i s32x16_load(const int32_t *p) { return _mm512_loadu_si512(p); }
@@ -39,6 +86,16 @@ BS_WORD __m128i s32x16_codes(__m512i c, const float *multiplier, int32_t zero, i
 }
 BS_WORD void s32x16_requant(uint8_t *p, __m512i c, const float *multiplier, int32_t zero, int32_t low) {
     _mm_storeu_si128((__m128i *)p, s32x16_codes(c, multiplier, zero, low));
+}
+BS_WORD __m512i s32x16_rounded(__m512i c, const float *multiplier, int32_t zero) {
+    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(c), _mm512_loadu_ps(multiplier));
+    return _mm512_cvtps_epi32(_mm512_min_ps(y, _mm512_set1_ps((float)(255 - zero))));
+}
+BS_WORD void s32x16_requant_pair(uint8_t *p, __m512i a, __m512i b, const float *multiplier, int32_t zero, int32_t low) {
+    __m512i q = _mm512_packs_epi32(s32x16_rounded(a, multiplier, zero), s32x16_rounded(b, multiplier + 16, zero));
+    q = _mm512_adds_epi16(q, _mm512_set1_epi16((int16_t)zero));
+    q = _mm512_permutexvar_epi32(avx512_order(), _mm512_packus_epi16(q, q));
+    _mm256_storeu_si256((__m256i *)p, _mm256_max_epu8(_mm512_castsi512_si256(q), _mm256_set1_epi8((char)low)));
 }
 BS_WORD void s32x16_requant_n(uint8_t *p, __m512i c, const float *multiplier, int32_t zero, int32_t low, int n) {
     _mm_mask_storeu_epi8(p, avx512_mask(n), s32x16_codes(c, multiplier, zero, low));
@@ -82,7 +139,7 @@ BS_WORD void f32x16_finish_groups_n(float *p, __m512 f, struct bs_grid g, const 
 
 /* ---- tile dot_zmm: 16 outputs x 4 products a step ---- */
 enum { dot_zmm_N = 16, dot_zmm_K = 4, dot_zmm_ELEM = 1, dot_zmm_RHS = 1, dot_zmm_REGS = 32 };
-BS_U8_WORDS(dot_zmm, avx2_range, avx2_quant_u8)
+BS_U8_WORDS(dot_zmm, avx512_range, avx512_quant_u8)
 BS_INT_WORDS(dot_zmm, s32x16, __m512i)
 BS_GROUP_WORDS(dot_zmm, s32x16, __m512i, f32x16, __m512, 1)
 typedef __m512i dot_zmm_lhs, dot_zmm_rhs;
@@ -117,7 +174,7 @@ BS_WORD __m512i avx512_part(const int8_t *p, int bits, int parts, int i) {
 }
 #define AVX512_NARROW(T, BITS, PARTS) \
     typedef struct { __m512i part[PARTS]; } T##_lhs, T##_rhs; \
-    BS_U8_WORDS(T, avx2_range, avx2_quant_u8) \
+    BS_U8_WORDS(T, avx512_range, avx512_quant_u8) \
     BS_INT_WORDS(T, s32x16, __m512i) \
     BS_GROUP_WORDS(T, s32x16, __m512i, f32x16, __m512, 1 << (8 - BITS)) \
     BS_WORD T##_lhs T##_raw(const uint8_t *p) { \
@@ -140,17 +197,26 @@ BS_WORD __m512i avx512_part(const int8_t *p, int bits, int parts, int i) {
         for (int i = 0; i < PARTS; i++) c = dot_zmm_dot(c, x.part[i], b.part[i]); \
         return c; \
     } \
+    BS_WORD void T##_unpack(int8_t *to, int64_t next, const int8_t *p) { \
+        for (int i = 0; i < PARTS; i++) _mm512_storeu_si512(to + i * next, avx512_part(p, BITS, PARTS, i)); \
+    } \
     BS_WORD __m512i T##_settle(__m512i c) { return _mm512_srai_epi32(c, 8 - BITS); }
+#define dot_zmmseptet_plain dot_zmm
 enum { dot_zmmseptet_N = 16, dot_zmmseptet_K = 32, dot_zmmseptet_ELEM = 1, dot_zmmseptet_BITS = 7, dot_zmmseptet_REGS = 24 };
 AVX512_NARROW(dot_zmmseptet, 7, 8)
+#define dot_zmmsextet_plain dot_zmm
 enum { dot_zmmsextet_N = 16, dot_zmmsextet_K = 16, dot_zmmsextet_ELEM = 1, dot_zmmsextet_BITS = 6, dot_zmmsextet_REGS = 26 };
 AVX512_NARROW(dot_zmmsextet, 6, 4)
+#define dot_zmmquintet_plain dot_zmm
 enum { dot_zmmquintet_N = 16, dot_zmmquintet_K = 32, dot_zmmquintet_ELEM = 1, dot_zmmquintet_BITS = 5, dot_zmmquintet_REGS = 24 };
 AVX512_NARROW(dot_zmmquintet, 5, 8)
+#define dot_zmmnibble_plain dot_zmm
 enum { dot_zmmnibble_N = 16, dot_zmmnibble_K = 8, dot_zmmnibble_ELEM = 1, dot_zmmnibble_BITS = 4, dot_zmmnibble_REGS = 30 };
 AVX512_NARROW(dot_zmmnibble, 4, 2)
+#define dot_zmmtriplet_plain dot_zmm
 enum { dot_zmmtriplet_N = 16, dot_zmmtriplet_K = 32, dot_zmmtriplet_ELEM = 1, dot_zmmtriplet_BITS = 3, dot_zmmtriplet_REGS = 24 };
 AVX512_NARROW(dot_zmmtriplet, 3, 8)
+#define dot_zmmcrumb_plain dot_zmm
 enum { dot_zmmcrumb_N = 16, dot_zmmcrumb_K = 16, dot_zmmcrumb_ELEM = 1, dot_zmmcrumb_BITS = 2, dot_zmmcrumb_REGS = 26 };
 AVX512_NARROW(dot_zmmcrumb, 2, 4)
 
@@ -164,7 +230,7 @@ BS_WORD __m512 f32_zmm_dot(__m512 c, __m512 a, __m512 b) { return _mm512_fmadd_p
 
 /* ---- tile dw_zmm: 16 channels in 32-bit lanes; vpmaddwd multiplies the low halves exactly, the high halves are zero ---- */
 enum { dw_zmm_N = 16, dw_zmm_ELEM = 1, dw_zmm_RHS = 1, dw_zmm_REGS = 32 };
-BS_U8_WORDS(dw_zmm, avx2_range, avx2_quant_u8)
+BS_U8_WORDS(dw_zmm, avx512_range, avx512_quant_u8)
 BS_INT_WORDS(dw_zmm, s32x16, __m512i)
 typedef __m512i dw_zmm_lhs, dw_zmm_rhs;
 BS_WORD __m512i dw_zmm_lhs_load(const uint8_t *p) {
@@ -180,32 +246,26 @@ BS_WORD __m512i dw_zmm_rhs_load(const int8_t *p) {
 }
 BS_WORD __m512i dw_zmm_dot(__m512i c, __m512i a, __m512i b) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
 
-/* ---- tile dw_zmmquad: four rows of the window, interleaved, in one vpdpbusd ---- */
-enum { dw_zmmquad_N = 16, dw_zmmquad_K = 4, dw_zmmquad_ELEM = 4, dw_zmmquad_RHS = 1, dw_zmmquad_REGS = 32 };
-BS_U8_ROWS(dw_zmmquad, avx2_range, avx2_quant_u8)
+/* ---- tile dw_zmmquad: four rows of the window in one vpdpbusd ---- */
+enum { dw_zmmquad_N = 16, dw_zmmquad_K = 4, dw_zmmquad_ELEM = 1, dw_zmmquad_RHS = 1, dw_zmmquad_REGS = 26 };
+BS_U8_WORDS(dw_zmmquad, avx512_range, avx512_quant_u8)
 BS_INT_WORDS(dw_zmmquad, s32x16, __m512i)
-typedef uint32_t dw_zmmquad_elem;
 typedef __m512i dw_zmmquad_lhs, dw_zmmquad_rhs;
-BS_WORD __m512i avx512_spread(const uint8_t *p) {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(order, _mm512_loadu_si512(p));
+BS_WORD __m512i dw_zmmquad_lhs_load(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+    __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)a));
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)b), 1);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)c), 2);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)d), 3);
+    /* 4 channels of every row to each quarter, and the 4 rows of a channel together */
+    v = _mm512_permutexvar_epi32(avx512_order(), v);
+    return _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(avx2_turn()));
 }
-BS_WORD void dw_zmmquad_interleave(uint32_t *to, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
-                                   int64_t n) {
-    int64_t i = 0;
-    for (; i + 64 <= n; i += 64) {
-        /* 4 elements of every 16 to each lane, so that unpacking within lanes leaves them in order */
-        __m512i w = avx512_spread(a + i), x = avx512_spread(b + i), y = avx512_spread(c + i), z = avx512_spread(d + i);
-        __m512i wx = _mm512_unpacklo_epi8(w, x), yz = _mm512_unpacklo_epi8(y, z);
-        _mm512_storeu_si512(to + i, _mm512_unpacklo_epi16(wx, yz));
-        _mm512_storeu_si512(to + i + 16, _mm512_unpackhi_epi16(wx, yz));
-        wx = _mm512_unpackhi_epi8(w, x), yz = _mm512_unpackhi_epi8(y, z);
-        _mm512_storeu_si512(to + i + 32, _mm512_unpacklo_epi16(wx, yz));
-        _mm512_storeu_si512(to + i + 48, _mm512_unpackhi_epi16(wx, yz));
-    }
-    dw_quad_interleave(to + i, a + i, b + i, c + i, d + i, n - i);
+BS_WORD __m512i dw_zmmquad_lhs_load_n(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, int n) {
+    uint8_t rows[4][16] = {{0}};
+    memcpy(rows[0], a, (size_t)n), memcpy(rows[1], b, (size_t)n);
+    memcpy(rows[2], c, (size_t)n), memcpy(rows[3], d, (size_t)n);
+    return dw_zmmquad_lhs_load(rows[0], rows[1], rows[2], rows[3]);
 }
-BS_WORD __m512i dw_zmmquad_lhs_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
 BS_WORD __m512i dw_zmmquad_rhs_load(const int8_t *p) { return _mm512_loadu_si512(p); }
 #define dw_zmmquad_dot dot_zmm_dot
 

@@ -17,7 +17,7 @@ BS_WORD void avx512_planes(uint32_t *to, int64_t stride, const uint8_t *x, int64
     }
     avx2_planes(to + i / 32, stride, x + i, n - i, planes);
 }
-BS_BIT_ROWS(bits_popcnt, avx2_range, avx2_quant_u8, avx512_planes)
+BS_BIT_ROWS(bits_popcnt, avx512_range, avx512_quant_u8, avx512_planes)
 BS_INT_WORDS(bits_popcnt, s32x16, __m512i)
 typedef __m512i bits_popcnt_lhs, bits_popcnt_rhs, bits_popcnt_sum;
 #define bits_popcnt_opaque avx512_opaque

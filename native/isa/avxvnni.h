@@ -72,42 +72,48 @@ BS_WORD __m256i avxvnni_part(const int8_t *p, int bits, int parts, int i) {
         for (int i = 0; i < PARTS; i++) c = dot_ymm_dot(c, x.part[i], b.part[i]); \
         return c; \
     } \
+    BS_WORD void T##_unpack(int8_t *to, int64_t next, const int8_t *p) { \
+        for (int i = 0; i < PARTS; i++) \
+            _mm256_storeu_si256((__m256i *)(to + i * next), avxvnni_part(p, BITS, PARTS, i)); \
+    } \
     BS_WORD __m256i T##_settle(__m256i c) { return _mm256_srai_epi32(c, 8 - BITS); }
+#define dot_ymmseptet_plain dot_ymm
 enum { dot_ymmseptet_N = 8, dot_ymmseptet_K = 32, dot_ymmseptet_ELEM = 1, dot_ymmseptet_BITS = 7, dot_ymmseptet_REGS = 10 };
 AVXVNNI_NARROW(dot_ymmseptet, 7, 8)
+#define dot_ymmsextet_plain dot_ymm
 enum { dot_ymmsextet_N = 8, dot_ymmsextet_K = 16, dot_ymmsextet_ELEM = 1, dot_ymmsextet_BITS = 6, dot_ymmsextet_REGS = 11 };
 AVXVNNI_NARROW(dot_ymmsextet, 6, 4)
+#define dot_ymmquintet_plain dot_ymm
 enum { dot_ymmquintet_N = 8, dot_ymmquintet_K = 32, dot_ymmquintet_ELEM = 1, dot_ymmquintet_BITS = 5, dot_ymmquintet_REGS = 10 };
 AVXVNNI_NARROW(dot_ymmquintet, 5, 8)
+#define dot_ymmnibble_plain dot_ymm
 enum { dot_ymmnibble_N = 8, dot_ymmnibble_K = 8, dot_ymmnibble_ELEM = 1, dot_ymmnibble_BITS = 4, dot_ymmnibble_REGS = 14 };
 AVXVNNI_NARROW(dot_ymmnibble, 4, 2)
+#define dot_ymmtriplet_plain dot_ymm
 enum { dot_ymmtriplet_N = 8, dot_ymmtriplet_K = 32, dot_ymmtriplet_ELEM = 1, dot_ymmtriplet_BITS = 3, dot_ymmtriplet_REGS = 10 };
 AVXVNNI_NARROW(dot_ymmtriplet, 3, 8)
+#define dot_ymmcrumb_plain dot_ymm
 enum { dot_ymmcrumb_N = 8, dot_ymmcrumb_K = 16, dot_ymmcrumb_ELEM = 1, dot_ymmcrumb_BITS = 2, dot_ymmcrumb_REGS = 12 };
 AVXVNNI_NARROW(dot_ymmcrumb, 2, 4)
 
-/* ---- tile dw_quad: four rows of the window, interleaved, in one vpdpbusd ---- */
-enum { dw_quad_N = 8, dw_quad_K = 4, dw_quad_ELEM = 4, dw_quad_RHS = 1, dw_quad_REGS = 16 };
-BS_U8_ROWS(dw_quad, avx2_range, avx2_quant_u8)
+/* ---- tile dw_quad: four rows of the window in one vpdpbusd ---- */
+enum { dw_quad_N = 8, dw_quad_K = 4, dw_quad_ELEM = 1, dw_quad_RHS = 1, dw_quad_REGS = 14 };
+BS_U8_WORDS(dw_quad, avx2_range, avx2_quant_u8)
 BS_INT_WORDS(dw_quad, s32x8, __m256i)
-typedef uint32_t dw_quad_elem;
 typedef __m256i dw_quad_lhs, dw_quad_rhs;
-BS_WORD void dw_quad_interleave(uint32_t *to, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d,
-                                int64_t n) {
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        __m128i w = _mm_loadu_si128((const __m128i *)(a + i)), x = _mm_loadu_si128((const __m128i *)(b + i));
-        __m128i y = _mm_loadu_si128((const __m128i *)(c + i)), z = _mm_loadu_si128((const __m128i *)(d + i));
-        __m128i wx = _mm_unpacklo_epi8(w, x), yz = _mm_unpacklo_epi8(y, z);
-        _mm_storeu_si128((__m128i *)(to + i), _mm_unpacklo_epi16(wx, yz));
-        _mm_storeu_si128((__m128i *)(to + i + 4), _mm_unpackhi_epi16(wx, yz));
-        wx = _mm_unpackhi_epi8(w, x), yz = _mm_unpackhi_epi8(y, z);
-        _mm_storeu_si128((__m128i *)(to + i + 8), _mm_unpacklo_epi16(wx, yz));
-        _mm_storeu_si128((__m128i *)(to + i + 12), _mm_unpackhi_epi16(wx, yz));
-    }
-    for (; i < n; i++) to[i] = a[i] | (uint32_t)b[i] << 8 | (uint32_t)c[i] << 16 | (uint32_t)d[i] << 24;
+BS_WORD __m256i dw_quad_lhs_load(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+    __m256i v = _mm256_set_m128i(_mm_unpacklo_epi64(avx2_eight(c), avx2_eight(d)),
+                                 _mm_unpacklo_epi64(avx2_eight(a), avx2_eight(b)));
+    /* 4 channels of every row to each half, and the 4 rows of a channel together */
+    v = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+    return _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(avx2_turn()));
 }
-BS_WORD __m256i dw_quad_lhs_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+BS_WORD __m256i dw_quad_lhs_load_n(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, int n) {
+    uint8_t rows[4][8] = {{0}};
+    memcpy(rows[0], a, (size_t)n), memcpy(rows[1], b, (size_t)n);
+    memcpy(rows[2], c, (size_t)n), memcpy(rows[3], d, (size_t)n);
+    return dw_quad_lhs_load(rows[0], rows[1], rows[2], rows[3]);
+}
 BS_WORD __m256i dw_quad_rhs_load(const int8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 #define dw_quad_dot dot_ymm_dot
 #endif

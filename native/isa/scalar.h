@@ -125,6 +125,9 @@ BS_WORD void s32x1_requant(uint8_t *p, int32_t c, const float *multiplier, int32
 BS_WORD void s32x1_requant_n(uint8_t *p, int32_t c, const float *multiplier, int32_t zero, int32_t low, int n) {
     if (n) s32x1_requant(p, c, multiplier, zero, low);
 }
+BS_WORD void s32x1_requant_pair(uint8_t *p, int32_t a, int32_t b, const float *multiplier, int32_t zero, int32_t low) {
+    s32x1_requant(p, a, multiplier, zero, low), s32x1_requant(p + 1, b, multiplier + 1, zero, low);
+}
 BS_WORD float s32x1_scales(const uint16_t *p, float unit) { return bs_half(*p) * unit; }
 BS_WORD float s32x1_scaled(float f, int32_t c, float scale) { return fmaf((float)c, scale, f); }
 BS_WORD float f32x1_zero(void) { return 0; }
@@ -169,6 +172,9 @@ BS_WORD void f32x1_finish_groups_n(float *p, float f, struct bs_grid g, const fl
     } \
     BS_WORD void T##_requant_n(uint8_t *p, INT_T c, const float *multiplier, int32_t zero, int32_t low, int n) { \
         INT##_requant_n(p, c, multiplier, zero, low, n); \
+    } \
+    BS_WORD void T##_requant_pair(uint8_t *p, INT_T a, INT_T b, const float *multiplier, int32_t zero, int32_t low) { \
+        INT##_requant_pair(p, a, b, multiplier, zero, low); \
     }
 /* the sums of T come times UNIT, a power of two, which the scales undo exactly */
 #define BS_GROUP_WORDS(T, INT, INT_T, REAL, REAL_T, UNIT) \

@@ -26,6 +26,25 @@ static inline void bs_masked_store(void *to, unsigned mask, __m512i v) {
     _mm512_storeu_si512(lanes, v);
     bs_masked_copy(to, lanes, mask);
 }
+static inline void bs_store_u8(void *to, unsigned mask, __m512i v) {
+    uint32_t lanes[16];
+    _mm512_storeu_si512(lanes, v);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1) ((uint8_t *)to)[i] = (uint8_t)(lanes[i] > 255 ? 255 : lanes[i]);
+}
+static inline __m512 bs_masked_floats(__m512 v, unsigned mask, const void *from) {
+    float lanes[16];
+    _mm512_storeu_ps(lanes, v);
+    bs_masked_copy(lanes, from, mask);
+    return _mm512_loadu_ps(lanes);
+}
+static inline float bs_least(__m512 v, float sign) {
+    float lanes[16], least;
+    _mm512_storeu_ps(lanes, v);
+    least = sign * lanes[0];
+    for (int i = 1; i < 16; i++) least = sign * lanes[i] < least ? sign * lanes[i] : least;
+    return sign * least;
+}
 static inline __m512 bs_to_floats(__m512i v) {
     int32_t lanes[16];
     float floats[16];
@@ -33,6 +52,33 @@ static inline __m512 bs_to_floats(__m512i v) {
     for (int i = 0; i < 16; i++) floats[i] = (float)lanes[i];
     return _mm512_loadu_ps(floats);
 }
+static inline __m512i bs_rounded(__m512 v) {
+    float floats[16];
+    int32_t lanes[16];
+    _mm512_storeu_ps(floats, v);
+    for (int i = 0; i < 16; i++) lanes[i] = _mm_cvtss_si32(_mm_set_ss(floats[i]));
+    return _mm512_loadu_si512(lanes);
+}
+static inline __m128i bs_low_bytes(__m512i v) {
+    int32_t lanes[16];
+    uint8_t bytes[16];
+    _mm512_storeu_si512(lanes, v);
+    for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)lanes[i];
+    return _mm_loadu_si128((const __m128i *)bytes);
+}
+static inline void bs_masked_bytes(void *to, unsigned mask, __m128i v) {
+    uint8_t bytes[16];
+    _mm_storeu_si128((__m128i *)bytes, v);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1) ((uint8_t *)to)[i] = bytes[i];
+}
+static inline __m512 bs_of_halves(__m256i v) {
+    float floats[16];
+    _mm256_storeu_ps(floats, _mm256_cvtph_ps(_mm256_castsi256_si128(v)));
+    _mm256_storeu_ps(floats + 8, _mm256_cvtph_ps(_mm256_extracti128_si256(v, 1)));
+    return _mm512_loadu_ps(floats);
+}
+typedef int32_t bs_lanes __attribute__((vector_size(64)));
 static inline __m512i bs_widen_u8(__m128i v) {
     uint8_t bytes[16];
     int32_t lanes[16];
@@ -47,11 +93,20 @@ static inline __m512i bs_widen_s8(__m128i v) {
     for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
     return _mm512_loadu_si512(lanes);
 }
+#define _mm_mask_storeu_epi8(to, mask, v) bs_masked_bytes(to, mask, v)
+#define _mm512_srai_epi32(v, by) ((__m512i)((bs_lanes)(v) >> (by)))
+#define _mm512_cvtph_ps(v) bs_of_halves(v)
+#define _mm512_cvtepi32_epi8(v) bs_low_bytes(v)
+#define _mm512_cvtps_epi32(v) bs_rounded(v)
 #define _mm512_cvtepi32_ps(v) bs_to_floats(v)
 #define _mm512_cvtepu8_epi32(v) bs_widen_u8(v)
 #define _mm512_cvtepi8_epi32(v) bs_widen_s8(v)
 #define _mm512_maskz_loadu_epi32(mask, from) bs_masked_load(mask, from)
 #define _mm512_maskz_loadu_ps(mask, from) _mm512_castsi512_ps(bs_masked_load(mask, from))
+#define _mm512_reduce_min_ps(v) bs_least(v, 1)
+#define _mm512_reduce_max_ps(v) bs_least(v, -1)
+#define _mm512_mask_loadu_ps(v, mask, from) bs_masked_floats(v, mask, from)
+#define _mm512_mask_cvtusepi32_storeu_epi8(to, mask, v) bs_store_u8(to, mask, v)
 #define _mm512_mask_storeu_epi32(to, mask, v) bs_masked_store(to, mask, v)
 #define _mm512_mask_storeu_ps(to, mask, v) bs_masked_store(to, mask, _mm512_castps_si512(v))
 #endif

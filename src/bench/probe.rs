@@ -72,7 +72,8 @@ impl Roofs {
         let shape = &task.shape;
         let scales = task.group().map_or(0, |group| shape.n() * shape.k().div_ceil(group) * 2);
         let weights = (shape.weights_len() as f64 * task.scheme.weight_bits() / 8.0) as usize + scales;
-        let activations = shape.lhs_len() * if task.arithmetic() == Arithmetic::Int { 1 } else { 4 };
+        let bytes = matches!(task.arithmetic(), Arithmetic::Int | Arithmetic::Requant);
+        let activations = shape.lhs_len() * if bytes { 1 } else { 4 };
         let cold = |bytes: usize| bytes as f64 / self.read_gb_per_s.memory;
         match regime {
             Regime::Hot => self.hot_ns((weights + activations) as u64, caches),

@@ -10,8 +10,9 @@ const ROWS: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14];
 const VECTORS: [usize; 8] = [1, 2, 3, 4, 5, 6, 8, 12];
 
 /// Space of the matrix-product families:
-/// tile, block `b`, unroll `k`, `raw` or `staged` activations, loop order `mn` (rows outside) or `nm`, cache blocking
-/// `c` MC x NC x KC (0: whole), prefetch distance `p` in cache lines, and with several threads the split `tm` or `tn`.
+/// tile, block `b`, unroll `k`, `raw` or `staged` activations, loop order `mn` (rows outside), `nm`, or `un` (panels outside,
+/// each unpacked before its rows), cache blocking `c` MC x NC x KC (0: whole), prefetch distance `p` in cache lines, and with
+/// several threads the split `tm` or `tn`.
 pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     let steps = move |s: &Schedule| (family.steps)(task, tile(task, family, s)) / task.shape.kh;
     vec![
@@ -24,14 +25,9 @@ pub fn product<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
             }),
         ),
         ("staging", Box::new(move |_| staging(task))),
-        (
-            "order",
-            Box::new(move |_| {
-                if task.shape.m() == 1 { vec![Knob::word("mn")] } else { vec![Knob::word("mn"), Knob::word("nm")] }
-            }),
-        ),
+        ("order", Box::new(move |s| orders(task, tile(task, family, s), s))),
         ("caches", Box::new(move |s| caches(task, family, tile(task, family, s), s))),
-        ("prefetch", Box::new(move |s| prefetch(task, family, tile(task, family, s)))),
+        ("prefetch", Box::new(move |s| prefetch(task, family, tile(task, family, s), s))),
         ("split", split(task)),
     ]
     .into_iter()
@@ -90,12 +86,9 @@ pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     vec![
         ("tile", tiles(task, family)),
         ("block", Box::new(move |s| blocks(task, tile(task, family, s)))),
-        (
-            "staging",
-            Box::new(move |s| if tile(task, family, s).k > 1 { vec![Knob::word("staged")] } else { staging(task) }),
-        ),
+        ("staging", Box::new(move |_| staging(task))),
         ("order", Box::new(|_| vec![Knob::word("mn"), Knob::word("nm")])),
-        ("caches", Box::new(move |s| strips(task, tile(task, family, s)))),
+        ("caches", Box::new(move |_| strips(task))),
         ("split", split(task)),
     ]
     .into_iter()
@@ -125,12 +118,30 @@ fn tile<'a>(task: &'a Task, family: &Family, schedule: &Schedule) -> &'a Tile {
 /// flight to hide the latency of the multiplier, unless the layer is too small for that.
 fn blocks(task: &Task, tile: &Tile) -> Vec<Knob> {
     let (most_rows, most_vectors) = (task.shape.m(), task.shape.n().div_ceil(tile.n));
-    let fits = |r: usize, v: usize| r <= most_rows && v <= most_vectors && r * v + 2 <= tile.regs;
+    let plain = tile.plain.as_ref().filter(|_| most_rows > 1);
+    let regs = plain.map_or(tile.regs, |plain| plain.regs.max(tile.regs));
+    let fits = |r: usize, v: usize| r <= most_rows && v <= most_vectors && r * v + 2 <= regs;
     let all: Vec<(usize, usize)> =
         VECTORS.iter().flat_map(|v| ROWS.iter().map(move |r| (*r, *v))).filter(|(r, v)| fits(*r, *v)).collect();
     let most = all.iter().map(|(r, v)| r * v).max().unwrap_or(1);
     let enough = most.min(tile.regs * 3 / 8);
     all.into_iter().filter(|(r, v)| r * v >= enough).map(|(r, v)| Knob::sizes("b", &[r, v])).collect()
+}
+
+/// One row has no other order. Blocks that leave no room for unpacking in registers, and only they, need it done before.
+fn orders(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
+    let [rows, vectors] = schedule.sizes("b");
+    let mut words = vec!["mn", "nm"];
+    if task.shape.m() == 1 {
+        words.pop();
+    }
+    if rows * vectors + 2 > tile.regs {
+        words.clear();
+    }
+    if tile.plain.is_some() && (task.shape.m() > rows || words.is_empty()) {
+        words.push("un");
+    }
+    words.into_iter().map(Knob::word).collect()
 }
 
 /// Staged activations are always possible; raw ones where nothing is converted or padded on the way.
@@ -154,8 +165,12 @@ fn caches(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec
     } else {
         blocked(m, l2 / 2 / (k * tile.elem * (family.parts)(task)).div_ceil(tile.per), rows)
     };
-    let nc = if m <= rows { vec![0] } else { blocked(n, l2 / 2 / packed_bytes(task, family, tile), width) };
-    let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 {
+    let nc = if m <= rows || schedule.has("un") {
+        vec![0]
+    } else {
+        blocked(n, l2 / 2 / packed_bytes(task, family, tile), width)
+    };
+    let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 && !schedule.has("un") {
         blocked(k, l1 * 4 / (width * tile.bits), 16 * tile.k)
     } else {
         vec![0]
@@ -175,10 +190,9 @@ fn packed_bytes(task: &Task, family: &Family, tile: &Tile) -> usize {
 }
 
 /// Lines of a strip so that what is staged of it stays in half of the second-level cache, or of the first, or all of them.
-fn strips(task: &Task, tile: &Tile) -> Vec<Knob> {
+fn strips(task: &Task) -> Vec<Knob> {
     let (s, caches) = (&task.shape, task.caches);
-    let interleaved = if tile.k > 1 { s.kh.div_ceil(tile.k) * tile.elem } else { 0 };
-    let line = s.ow * s.stride * s.c * (s.stride + interleaved);
+    let line = s.ow * s.stride * s.c * s.stride;
     let fits = |bytes: u64| (bytes as usize / 2 / line.max(1)).max(1);
     let mut strips = vec![0];
     strips.extend([caches.l2, caches.l1].map(fits).into_iter().filter(|lines| *lines < s.oh).map(|lines| lines * s.ow));
@@ -186,9 +200,10 @@ fn strips(task: &Task, tile: &Tile) -> Vec<Knob> {
     strips.into_iter().map(|m| Knob::sizes("c", &[m, 0, 0])).collect()
 }
 
-/// Weights that stay in the first-level cache need no prefetch.
-fn prefetch(task: &Task, family: &Family, tile: &Tile) -> Vec<Knob> {
+/// Weights that stay in the first-level cache need no prefetch, and what is unpacked there has none.
+fn prefetch(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     let bytes = task.shape.n() * packed_bytes(task, family, tile);
-    let distances: &[usize] = if bytes as u64 > task.caches.l1 { &[0, 16, 48] } else { &[0] };
+    let far = bytes as u64 > task.caches.l1 && !schedule.has("un");
+    let distances: &[usize] = if far { &[0, 16, 48] } else { &[0] };
     distances.iter().map(|d| Knob::sizes("p", &[*d])).collect()
 }

@@ -1,5 +1,7 @@
 //! `depthwise`: every channel has its own window; vectors run over channels, blocks over neighbouring output pixels.
 
+use std::collections::BTreeSet;
+
 use super::nest::Nest;
 use super::{Family, axes};
 use crate::emit::{Stmt, for_, let_, set};
@@ -26,32 +28,49 @@ fn steps(shape: &Shape, tile: &Tile) -> usize {
     shape.kh.div_ceil(tile.k) * shape.kw
 }
 
-/// Taps of a row are written out, rows of the window are a loop unless there are few.
+/// Taps of a row are written out, rows of the window are a loop where there are many.
 fn inner(nest: &Nest, rows: usize, vectors: usize, partial: usize) -> Vec<Stmt> {
-    let rows_of_window = nest.task.shape.kh.div_ceil(nest.tile.k);
-    if steps(&nest.task.shape, nest.tile) <= 16 {
-        return (0..rows_of_window).flat_map(|ky| window_row(nest, rows, vectors, partial, &ky.to_string())).collect();
+    let (shape, k) = (&nest.task.shape, nest.tile.k);
+    let taps = |step: &str, ky: &dyn Fn(usize) -> String| taps(nest, (rows, vectors, partial), step, ky);
+    if k == 1 && steps(shape, nest.tile) > 16 {
+        return vec![for_("ky", 0, shape.kh, 1, taps("ky", &|_| "ky".into()))];
     }
-    vec![for_("ky", 0, rows_of_window, 1, window_row(nest, rows, vectors, partial, "ky"))]
+    // rows past the window meet weights of zero
+    let group = |g: usize| taps(&g.to_string(), &|row| (g * k + row).min(shape.kh - 1).to_string());
+    (0..shape.kh.div_ceil(k)).map(|g| Stmt::Block(group(g))).collect()
 }
 
-fn window_row(nest: &Nest, rows: usize, vectors: usize, partial: usize, ky: &str) -> Vec<Stmt> {
-    let (t, shape, tile) = (&nest.tile.prefix, &nest.task.shape, nest.tile);
+/// The taps of `tile.k` rows of the window, of which `ky` tells each; `group` counts such rows. Where blocks lie on one
+/// output line each, neighbouring pixels share the columns of their windows.
+fn taps(
+    nest: &Nest,
+    (rows, vectors, partial): (usize, usize, usize),
+    group: &str,
+    ky: &dyn Fn(usize) -> String,
+) -> Vec<Stmt> {
+    let (t, shape) = (&nest.tile.prefix, &nest.task.shape);
     let mut body = Vec::new();
-    for kx in 0..shape.kw {
+    for (kx, v) in (0..shape.kw).flat_map(|kx| (0..vectors).map(move |v| (kx, v))) {
+        let step = format!("({group} * {} + {kx}) * {vectors} + {v}", shape.kw);
+        body.push(let_(&format!("{t}_rhs"), format!("w{kx}_{v}"), format!("{t}_rhs_load({})", nest.rhs(&step))));
+    }
+    let shared = shape.ow.is_multiple_of(nest.rows);
+    let column = |r: usize, kx: usize| if shared { (0, r * shape.stride + kx) } else { (r, kx) };
+    let all: BTreeSet<(usize, usize)> = (0..rows).flat_map(|r| (0..shape.kw).map(move |kx| column(r, kx))).collect();
+    for (from, x) in all {
         for v in 0..vectors {
-            let step = format!("({ky} * {} + {kx}) * {} + {v}", shape.kw, vectors);
-            let weight = format!("w{kx}_{v}_{}", if ky == "ky" { "" } else { ky });
-            body.push(let_(&format!("{t}_rhs"), &weight, format!("{t}_rhs_load({})", nest.rhs(&step))));
-            for r in 0..rows {
-                let at = format!("a{r} + column + {ky} * {} + {}", nest.line(), kx * shape.c + v * tile.n);
-                // the last vector of a raw input must not read past its channels
-                let load = if nest.raw && partial > 0 && v + 1 == vectors {
-                    format!("{t}_lhs_load_n({at}, {partial})")
-                } else {
-                    format!("{t}_lhs_load({at})")
-                };
-                body.push(set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, {load}, {weight})")));
+            let name = format!("x{from}_{x}_{v}");
+            let at =
+                |row| format!("a{from} + column + {} * {} + {}", ky(row), nest.line(), x * shape.c + v * nest.tile.n);
+            let rows_at: Vec<String> = (0..nest.tile.k).map(at).collect();
+            // the last vector of a raw input must not read past its channels
+            let cut = nest.raw && partial > 0 && v + 1 == vectors;
+            let (word, last) = if cut { ("lhs_load_n", format!(", {partial}")) } else { ("lhs_load", String::new()) };
+            body.push(let_(&format!("{t}_lhs"), &name, format!("{t}_{word}({}{last})", rows_at.join(", "))));
+            for (r, kx) in (0..rows).flat_map(|r| (0..shape.kw).map(move |kx| (r, kx))) {
+                if column(r, kx) == (from, x) {
+                    body.push(set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, {name}, w{kx}_{v})")));
+                }
             }
         }
     }

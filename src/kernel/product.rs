@@ -17,12 +17,12 @@ pub fn steps(task: &Task, tile: &Tile) -> usize {
 }
 
 /// Window rows: each is contiguous in the input, the next one a line further.
-fn segments(shape: &Shape) -> usize {
+pub fn segments(shape: &Shape) -> usize {
     shape.kh
 }
 
 /// Products of one window row.
-fn segment(shape: &Shape) -> usize {
+pub fn segment(shape: &Shape) -> usize {
     shape.k() / shape.kh
 }
 
@@ -76,7 +76,7 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, group: usize)
         let scales = steps * vectors * tile.vector_bytes();
         body.extend((0..vectors).map(|v| {
             let at = format!("(const void *)(rhs + {})", scales + v * tile.n * 2);
-            let_(&format!("const {t}_real"), format!("scale{v}"), format!("{t}_scales({at})"))
+            let_(&format!("const {t}_real"), format!("scale{v}"), format!("{}_scales({at})", nest.stored.prefix))
         }));
         body.extend(each(&|r, v| set(format!("f{r}_{v}"), format!("{t}_scaled(f{r}_{v}, c{r}_{v}, scale{v})"))));
         body.extend((0..rows).map(|r| set(format!("a{r}"), format!("a{r} + {group}"))));
@@ -183,7 +183,7 @@ pub fn serves_groups(task: &Task, tile: &Tile) -> bool {
 /// [panel][step][vector][lane][depth], zeros past the last column and past the end of each window row. Of weights narrower
 /// than a byte see [`pack_narrow`]. After the steps of a group come its scales, [vector][lane], as f16.
 pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
-    let (shape, tile) = (&nest.task.shape, nest.tile);
+    let (shape, tile) = (&nest.task.shape, nest.stored);
     let (n, k, segment) = (shape.n(), shape.k(), segment(shape));
     let (width, steps) = (nest.vectors * tile.n, segment.div_ceil(tile.k));
     let vectors = n.div_ceil(tile.n) * segments(shape) * steps;

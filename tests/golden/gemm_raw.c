@@ -2,8 +2,8 @@
 _Static_assert(dot_zmm_N == 16, "tile");
 static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_1x2(const uint8_t *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
     const uint8_t * a0 = lhs + (i + 0) * 30;
-    dot_zmm_acc c0_0 = dot_zmm_zero();
-    dot_zmm_acc c0_1 = dot_zmm_zero();
+    dot_zmm_acc c0_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c0_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
     for (int64_t k = 0; k < 6; k += 2) {
         __builtin_prefetch(rhs + k * 128 + 1024);
         __builtin_prefetch(rhs + k * 128 + 1088);
@@ -31,14 +31,12 @@ static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_1x2(const uin
     dot_zmm_lhs x0_t = dot_zmm_raw_tail(a0 + 28, 2);
     c0_0 = dot_zmm_dot(c0_0, x0_t, b0_t);
     c0_1 = dot_zmm_dot(c0_1, x0_t, b1_t);
-    c0_0 = dot_zmm_plus(c0_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 0) * 40 + column + 0, c0_0);
-    c0_1 = dot_zmm_plus(c0_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 0) * 40 + column + 16, c0_1);
 }
 static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_1x1p8(const uint8_t *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
     const uint8_t * a0 = lhs + (i + 0) * 30;
-    dot_zmm_acc c0_0 = dot_zmm_zero();
+    dot_zmm_acc c0_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
     for (int64_t k = 0; k < 6; k += 2) {
         __builtin_prefetch(rhs + k * 64 + 1024);
         __builtin_prefetch(rhs + k * 64 + 1088);
@@ -56,7 +54,6 @@ static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_1x1p8(const u
     dot_zmm_rhs b0_t = dot_zmm_rhs_load((const void *)(rhs + ((7) * 1 + 0) * 64));
     dot_zmm_lhs x0_t = dot_zmm_raw_tail(a0 + 28, 2);
     c0_0 = dot_zmm_dot(c0_0, x0_t, b0_t);
-    c0_0 = dot_zmm_plus_n(c0_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 0) * 40 + column + 0, c0_0, 8);
 }
 static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_6x2(const uint8_t *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
@@ -66,18 +63,18 @@ static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_6x2(const uin
     const uint8_t * a3 = lhs + (i + 3) * 30;
     const uint8_t * a4 = lhs + (i + 4) * 30;
     const uint8_t * a5 = lhs + (i + 5) * 30;
-    dot_zmm_acc c0_0 = dot_zmm_zero();
-    dot_zmm_acc c0_1 = dot_zmm_zero();
-    dot_zmm_acc c1_0 = dot_zmm_zero();
-    dot_zmm_acc c1_1 = dot_zmm_zero();
-    dot_zmm_acc c2_0 = dot_zmm_zero();
-    dot_zmm_acc c2_1 = dot_zmm_zero();
-    dot_zmm_acc c3_0 = dot_zmm_zero();
-    dot_zmm_acc c3_1 = dot_zmm_zero();
-    dot_zmm_acc c4_0 = dot_zmm_zero();
-    dot_zmm_acc c4_1 = dot_zmm_zero();
-    dot_zmm_acc c5_0 = dot_zmm_zero();
-    dot_zmm_acc c5_1 = dot_zmm_zero();
+    dot_zmm_acc c0_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c0_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
+    dot_zmm_acc c1_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c1_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
+    dot_zmm_acc c2_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c2_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
+    dot_zmm_acc c3_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c3_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
+    dot_zmm_acc c4_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c4_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
+    dot_zmm_acc c5_0 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0);
+    dot_zmm_acc c5_1 = dot_zmm_plus(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 16);
     for (int64_t k = 0; k < 6; k += 2) {
         __builtin_prefetch(rhs + k * 128 + 1024);
         __builtin_prefetch(rhs + k * 128 + 1088);
@@ -165,29 +162,17 @@ static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_6x2(const uin
     dot_zmm_lhs x5_t = dot_zmm_raw_tail(a5 + 28, 2);
     c5_0 = dot_zmm_dot(c5_0, x5_t, b0_t);
     c5_1 = dot_zmm_dot(c5_1, x5_t, b1_t);
-    c0_0 = dot_zmm_plus(c0_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 0) * 40 + column + 0, c0_0);
-    c0_1 = dot_zmm_plus(c0_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 0) * 40 + column + 16, c0_1);
-    c1_0 = dot_zmm_plus(c1_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 1) * 40 + column + 0, c1_0);
-    c1_1 = dot_zmm_plus(c1_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 1) * 40 + column + 16, c1_1);
-    c2_0 = dot_zmm_plus(c2_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 2) * 40 + column + 0, c2_0);
-    c2_1 = dot_zmm_plus(c2_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 2) * 40 + column + 16, c2_1);
-    c3_0 = dot_zmm_plus(c3_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 3) * 40 + column + 0, c3_0);
-    c3_1 = dot_zmm_plus(c3_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 3) * 40 + column + 16, c3_1);
-    c4_0 = dot_zmm_plus(c4_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 4) * 40 + column + 0, c4_0);
-    c4_1 = dot_zmm_plus(c4_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 4) * 40 + column + 16, c4_1);
-    c5_0 = dot_zmm_plus(c5_0, (const int32_t *)args->cols + 0 + column + 0);
     dot_zmm_store(out + (i + 5) * 40 + column + 0, c5_0);
-    c5_1 = dot_zmm_plus(c5_1, (const int32_t *)args->cols + 0 + column + 16);
     dot_zmm_store(out + (i + 5) * 40 + column + 16, c5_1);
 }
 static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_6x1p8(const uint8_t *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
@@ -197,12 +182,12 @@ static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_6x1p8(const u
     const uint8_t * a3 = lhs + (i + 3) * 30;
     const uint8_t * a4 = lhs + (i + 4) * 30;
     const uint8_t * a5 = lhs + (i + 5) * 30;
-    dot_zmm_acc c0_0 = dot_zmm_zero();
-    dot_zmm_acc c1_0 = dot_zmm_zero();
-    dot_zmm_acc c2_0 = dot_zmm_zero();
-    dot_zmm_acc c3_0 = dot_zmm_zero();
-    dot_zmm_acc c4_0 = dot_zmm_zero();
-    dot_zmm_acc c5_0 = dot_zmm_zero();
+    dot_zmm_acc c0_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
+    dot_zmm_acc c1_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
+    dot_zmm_acc c2_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
+    dot_zmm_acc c3_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
+    dot_zmm_acc c4_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
+    dot_zmm_acc c5_0 = dot_zmm_plus_n(dot_zmm_zero(), (const int32_t *)args->cols + 0 + column + 0, 8);
     for (int64_t k = 0; k < 6; k += 2) {
         __builtin_prefetch(rhs + k * 64 + 1024);
         __builtin_prefetch(rhs + k * 64 + 1088);
@@ -260,17 +245,11 @@ static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_6x1p8(const u
     c4_0 = dot_zmm_dot(c4_0, x4_t, b0_t);
     dot_zmm_lhs x5_t = dot_zmm_raw_tail(a5 + 28, 2);
     c5_0 = dot_zmm_dot(c5_0, x5_t, b0_t);
-    c0_0 = dot_zmm_plus_n(c0_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 0) * 40 + column + 0, c0_0, 8);
-    c1_0 = dot_zmm_plus_n(c1_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 1) * 40 + column + 0, c1_0, 8);
-    c2_0 = dot_zmm_plus_n(c2_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 2) * 40 + column + 0, c2_0, 8);
-    c3_0 = dot_zmm_plus_n(c3_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 3) * 40 + column + 0, c3_0, 8);
-    c4_0 = dot_zmm_plus_n(c4_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 4) * 40 + column + 0, c4_0, 8);
-    c5_0 = dot_zmm_plus_n(c5_0, (const int32_t *)args->cols + 0 + column + 0, 8);
     dot_zmm_store_n(out + (i + 5) * 40 + column + 0, c5_0, 8);
 }
 static void gemm_w8a8_avx512vnni_dot_zmm_b6x2_k2_raw_mn_c0x0x0_p16_at(const uint8_t *lhs, int32_t *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t rows, int64_t p) {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! thread -> strip of lines (MC) -> [stage] -> group of panels (NC) -> depth (KC) -> rows x panels, in either order -> block
+//!                                                                     [unpack a panel] -> rows -> block
 //! ```
 //! A *line* is what one strip step takes: a row of a matrix product, or an output row of a convolution (`width` rows).
 //! A convolution is never lowered to a matrix of windows: its staged form is the padded image itself.
@@ -11,18 +12,21 @@ use std::collections::BTreeSet;
 
 use super::{Arithmetic, Family, Task};
 use crate::candidate::Schedule;
-use crate::layer::Op;
 use crate::native::Tile;
 use crate::op;
 use crate::scheme::Weights;
 
 mod text;
+mod unpack;
 
 /// A task with its schedule, and the numbers that follow from both.
 pub struct Nest<'a> {
     pub task: &'a Task,
     pub family: &'a Family,
+    /// What a block multiplies with.
     pub tile: &'a Tile,
+    /// What weights are packed for: the same, unless panels are unpacked before they are multiplied.
+    pub stored: &'a Tile,
     pub schedule: &'a Schedule,
     /// Rows and vectors of a block.
     pub rows: usize,
@@ -34,7 +38,14 @@ pub struct Nest<'a> {
 impl<'a> Nest<'a> {
     pub fn new(task: &'a Task, family: &'a Family, tile: &'a Tile, schedule: &'a Schedule) -> Self {
         let [rows, vectors] = schedule.sizes("b");
-        Self { task, family, tile, schedule, rows: rows.max(1), vectors: vectors.max(1), raw: schedule.has("raw") }
+        let (rows, vectors, raw) = (rows.max(1), vectors.max(1), schedule.has("raw"));
+        let plain = tile.plain.as_deref().filter(|_| schedule.has("un"));
+        Self { task, family, tile: plain.unwrap_or(tile), stored: tile, schedule, rows, vectors, raw }
+    }
+
+    /// Is every panel unpacked once for all the rows of a strip?
+    pub fn unpacks(&self) -> bool {
+        self.tile != self.stored
     }
 
     /// The address of a packed vector, `step` vectors past `rhs`.
@@ -55,12 +66,12 @@ impl<'a> Nest<'a> {
 
     pub fn push_weight(&self, out: &mut Vec<u8>, weights: &Weights, index: Option<usize>) {
         match (weights, index) {
-            (Weights::Int { codes, .. }, Some(i)) => match self.tile.bits {
+            (Weights::Int { codes, .. }, Some(i)) => match self.stored.bits {
                 8 => out.push(codes[i] as u8),
                 _ => out.extend(i16::from(codes[i]).to_le_bytes()),
             },
             (Weights::Float(w), Some(i)) => out.extend(w[i].to_le_bytes()),
-            (_, None) => out.resize(out.len() + self.tile.bits / 8, 0),
+            (_, None) => out.resize(out.len() + self.stored.bits / 8, 0),
         }
     }
 
@@ -72,15 +83,6 @@ impl<'a> Nest<'a> {
     /// Are the rows of the left side plain rows of the input, one after the other?
     fn plain_rows(&self) -> bool {
         self.task.shape.is_plain()
-    }
-
-    /// Are window rows interleaved after staging, so that one product takes several taps of a channel?
-    fn interleaves(&self) -> bool {
-        self.task.shape.op == Op::Depthwise && self.tile.k > 1
-    }
-    /// Interleaved rows of one output line.
-    fn row_groups(&self) -> usize {
-        self.task.shape.kh.div_ceil(self.tile.k)
     }
 
     /// Lines of the output, and rows in each.
@@ -115,7 +117,7 @@ impl<'a> Nest<'a> {
         if self.plain_rows() {
             return format!("({i}) * {}", self.row_stride());
         }
-        let line = if self.interleaves() { self.row_groups() } else { s.stride } * self.line();
+        let line = s.stride * self.line();
         format!("({i}) / {w} * {line} + ({i}) % {w} * {}", s.stride * s.c, w = s.ow)
     }
 
@@ -130,10 +132,10 @@ impl<'a> Nest<'a> {
         (self.family.steps)(self.task, self.tile)
     }
 
-    /// Packed bytes of one vector of outputs over the whole depth, scales of groups included.
-    fn column_bytes(&self) -> usize {
+    /// Bytes of one vector of outputs over the whole depth, scales of groups included: as packed for this tile.
+    fn column_bytes(&self, tile: &Tile) -> usize {
         let groups = self.task.group().map_or(0, |group| self.task.shape.k().div_ceil(group));
-        self.steps() * self.tile.vector_bytes() + groups * self.tile.n * 2
+        (self.family.steps)(self.task, tile) * tile.vector_bytes() + groups * tile.n * 2
     }
 
     /// Lines of a strip, and of a thread's share.
@@ -188,9 +190,8 @@ impl<'a> Nest<'a> {
         (self.grids() * 20).next_multiple_of(64)
     }
 
-    fn work_bytes(&self) -> usize {
-        let interleaved = self.strip().min(self.share()) * self.row_groups() * self.line() * self.tile.elem + 64;
-        self.grid_bytes() + self.staged_bytes() + if self.interleaves() { interleaved.next_multiple_of(64) } else { 0 }
+    fn work_bytes(&self) -> u64 {
+        (self.grid_bytes() + self.staged_bytes() + self.panel_bytes()) as u64
     }
 
     fn staged_bytes(&self) -> usize {
@@ -202,8 +203,7 @@ impl<'a> Nest<'a> {
             (false, false) => ((lines - 1) * s.stride + s.kh) * self.line(),
         };
         let slack = if self.raw { 0 } else { 64 }; // the last step of the last row may read on
-        let bytes = if self.interleaves() { 1 } else { self.tile.elem };
-        (elements * bytes + slack).next_multiple_of(64)
+        (elements * self.tile.elem + slack).next_multiple_of(64)
     }
 
     fn input(&self) -> &'static str {
@@ -215,10 +215,6 @@ impl<'a> Nest<'a> {
             Arithmetic::Requant => "uint8_t",
             Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float => "float",
         }
-    }
-    /// Type of an element as it is staged.
-    fn staged(&self) -> String {
-        if self.interleaves() { "uint8_t".into() } else { format!("{}_elem", self.tile.prefix) }
     }
     /// Type of a left element as the block reads it.
     fn element(&self) -> String {

@@ -23,15 +23,15 @@ impl Nest<'_> {
         );
         let mut functions = self.blocks(&symbol);
         functions.push(self.at(&symbol));
+        if self.unpacks() {
+            functions.push(self.unpack(&symbol));
+        }
         if !self.raw {
             functions.push(self.stage(&symbol));
-            if self.interleaves() {
-                functions.push(self.interleave(&symbol));
-            }
         }
         functions.push(self.entry(&symbol));
         functions.iter().for_each(|f| f.print(&mut text));
-        Source { symbol, header: format!("isa/{}.h", self.task.isa.name), text, work_bytes: self.work_bytes() as u64 }
+        Source { symbol, header: format!("isa/{}.h", self.task.isa.name), text, work_bytes: self.work_bytes() }
     }
 
     /// Parameters that every function below the entry shares.
@@ -67,7 +67,7 @@ impl Nest<'_> {
     }
 
     /// Vectors of the incomplete last panel, and filled lanes of its last vector (0: all).
-    fn last_panel(&self) -> (usize, usize) {
+    pub(super) fn last_panel(&self) -> (usize, usize) {
         let columns = self.task.shape.n() - self.full_panels() * self.vectors * self.tile.n;
         (columns.div_ceil(self.tile.n), columns % self.tile.n)
     }
@@ -83,9 +83,10 @@ impl Nest<'_> {
             let at = self.row(&format!("i + {r}"));
             body.push(let_(&format!("const {} *", self.element()), format!("a{r}"), format!("lhs + {at}")));
         }
-        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, _| self.begin(r, v)));
+        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.begin(r, v, lanes)));
         body.extend((self.family.inner)(self, rows, vectors, partial));
-        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.end(r, v, lanes)));
+        let whole = vectors - usize::from(partial > 0);
+        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.end(r, v, lanes, v | 1 < whole)));
         Function {
             head: format!("static void {name}({}, int64_t i, int64_t column, const char *rhs)", self.parameters()),
             body,
@@ -115,15 +116,36 @@ impl Nest<'_> {
     }
 
     /// Where the sums of all groups come together, or of everything.
-    fn begin(&self, r: usize, v: usize) -> Vec<Stmt> {
+    fn begin(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
         let t = &self.tile.prefix;
+        let zero = format!("{t}_zero()");
         vec![match self.task.arithmetic() {
             Arithmetic::Groups => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
-            _ => let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")),
+            _ if self.begins_with_init() => {
+                let_(&format!("{t}_acc"), format!("c{r}_{v}"), self.plus(&zero, &self.init(v), lanes))
+            }
+            _ => let_(&format!("{t}_acc"), format!("c{r}_{v}"), zero),
         }]
     }
 
-    fn end(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
+    /// Do sums begin with `init`? They cannot where they are no plain sums, or the depth's first block is not known.
+    fn begins_with_init(&self) -> bool {
+        let given = matches!(self.task.arithmetic(), Arithmetic::Int | Arithmetic::Requant);
+        given && !self.stored.scaled() && !self.blocks_depth()
+    }
+
+    fn init(&self, v: usize) -> String {
+        self.parameter(0, "int32_t", v)
+    }
+
+    /// `sum` plus as many words as it has lanes that are stored.
+    fn plus(&self, sum: &str, from: &str, lanes: Option<usize>) -> String {
+        let t = &self.tile.prefix;
+        lanes.map_or_else(|| format!("{t}_plus({sum}, {from})"), |n| format!("{t}_plus_n({sum}, {from}, {n})"))
+    }
+
+    /// Stores one accumulator; of two that are requantized as a pair, both with the second.
+    fn end(&self, r: usize, v: usize, lanes: Option<usize>, paired: bool) -> Vec<Stmt> {
         let (t, acc, out) = (&self.tile.prefix, format!("c{r}_{v}"), self.out(r, v));
         let (suffix, last) = lanes.map_or(("", String::new()), |l| ("_n", format!(", {l}")));
         let relu = i32::from(self.task.relu);
@@ -135,7 +157,15 @@ impl Nest<'_> {
             Arithmetic::Int => do_(format!("{t}_store{suffix}({out}, {acc}{last})")),
             Arithmetic::Requant => {
                 let low = if self.task.relu { "args->out_zero" } else { "0" };
-                finish("requant", format!("{}, args->out_zero, {low}", float(1)))
+                let rest = |v| format!("{}, args->out_zero, {low}", self.parameter(1, "float", v));
+                match (paired, v % 2) {
+                    (false, _) => finish("requant", rest(v)),
+                    (true, 0) => return all,
+                    (true, _) => {
+                        let (first, before) = (self.out(r, v - 1), format!("c{r}_{}", v - 1));
+                        do_(format!("{t}_requant_pair({first}, {before}, {acc}, {})", rest(v - 1)))
+                    }
+                }
             }
             Arithmetic::Float => finish("finish", format!("{}, {relu}", float(0))),
             Arithmetic::Dynamic => {
@@ -160,22 +190,19 @@ impl Nest<'_> {
 
     /// Adds to a block's sums what they begin with: `init`, or the sums of the depth before.
     fn whole_sums(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
-        let (t, acc) = (&self.tile.prefix, format!("c{r}_{v}"));
+        let acc = format!("c{r}_{v}");
         let integer = self.task.is_integer() && self.task.group().is_none();
         let mut all = vec![];
-        if integer && self.tile.scaled() {
-            all.push(set(&acc, format!("{t}_settle({acc})")));
+        if integer && self.stored.scaled() {
+            all.push(set(&acc, format!("{}_settle({acc})", self.stored.prefix)));
         }
-        let plus = |from: String| match lanes {
-            None => set(&acc, format!("{t}_plus({acc}, {from})")),
-            Some(n) => set(&acc, format!("{t}_plus_n({acc}, {from}, {n})")),
-        };
+        let plus = |from: String| set(&acc, self.plus(&acc, &from, lanes));
         let cast = if self.is_dynamic() { "(const int32_t *)" } else { "" };
         let before = format!("{cast}({})", self.out(r, v));
-        let init = self.parameter(0, "int32_t", v);
+        let init = self.init(v);
         match (self.task.arithmetic(), self.blocks_depth()) {
             (Arithmetic::Int, true) => all.push(plus(format!("from == 0 ? {init} : {before}"))),
-            (Arithmetic::Int | Arithmetic::Requant, false) => all.push(plus(init)),
+            (Arithmetic::Int | Arithmetic::Requant, false) if !self.begins_with_init() => all.push(plus(init)),
             (_, true) => all.push(if_("from > 0", vec![plus(before)], vec![])),
             (_, false) => {}
         }
@@ -189,8 +216,9 @@ impl Nest<'_> {
     /// Chooses the block function for the rows that are left and the panel.
     fn at(&self, symbol: &str) -> Function {
         let width = self.vectors * self.tile.n;
-        let panel = self.vectors * self.column_bytes();
-        let mut body = vec![let_("const char *", "rhs", format!("(const char *)args->rhs + p * {panel}"))];
+        let panel = self.vectors * self.column_bytes(self.tile);
+        let packed = format!("(const char *)args->rhs + p * {panel}");
+        let mut body = vec![let_("const char *", "rhs", if self.unpacks() { self.panel() } else { packed })];
         if self.blocks_depth() {
             let last = self.last_panel().0 * self.tile.vector_bytes();
             let full = self.vectors * self.tile.vector_bytes();
@@ -243,7 +271,7 @@ impl Nest<'_> {
         };
         let head = format!(
             "static void {symbol}_stage({} *to, const {input} *in, struct bs_grid *grids, int32_t zero, int64_t line, int64_t lines)",
-            self.staged()
+            self.element()
         );
         let mut all = vec![do_("(void)grids, (void)zero")];
         all.extend(body);
@@ -278,7 +306,7 @@ impl Nest<'_> {
             Arithmetic::Dynamic | Arithmetic::Groups => "grids[0].zero",
             Arithmetic::Float => "0",
         };
-        let element = self.staged();
+        let element = self.element();
         let each = vec![
             let_(&format!("{element} *"), "row", format!("to + r * {line}")),
             let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),
@@ -288,19 +316,6 @@ impl Nest<'_> {
             let_(&format!("const {element}"), "pad", format!("({element}){pad}")),
             for_("r", 0, format!("(lines - 1) * {} + {}", s.stride, s.kh), 1, each),
         ]
-    }
-
-    /// Brings `tile.k` rows of every window together, element by element. Rows past the window meet weights of zero.
-    fn interleave(&self, symbol: &str) -> Function {
-        let (s, t, line, k) = (&self.task.shape, &self.tile.prefix, self.line(), self.tile.k);
-        let group = |g: usize| {
-            let row = |r: usize| format!("image + (r * {} + {}) * {line}", s.stride, (g * k + r).min(s.kh - 1));
-            let rows: Vec<String> = (0..k).map(row).collect();
-            do_(format!("{t}_interleave(to + (r * {} + {g}) * {line}, {}, {line})", self.row_groups(), rows.join(", ")))
-        };
-        let body = vec![for_("r", 0, "lines", 1, (0..self.row_groups()).map(group).collect())];
-        let head = format!("static void {symbol}_interleave({t}_elem *to, const uint8_t *image, int64_t lines)");
-        Function { head, body }
     }
 
     /// The kernel's entry: its thread's share, strip by strip.
@@ -341,15 +356,8 @@ impl Nest<'_> {
             body.push(let_(&format!("const {} *", self.element()), "lhs", format!("in + line * {step}")));
         } else {
             let at = |ty: &str, bytes: usize| format!("({ty} *)((char *)args->work + {bytes})");
-            let to = if self.interleaves() { "image" } else { "lhs" };
-            body.push(let_(&format!("{} *", self.staged()), to, at(&self.staged(), self.grid_bytes())));
-            body.push(do_(format!("{symbol}_stage({to}, in, grids, args->zero, line, lines)")));
-            if self.interleaves() {
-                let element = self.element();
-                let from = self.grid_bytes() + self.staged_bytes();
-                body.push(let_(&format!("{element} *"), "lhs", at(&element, from)));
-                body.push(do_(format!("{symbol}_interleave(lhs, image, lines)")));
-            }
+            body.push(let_(&format!("{} *", self.element()), "lhs", at(&self.element(), self.grid_bytes())));
+            body.push(do_(format!("{symbol}_stage(lhs, in, grids, args->zero, line, lines)")));
         }
         body.push(self.panel_groups(symbol));
         body
@@ -358,9 +366,15 @@ impl Nest<'_> {
     fn panel_groups(&self, symbol: &str) -> Stmt {
         let [_, columns, _] = self.schedule.sizes("c");
         let call = do_(format!("{symbol}_at({}, i, rows, p)", self.pass()));
-        let by_rows = |inside| for_("i", 0, "rows", self.rows, vec![inside]);
-        let by_panels = |inside| for_("p", "group", "group_end", 1, vec![inside]);
-        let blocks = if self.schedule.has("mn") { by_rows(by_panels(call)) } else { by_panels(by_rows(call)) };
+        let by_rows = |inside| for_("i", 0, "rows", self.rows, inside);
+        let by_panels = |inside| for_("p", "group", "group_end", 1, inside);
+        let blocks = if self.schedule.has("mn") {
+            by_rows(vec![by_panels(vec![call])])
+        } else if self.unpacks() {
+            by_panels(vec![do_(format!("{symbol}_unpack(args, p)")), by_rows(vec![call])])
+        } else {
+            by_panels(vec![by_rows(vec![call])])
+        };
         let inside = match self.depth_block() {
             0 => blocks,
             depth => {
