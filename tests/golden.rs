@@ -55,6 +55,18 @@ fn a_depthwise_convolution() {
 }
 
 #[test]
+fn planes_of_bits() {
+    let shape = Shape::gemm(5, 9, 1100).unwrap();
+    emitted("planes", "avx2", shape, "w2a2", Contract::Int8, 1, "shuffle.b2x2.k1.d16.staged.mn.c0x0x0.p0");
+}
+
+#[test]
+fn a_product_of_signs() {
+    let shape = Shape::gemm(4, 33, 100).unwrap();
+    emitted("signs", "avx512vpopcnt", shape, "w1a1", Contract::F32io, 1, "popcnt.b4x3.k2.d0.staged.mn.c0x0x0.p0");
+}
+
+#[test]
 fn a_product_of_panels_unpacked_ahead() {
     let shape = Shape::gemm(9, 40, 70).unwrap();
     emitted(

@@ -17,6 +17,8 @@ use common::rig::{Operands, Rig};
 use common::{Lab, cache};
 
 const ISAS: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni"];
+/// Those that say how bits are counted.
+const COUNTING: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt"];
 
 /// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
 fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {
@@ -118,7 +120,8 @@ fn every_pair_of_a_chain(lab: &Lab) {
             if !(chain16::FAMILY.serves)(&of(1), tile) {
                 continue;
             }
-            for k in (1..=2 * tile.k + 1).chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
+            let short = if bits == 8 { 1..=2 * tile.k + 1 } else { tile.k + 1..=tile.k + 1 };
+            for k in short.chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
                 let task = of(k);
                 let all = schedules(&task, tile);
                 tasks.push((task, all));
@@ -136,6 +139,34 @@ fn every_pair_of_a_chain(lab: &Lab) {
         let codes: Vec<i8> = (0..n).flat_map(|column| std::iter::repeat_n(code(column), k)).collect();
         let lhs: Vec<u8> = (0..bank.task.shape.m()).flat_map(|a| std::iter::repeat_n(a as u8, k)).collect();
         bank.check(&mut rig, &lhs, &codes, &vec![3; n]);
+    }
+}
+
+/// All activations with all weights of 1 to 4 bits each through the tiles that count bits: everywhere, and alone at each place
+/// of two steps and one more; and chains that are full of ones, which a longer one would overflow.
+fn every_pair_of_bits(lab: &Lab) {
+    let tile = lab.device.isa.tiles_of("bits").next().unwrap();
+    let mut tasks = Vec::new();
+    for (weights, bits) in [(1, 1), (1, 4), (2, 2), (3, 3), (4, 1), (4, 4)] {
+        for k in [1, tile.k, 2 * tile.k + 1, 64 * tile.k + 1] {
+            let full = if weights > 1 { "-full" } else { "" };
+            let shape = Shape::gemm(1 << bits, 1 << weights, k).unwrap();
+            let task = lab.task(shape, &format!("w{weights}a{bits}{full}"), Contract::Int8, false, 1);
+            let all = schedules(&task, tile);
+            tasks.push((task, all));
+        }
+    }
+    let (mut rig, banks) = start(lab, tasks);
+    for bank in &banks {
+        let (m, n, k) = (bank.task.shape.m(), bank.task.shape.n(), bank.task.shape.k());
+        let codes: Vec<i8> = bank.task.scheme.codes().iter().flat_map(|c| std::iter::repeat_n(*c, k)).collect();
+        let everywhere: Vec<u8> = (0..m).flat_map(|a| std::iter::repeat_n(a as u8, k)).collect();
+        bank.check(&mut rig, &everywhere, &codes, &vec![3; n]);
+        for place in 0..k.min(2 * tile.k + 1) {
+            let alone = |i: usize| if i % k == place { everywhere[i] } else { 0 };
+            let lhs: Vec<u8> = (0..everywhere.len()).map(alone).collect();
+            bank.check(&mut rig, &lhs, &codes, &vec![-7; n]);
+        }
     }
 }
 
@@ -232,6 +263,11 @@ macro_rules! on_every_isa {
 mod exact {
     use super::ISAS;
 
+    #[test]
+    fn every_pair_of_bits() {
+        super::COUNTING.iter().for_each(|name| super::every_pair_of_bits(&super::Lab::new(name)));
+    }
+
     on_every_isa! {
         every_pair_in_every_place
         every_pair_of_a_chain
@@ -296,6 +332,27 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "add",
             "widen",
         ],
+        "bits" => &[
+            "range",
+            "stage",
+            "quant",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "requant",
+            "requant_n",
+            "lhs_load",
+            "rhs_load",
+            "none",
+            "both",
+            "differ",
+            "widen",
+            "widen_minus",
+        ],
         "f32" => &[
             "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
             "dot",
@@ -352,7 +409,7 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     }
     let types: String =
         ["elem", "lhs", "rhs", "acc"].iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
-    let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && isa.name != "avx512vnni" {
+    let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && !isa.name.starts_with("avx512") {
         format!("    {t}_acc sum = {t}_zero(); {t}_opaque(sum);\n") // what a roof kernel uses
     } else {
         String::new()
@@ -379,9 +436,14 @@ fn every_target_compiles_every_word_and_every_tile() {
         let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
         let lab = Lab::new("x86-scalar");
-        for (kind, op) in
-            [("dot", Op::Gemm), ("chain", Op::Gemm), ("f32", Op::Gemm), ("dw", Op::Depthwise), ("dwf", Op::Depthwise)]
-        {
+        for (kind, op) in [
+            ("dot", Op::Gemm),
+            ("chain", Op::Gemm),
+            ("bits", Op::Gemm),
+            ("f32", Op::Gemm),
+            ("dw", Op::Depthwise),
+            ("dwf", Op::Depthwise),
+        ] {
             for tile in isa.tiles_of(kind) {
                 let shape = match op {
                     Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
@@ -389,6 +451,7 @@ fn every_target_compiles_every_word_and_every_tile() {
                 };
                 let scheme = match kind {
                     "f32" | "dwf" => "f32",
+                    "bits" => "w2a2",
                     _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
                 };
                 let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };

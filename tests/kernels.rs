@@ -293,12 +293,6 @@ macro_rules! on_every_isa {
         on_every_isa!(@ avx2 "x86-avx2" $($test)*);
         on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
         on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
-        mod avx512vpopcnt {
-            #[test]
-            fn bit_planes() {
-                super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
-            }
-        }
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -310,6 +304,22 @@ macro_rules! on_every_isa {
     };
 }
 
+/// By the instruction sets that say how bits are counted.
+mod bit_planes {
+    #[test]
+    fn scalar() {
+        super::bit_planes(&super::Lab::new("x86-scalar"));
+    }
+    #[test]
+    fn avx2() {
+        super::bit_planes(&super::Lab::new("x86-avx2"));
+    }
+    #[test]
+    fn avx512vpopcnt() {
+        super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
+    }
+}
+
 on_every_isa! {
     products_of_every_size
     blocked_products
@@ -319,7 +329,6 @@ on_every_isa! {
     depthwise
     narrow_weights
     narrow_activations
-    bit_planes
     grouped_weights
     larger_layers
 }

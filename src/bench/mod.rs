@@ -22,7 +22,7 @@ use anyhow::Result;
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
 use crate::host::{Caches, Host};
-use crate::kernel::{Task, chain16, roof};
+use crate::kernel::{Task, bitserial, chain16, roof};
 use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
@@ -178,6 +178,11 @@ impl<'a> Bench<'a> {
             isa.tiles_of(kind).filter(|t| !t.scaled()).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect();
         let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
         all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
+        let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));
+        all.extend(planes.map(|tile| {
+            let (source, work) = roof::bits(isa, tile, probe::PRODUCTS);
+            (source, work / bitserial::products(task) as u64)
+        }));
         all
     }
 

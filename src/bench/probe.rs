@@ -12,7 +12,7 @@ use super::{Device, runner};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
-use crate::kernel::{Arithmetic, Task, chain16, roof};
+use crate::kernel::{Arithmetic, Family, Task, bitserial, chain16, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Macs {
     /// Weights of 4 bits, where products add up in 16 bits first; 0 where there is no such tile.
     #[serde(default)]
     pub chain16: f64,
+    /// Products of single bits; 0 where there is no such tile.
+    #[serde(default)]
+    pub binary: f64,
 }
 
 /// 1e9 bytes per second, read once from start to end from each level.
@@ -48,16 +51,18 @@ pub struct Read {
 }
 
 impl Roofs {
-    /// The least time a task can take: the multiplications at the roof, or its operands read once from where they are
+    /// The least time a task can take: the multiplications at the roof of the fastest family that serves it, or its operands read once from where they are
     /// in this regime, whichever is longer. Activations of an `f32io` task are read as f32.
     pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
         let macs = &self.macs_per_s;
-        let chained = || task.families().is_ok_and(|all| all.iter().any(|f| f.name == chain16::FAMILY.name));
-        let macs_per_s = match task.is_integer() {
-            false => macs.f32,
-            true if chained() => macs.int8.max(macs.chain16),
-            true => macs.int8,
+        let rate = |family: &&Family| match family.name {
+            name if name == chain16::FAMILY.name => macs.chain16,
+            name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
+            _ if task.is_integer() => macs.int8,
+            _ => macs.f32,
         };
+        let whole = if task.is_integer() { macs.int8 } else { macs.f32 };
+        let macs_per_s = task.families().unwrap_or_default().iter().map(rate).fold(whole, f64::max);
         let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
         product_ns.max(self.read_ns(task, regime, caches))
     }
@@ -127,6 +132,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
             int8: round(best("dot") * 1e9, 1e-6),
             f32: round(best("f32") * 1e9, 1e-6),
             chain16: round(best("chain") * 1e9, 1e-6),
+            binary: round(best("bits") * 1e9, 1e-6),
         },
         read_gb_per_s: Read {
             l1: round(best("l1"), 10.0),
@@ -178,6 +184,10 @@ impl Plan {
         for tile in isa.tiles_of("chain") {
             let (source, work) = roof::chains(isa, tile, CHAIN, PRODUCTS);
             kernels.push(Kernel { kind: "chain", source, work, threads: 1 });
+        }
+        for tile in isa.tiles_of("bits") {
+            let (source, work) = roof::bits(isa, tile, PRODUCTS);
+            kernels.push(Kernel { kind: "bits", source, work, threads: 1 });
         }
         let (source, work) = roof::chain(isa, 10_000);
         kernels.push(Kernel { kind: "clock", source, work, threads: 1 });

@@ -88,14 +88,14 @@ fn probe(name: &str, threads: usize, as_json: bool) -> Result<()> {
 fn table(r: &Roofs, device: &Device) -> String {
     let (host, per_cycle) = (&device.host, |x: f64| x / 1e9 / r.clock_ghz);
     let counters = Counters::why_not().map_or("available".into(), |why| format!("none ({why}): times only"));
-    let chain16 = r.macs_per_s.chain16;
-    let chained = match chain16 > 0.0 {
-        true => format!("  int4 by chain16    {:.1} GMAC/s ({:.1} per cycle)\n", chain16 / 1e9, per_cycle(chain16)),
-        false => String::new(),
+    let others = [("int4 by chain16", r.macs_per_s.chain16), ("bits by bitserial", r.macs_per_s.binary)];
+    let row = |(name, rate): (&str, f64)| {
+        format!("  {name:<18} {:.1} GMAC/s ({:.1} per cycle)\n", rate / 1e9, per_cycle(rate))
     };
+    let others: String = others.into_iter().filter(|(_, rate)| *rate > 0.0).map(row).collect();
     format!(
         "{} on {}\n  compiler           {}\n  clock              {:.3} GHz\n  int8 products      {:.1} GMAC/s ({:.1} per cycle)\n  \
-         f32 products       {:.1} GMAC/s ({:.1} per cycle)\n{chained}  reading, {} thread{}  L1 {:.1}, L2 {:.1}, L3 {:.1}, memory {:.1} GB/s\n  \
+         f32 products       {:.1} GMAC/s ({:.1} per cycle)\n{others}  reading, {} thread{}  L1 {:.1}, L2 {:.1}, L3 {:.1}, memory {:.1} GB/s\n  \
          timer resolution   {} ns\n  hardware counters  {counters}\n",
         r.target,
         host.cpu,

@@ -42,6 +42,11 @@ pub fn weight_planes(task: &Task) -> usize {
     task.scheme.weight_bits() as usize
 }
 
+/// Products of single bits that one multiply-accumulate takes.
+pub fn products(task: &Task) -> usize {
+    planes(task) * weight_planes(task)
+}
+
 fn signs(task: &Task) -> bool {
     weight_planes(task) == 1
 }

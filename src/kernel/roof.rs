@@ -1,6 +1,7 @@
 //! Kernels that do nothing but keep one resource busy: what a roof is measured with. They are built, run and timed like
 //! any other kernel.
 
+use super::bitserial;
 use crate::emit::{Function, Source, Stmt, do_, for_, let_, set};
 use crate::native::{Isa, Tile};
 
@@ -31,22 +32,44 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     (source(isa, symbol, WORK, body), (rounds * SUMS * tile.n * tile.k) as u64)
 }
 
-/// The same of a tile whose sums are 16 bits wide for `length` steps.
+/// The same of a tile whose sums are 16 bits wide for `length` steps, at most `rounds`.
 pub fn chains(isa: &Isa, tile: &Tile, length: usize, rounds: usize) -> (Source, u64) {
+    let t = &tile.prefix;
+    let add = |s: &str| format!("{t}_add({s}, x, b)");
+    narrow(isa, tile, (length, rounds), "raw", &add, &|c, s| format!("{t}_widen({c}, {s})"))
+}
+
+/// The same of products of single bits, signs with signs: of one plane with one plane.
+pub fn bits(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
+    let (t, length) = (&tile.prefix, bitserial::longest(tile).unwrap_or(rounds));
+    let differ = |s: &str| format!("{t}_differ({s}, x, b)");
+    narrow(isa, tile, (length, rounds), "lhs_load", &differ, &|c, s| format!("{t}_widen({c}, {s}, 0)"))
+}
+
+/// Narrow sums of `length` steps each, made and widened by these expressions.
+fn narrow(
+    isa: &Isa,
+    tile: &Tile,
+    (length, rounds): (usize, usize),
+    load: &str,
+    add: &dyn Fn(&str) -> String,
+    widen: &dyn Fn(&str, &str) -> String,
+) -> (Source, u64) {
+    let length = length.min(rounds);
     let (t, symbol) = (&tile.prefix, format!("roof_{}_{length}", tile.prefix));
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_("memset(args->work, 1, 256)"),
-        let_(&format!("{t}_lhs"), "x", format!("{t}_raw((const void *)args->work)")),
+        let_(&format!("{t}_lhs"), "x", format!("{t}_{load}((const void *)args->work)")),
         let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const void *)((const char *)args->work + 128))")),
         let_(&format!("{t}_acc"), "c", format!("{t}_zero()")),
     ];
     let opaque = |name: String| do_(format!("{t}_opaque({name})"));
-    let add = |i| [set(format!("s{i}"), format!("{t}_add(s{i}, x, b)")), opaque("x".into())];
+    let add = |i| [set(format!("s{i}"), add(&format!("s{i}"))), opaque("x".into())];
     let mut round: Vec<Stmt> =
         (0..SUMS).map(|i| let_(&format!("{t}_sum"), format!("s{i}"), format!("{t}_none()"))).collect();
     round.push(for_("j", 0, length, 1, (0..SUMS).flat_map(add).collect()));
-    round.extend((0..SUMS).map(|i| set("c", format!("{t}_widen(c, s{i})"))));
+    round.extend((0..SUMS).map(|i| set("c", widen("c", &format!("s{i}")))));
     body.push(for_("r", 0, rounds / length, 1, round));
     body.push(do_(format!("{t}_store((void *)((char *)args->work + 256), c)")));
     (source(isa, symbol, WORK, body), (rounds / length * length * SUMS * tile.n * tile.k) as u64)

@@ -1,10 +1,11 @@
 //! `evolve`: a random start, then one-axis mutations of the best points and crossings between them, with a tenth of the
-//! tries left to chance.
+//! tries left to chance. Chance takes a tile first, each as likely as the others, and then one of its schedules: a tile with
+//! many schedules does not crowd out one with few.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Search;
-use crate::candidate::{Schedule, Space};
+use crate::candidate::{Knob, Schedule, Space};
 
 /// Parents, and tries before the first child.
 const PARENTS: usize = 12;
@@ -15,6 +16,8 @@ struct Evolve {
     index: HashMap<Schedule, usize>,
     neighbours: Vec<Vec<usize>>,
     fresh: Vec<bool>,
+    /// The points of each first knob, which is the tile.
+    tiles: Vec<Vec<usize>>,
     /// Points that worked, fastest first.
     best: Vec<(usize, f64)>,
     told: usize,
@@ -22,12 +25,15 @@ struct Evolve {
 }
 
 pub fn make(space: &Space, seed: u64) -> Box<dyn Search> {
+    let mut tiles: BTreeMap<Option<&Knob>, Vec<usize>> = BTreeMap::new();
+    space.points.iter().enumerate().for_each(|(i, p)| tiles.entry(p.0.first()).or_default().push(i));
     let index = space.points.iter().cloned().enumerate().map(|(i, p)| (p, i)).collect();
     Box::new(Evolve {
         points: space.points.clone(),
         index,
         neighbours: space.neighbours(),
         fresh: vec![true; space.points.len()],
+        tiles: tiles.into_values().collect(),
         best: vec![],
         told: 0,
         rng: fastrand::Rng::with_seed(seed),
@@ -58,8 +64,10 @@ impl Evolve {
     }
 
     fn chance(&mut self) -> Option<usize> {
-        let left: Vec<usize> = (0..self.fresh.len()).filter(|i| self.fresh[*i]).collect();
-        self.rng.choice(left)
+        self.tiles.iter_mut().for_each(|points| points.retain(|i| self.fresh[*i]));
+        self.tiles.retain(|points| !points.is_empty());
+        let tile = self.rng.choice(&self.tiles)?;
+        self.rng.choice(tile).copied()
     }
 }
 

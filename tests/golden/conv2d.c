@@ -107,7 +107,7 @@ void conv2d_w8a8_avxvnni_dot_ymm_b4x1_k1_staged_mn_c8x0x0_p0(const struct bs_arg
     struct bs_grid * grids = args->work;
     float low = 0, high = 0;
     dot_ymm_range(in, 189, &low, &high);
-    grids[0] = bs_grid_of(low, high);
+    grids[0] = bs_grid_of(low, high, 255);
     for (int64_t line = line0; line < line1; line += 2) {
         const int64_t lines = (line1 - line) < 2 ? (line1 - line) : 2;
         const int64_t rows = lines * 4;

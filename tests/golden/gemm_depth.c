@@ -217,7 +217,7 @@ static void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_stage(dot_wid
         const float * x = in + (line + r) * 512;
         float low = 0, high = 0;
         dot_wide_range(x, 512, &low, &high);
-        grids[r] = bs_grid_of(low, high);
+        grids[r] = bs_grid_of(low, high, 255);
         dot_wide_quant(to + r * 544, x, 512, grids[r]);
     }
 }
@@ -233,7 +233,7 @@ void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0(const struct bs_args
         const int64_t lines = (line1 - line) < 8 ? (line1 - line) : 8;
         const int64_t rows = lines * 1;
         float * out = (float *)args->out + line * 24;
-        dot_wide_elem * lhs = (dot_wide_elem *)((char *)args->work + 128);
+        dot_wide_elem * lhs = (dot_wide_elem *)((char *)args->work + 192);
         gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_stage(lhs, in, grids, args->zero, line, lines);
         for (int64_t group = panel0; group < panel1; group += 1) {
             const int64_t group_end = (group + 1) < panel1 ? (group + 1) : panel1;

@@ -243,7 +243,7 @@ static void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_4x
     dot_zmm_finish_groups_n(out + (i + 3) * 40 + column + 0, f3_0, grids[i + 3], (const float *)args->cols + 0 + column + 0, (const float *)args->cols + 64 + column + 0, 1, 8);
 }
 static void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_at(const dot_zmm_elem *lhs, float *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t rows, int64_t p) {
-    const char * rhs = (char *)args->work + 896;
+    const char * rhs = (char *)args->work + 960;
     if (p < 1) {
         if (rows - i >= 4) {
             gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_4x2(lhs, out, args, grids, i, p * 32, rhs);
@@ -264,7 +264,7 @@ static void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_at
 }
 static void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_unpack(const struct bs_args *args, int64_t p) {
     const char * from = (const char *)args->rhs + p * 1344;
-    char * to = (char *)args->work + 896;
+    char * to = (char *)args->work + 960;
     if (p < 1) {
         for (int64_t group = 0; group < 2; group += 1) {
             for (int64_t s = 0; s < 4; s += 1) {
@@ -317,7 +317,7 @@ static void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_st
         const float * x = in + (line + r) * 70;
         float low = 0, high = 0;
         dot_zmm_range(x, 70, &low, &high);
-        grids[r] = bs_grid_of(low, high);
+        grids[r] = bs_grid_of(low, high, 255);
         dot_zmm_quant(to + r * 72, x, 70, grids[r]);
     }
 }
@@ -333,7 +333,7 @@ void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0(const str
         const int64_t lines = (line1 - line) < 9 ? (line1 - line) : 9;
         const int64_t rows = lines * 1;
         float * out = (float *)args->out + line * 40;
-        dot_zmm_elem * lhs = (dot_zmm_elem *)((char *)args->work + 128);
+        dot_zmm_elem * lhs = (dot_zmm_elem *)((char *)args->work + 192);
         gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_stage(lhs, in, grids, args->zero, line, lines);
         for (int64_t group = panel0; group < panel1; group += 2) {
             const int64_t group_end = (group + 2) < panel1 ? (group + 2) : panel1;

@@ -35,6 +35,10 @@ fn chains_of_4() -> Shape {
 fn chains_of_16() -> Shape {
     Shape::gemm(14, 19, 4352).unwrap()
 }
+/// 65 words of bits: four chains of 16, or two of 32, and one word more.
+fn planes() -> Shape {
+    Shape::gemm(14, 19, 2051).unwrap()
+}
 fn conv() -> Shape {
     Shape::conv(Op::Conv2d, [6, 5, 3], 19, [3, 3], 2, [1; 4]).unwrap()
 }
@@ -49,6 +53,7 @@ const SCALAR: &str = "x86-scalar";
 const AVX2: &str = "x86-avx2";
 const AVXVNNI: &str = "x86-avxvnni";
 const AVX512: &str = "x86-avx512vnni";
+const POPCNT: &str = "x86-avx512vpopcnt";
 const INT: (&str, Contract) = ("w8a8", Int8);
 const DYNAMIC: (&str, Contract) = ("w8a8", F32io);
 const FLOAT: (&str, Contract) = ("f32", F32io);
@@ -86,6 +91,10 @@ pub static VICTIMS: &[Victim] = &[
     victim("zmm-quad-shared", AVX512, channels, INT, 1, "zmmquad.b6x2.staged.mn.c0x0x0"),
     victim("unpacked", AVX512, wide, ("w5a8", Int8), 1, "zmmquintet.b6x2.k1.staged.un.c0x0x0.p0"),
     victim("unpacked-groups", AVX512, deep, ("w4a8g32", F32io), 1, "zmmnibble.b6x2.k1.staged.un.c0x0x0.p0"),
+    victim("planes", AVX2, planes, ("w2a2", Int8), 1, "shuffle.b3x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("planes-quantized", AVX2, planes, ("w2a2", F32io), 1, "shuffle.b3x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("signs", POPCNT, gemm, ("w1a1", F32io), 1, "popcnt.b6x2.k1.d0.staged.mn.c0x0x0.p0"),
+    victim("signs-planes", POPCNT, gemm, ("w1a3", Int8), 1, "popcnt.b6x2.k1.d0.staged.mn.c0x0x0.p0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
 ];
 
@@ -103,6 +112,7 @@ const SCALAR_H: &str = "isa/scalar.h";
 const AVX2_H: &str = "isa/avx2.h";
 const AVXVNNI_H: &str = "isa/avxvnni.h";
 const AVX512_H: &str = "isa/avx512vnni.h";
+const POPCNT_H: &str = "isa/avx512vpopcnt.h";
 
 #[rustfmt::skip]
 pub static MUTATIONS: &[Mutation] = &[
@@ -225,6 +235,28 @@ pub static MUTATIONS: &[Mutation] = &[
     text("an unpacked step too few", &["unpacked"], &[("s < 2", "s < 1")]),
     text("scales of groups not unpacked", &["unpacked-groups"], &[("memcpy(to, from, 64)", "(void)0")]),
     text("unpacked groups overlap", &["unpacked-groups"], &[("to = to + 64", "to = to + 0")]),
+    // planes of bits
+    text("planes of activations in the wrong order", &["planes"], &[("+ plane * 65", "+ (1 - plane) * 65")]),
+    text("an activation plane's shift forgotten", &["planes", "signs-planes"], &[("0 + plane)", "0)")]),
+    text("a weight plane's shift forgotten", &["planes", "planes-quantized"], &[("1 + plane)", "0 + plane)")]),
+    text("sign of the top plane lost", &["planes", "planes-quantized"], &[("_widen_minus(", "_widen(")]),
+    text("a plane of activations too few", &["planes", "signs-planes"], &[("plane += 1", "plane += 2")]),
+    text("a chain of bytes too long", &["planes", "planes-quantized"], &[("k += 16", "k += 32"), ("j < 16", "j < 32")]),
+    text("the second plane of weights is the first one again", &["planes"], &[("rhs = rhs + 4160", "rhs = rhs + 0")]),
+    text("positive weights forgotten", &["signs", "signs-planes"], &[("c0_0 = bits_popcnt_plus(c0_0, (const void *)(rhs + (0) * 64))", "c0_0 = c0_0")]),
+    text("signs that agree are counted", &["signs", "signs-planes"], &[("_differ(", "_both(")]),
+    text("a plane too few staged", &["planes"], &[("x, 2051, 2)", "x, 2051, 1)")]),
+    header("a nibble's bits miscounted", AVX2_H, &["planes"], &[("2, 3, 2, 3, 3, 4)", "2, 3, 2, 3, 3, 3)")]),
+    header("planes without what is no whole vector", AVX2_H, &["planes", "planes-quantized"], &[("scalar_planes(to + i / 32, stride, x + i, n - i, planes)", "scalar_planes(to + i / 32, stride, x + i, n - i - 1, planes)")]),
+    header("bits of a byte's neighbour", AVX2_H, &["planes"], &[("_mm_cvtsi32_si128(7 - j)", "_mm_cvtsi32_si128(8 - j)")]),
+    header("codes of 255 whatever the bits", SCALAR_H, &["planes-quantized"], &[("/ (float)top", "/ 255.0f")]),
+    header("codes not clamped to the top in vectors", AVX2_H, &["planes-quantized"], &[("_mm_min_epu8(codes, top)", "codes")]),
+    header("zero is negative", SCALAR_H, &["signs"], &[("return x >= 0", "return x > 0")]),
+    header("sizes added up in another order", SCALAR_H, &["signs"], &[("(sum[0] + sum[2]) + (sum[1] + sum[3])", "(sum[0] + sum[1]) + (sum[2] + sum[3])")]),
+    header("sums of signs not doubled", AVX512_H, &["signs"], &[("_mm_cvtsi32_si128(g.shift)", "_mm_cvtsi32_si128(0)")]),
+    header("shift of a plane the wrong way", POPCNT_H, &["signs-planes"], &[("_mm512_sll_epi32", "_mm512_srl_epi32")]),
+    weights("planes of weights exchanged", &["planes", "planes-quantized"], |bytes| bytes[..8320].rotate_left(4160)),
+    weights("a bit of a plane lost", &["planes", "signs"], |bytes| *bytes.iter_mut().find(|b| **b != 0).unwrap() &= 0xFE),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),

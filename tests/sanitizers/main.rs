@@ -19,7 +19,7 @@ use bitsmith::target::{Evidence, Target};
 use common::{Lab, TINY, cache, rig, sample};
 use rayon::prelude::*;
 
-const SCHEMES: [&str; 4] = ["f32", "w8a8", "w4a8", "w2a8"];
+const SCHEMES: [&str; 6] = ["f32", "w8a8", "w4a8", "w2a8", "w2a3", "w1a1"];
 
 /// Rows, columns, depth, windows and channels with tails.
 fn shapes() -> Vec<Shape> {
