@@ -284,8 +284,8 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "widen",
         ],
         "f32" => &[
-            "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
-            "dot",
+            "stage", "stage_f16", "stage_bf16", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw",
+            "lhs_load", "rhs_load", "dot",
         ],
         "dw" if tile.k > 1 => &[
             "range",
@@ -337,6 +337,46 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "rhs_load",
             "dot",
         ],
+        "lut" | "int" | "e4m3" | "e5m2" | "f16" | "bf16" => &[
+            "stage",
+            "stage_f16",
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "real_zero",
+            "scales",
+            "scales_bf16",
+            "scales_e8m0",
+            "scales_e4m3",
+            "points",
+            "minus",
+            "scaled",
+            "settle",
+            "raw",
+            "lhs_load",
+            "table_load",
+            "rhs_load",
+            "level",
+            "dot",
+        ],
+        "bfdot" => &[
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "lhs_load",
+            "rhs_load",
+            "dot",
+        ],
         other => panic!("say here which words a `{other}` tile has"),
     }
 }
@@ -375,16 +415,23 @@ fn every_target_compiles_every_word_and_every_tile() {
         let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
         let lab = Lab::new("x86-scalar");
-        for (kind, op) in
-            [("dot", Op::Gemm), ("chain", Op::Gemm), ("f32", Op::Gemm), ("dw", Op::Depthwise), ("dwf", Op::Depthwise)]
-        {
-            for tile in isa.tiles_of(kind) {
+        for tile in &isa.tiles {
+            {
+                let kind = tile.prefix.split('_').next().unwrap();
+                let op = if kind.starts_with("dw") { Op::Depthwise } else { Op::Gemm };
                 let shape = match op {
                     Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
                     _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
                 };
                 let scheme = match kind {
                     "f32" | "dwf" => "f32",
+                    "lut" => ["w1a32", "wta32", "", "nf4", "", "", "", "kmeans5"][tile.bits - 1],
+                    "int" => "w8a32",
+                    "e4m3" => "fp8e4m3",
+                    "e5m2" => "fp8e5m2",
+                    "f16" => "f16",
+                    "bf16" => "bf16",
+                    "bfdot" => "bf16abf16",
                     _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
                 };
                 let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };

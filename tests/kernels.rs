@@ -190,6 +190,40 @@ fn grouped_weights(lab: &Lab) {
     lab.prove(&cases);
 }
 
+/// Weights that are decoded, of every way to store them; every width, and every depth up to two steps of their tile and one more.
+const DECODED: [&str; 24] = [
+    "w8a32", "w4a32", "wta32", "w1a32", "nf4", "kmeans5", "fp8e4m3", "fp8e5m2", "fp6e2m3", "fp6e3m2", "f16", "bf16",
+    "w4a32g32", "w8a32g32-affine", "w2a16g32", "w1a32g32", "nf4abf16g64", "kmeans6g16", "fp8e4m3g32", "mxfp4", "mxint8",
+    "nvfp4", "q4_0", "w3a32g32-affine",
+];
+
+fn decoded_weights(lab: &Lab) {
+    let mut rng = Rng::with_seed(6);
+    let mut cases = Vec::new();
+    for (i, scheme) in DECODED.iter().enumerate() {
+        let of = |n, k, relu| lab.task(Shape::gemm((n * 3 + k * 5) % 17 + 1, n, k).unwrap(), scheme, Contract::F32io, relu, 1);
+        let points = of(1, 1, true).space().unwrap().points;
+        let tile = lab.device.isa.tiles.iter().find(|t| points[0].0[0].word == t.variant() && t.bits < 32 && !t.prefix.starts_with("d"));
+        let tile = tile.unwrap();
+        let most = (2 * tile.n + 1).max(2 * tile.k + 1);
+        for size in 1..=most {
+            let (n, k) = ((size * 7 + i) % (2 * tile.n + 1) + 1, size.min(2 * tile.k + 1));
+            cases.extend(pick(of(n, k, rng.bool()), &mut rng, |_| true));
+        }
+        for k in [rng.usize(1..140), rng.usize(100..300)] {
+            let mut task = of(rng.usize(1..50), k, rng.bool());
+            (task.threads, task.caches) = (rng.usize(1..=2), TINY);
+            cases.extend(pick(task, &mut rng, |_| true));
+        }
+    }
+    let conv = Shape::conv(Op::Conv2d, [6, 5, 7], 19, [2, 3], 1, [1, 0, 0, 2]).unwrap();
+    for scheme in DECODED.iter().take(12) {
+        cases.extend(pick(lab.task(conv, scheme, Contract::F32io, rng.bool(), 2), &mut rng, |_| true));
+    }
+    assert!(cases.iter().filter(|c| c.schedule.sizes::<3>("c")[2] > 0).count() >= 3, "no blocks of depth were drawn");
+    lab.prove(&cases);
+}
+
 /// A case of each tile that serves the task.
 fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
     let points = task.space().unwrap().points;
@@ -236,6 +270,32 @@ macro_rules! on_every_isa {
     };
 }
 
+/// bf16 in pairs: every depth up to two steps and one more, windows whose rows are of odd length.
+fn bf16_pairs(lab: &Lab) {
+    let mut rng = Rng::with_seed(7);
+    let mut cases = Vec::new();
+    let pairs = |s: &Schedule| s.0[0].word == "zmmpair";
+    for n in 1..=33 {
+        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % 5 + 1).unwrap();
+        cases.extend(pick(lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), 1), &mut rng, pairs));
+    }
+    for _ in 0..12 {
+        let (c, f) = (rng.usize(1..=20), rng.usize(1..=40));
+        let shape = [window(&mut rng, Op::Conv2d, c, f), Shape::gemm(c, f, rng.usize(30..300)).unwrap()];
+        for shape in shape {
+            let mut task = lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), rng.usize(1..=2));
+            task.caches = TINY;
+            cases.extend(pick(task, &mut rng, pairs));
+        }
+    }
+    lab.prove(&cases);
+}
+
+#[test]
+fn bf16_pairs_are_multiplied() {
+    bf16_pairs(&Lab::new("x86-avx512bf16"));
+}
+
 on_every_isa! {
     products_of_every_size
     blocked_products
@@ -245,5 +305,6 @@ on_every_isa! {
     depthwise
     narrow_weights
     grouped_weights
+    decoded_weights
     larger_layers
 }

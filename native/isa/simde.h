@@ -47,6 +47,29 @@ static inline __m512i bs_widen_s8(__m128i v) {
     for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
     return _mm512_loadu_si512(lanes);
 }
+static inline __m512i bs_widen_u16(__m256i v) {
+    uint16_t halves[16];
+    int32_t lanes[16];
+    _mm256_storeu_si256((__m256i *)halves, v);
+    for (int i = 0; i < 16; i++) lanes[i] = halves[i];
+    return _mm512_loadu_si512(lanes);
+}
+static inline __m512 bs_halves_to_floats(__m256i v) {
+    float floats[16];
+    _mm256_storeu_ps(floats, _mm256_cvtph_ps(_mm256_castsi256_si128(v)));
+    _mm256_storeu_ps(floats + 8, _mm256_cvtph_ps(_mm256_extracti128_si256(v, 1)));
+    return _mm512_loadu_ps(floats);
+}
+static inline __m512 bs_gather(__m512i index, const float *from) {
+    int32_t lanes[16];
+    float floats[16];
+    _mm512_storeu_si512(lanes, index);
+    for (int i = 0; i < 16; i++) floats[i] = from[lanes[i]];
+    return _mm512_loadu_ps(floats);
+}
+#define _mm512_cvtepu16_epi32(v) bs_widen_u16(v)
+#define _mm512_cvtph_ps(v) bs_halves_to_floats(v)
+#define _mm512_i32gather_ps(index, from, scale) bs_gather(index, from)
 #define _mm512_cvtepi32_ps(v) bs_to_floats(v)
 #define _mm512_cvtepu8_epi32(v) bs_widen_u8(v)
 #define _mm512_cvtepi8_epi32(v) bs_widen_s8(v)

@@ -1,7 +1,7 @@
 //! `depthwise`: every channel has its own window; vectors run over channels, blocks over neighbouring output pixels.
 
 use super::nest::Nest;
-use super::{Family, axes};
+use super::{Arithmetic, Family, axes};
 use crate::emit::{Stmt, for_, let_, set};
 use crate::layer::{Op, Shape};
 use crate::native::Tile;
@@ -18,7 +18,7 @@ pub const INT: Family = Family {
     steps,
 };
 
-pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| !task.is_integer(), ..INT };
+pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| task.arithmetic() == Arithmetic::Float, ..INT };
 
 /// One step per tap of the window, or per `tile.k` taps of a column of it.
 fn steps(shape: &Shape, tile: &Tile) -> usize {

@@ -15,6 +15,7 @@ use crate::layer::Op;
 use crate::native::Tile;
 use crate::op;
 use crate::scheme::Weights;
+use crate::scheme::coded::Groups;
 
 mod text;
 
@@ -60,6 +61,7 @@ impl<'a> Nest<'a> {
                 _ => out.extend(i16::from(codes[i]).to_le_bytes()),
             },
             (Weights::Float(w), Some(i)) => out.extend(w[i].to_le_bytes()),
+            (Weights::Coded(_), Some(_)) => {}
             (_, None) => out.resize(out.len() + self.tile.bits / 8, 0),
         }
     }
@@ -127,10 +129,15 @@ impl<'a> Nest<'a> {
         (self.family.steps)(&self.task.shape, self.tile)
     }
 
-    /// Packed bytes of one vector of outputs over the whole depth, scales of groups included.
+    /// Have groups of weights a zero point?
+    pub fn has_points(&self) -> bool {
+        self.task.scheme.groups().is_some_and(|g| g.points)
+    }
+
+    /// Packed bytes of one vector of outputs over the whole depth, scales and zero points of groups included.
     fn column_bytes(&self) -> usize {
-        let groups = self.task.group().map_or(0, |group| self.task.shape.k().div_ceil(group));
-        self.steps() * self.tile.vector_bytes() + groups * self.tile.n * 2
+        let of_group = |g: Groups| self.task.shape.k().div_ceil(g.columns) * (g.scale.bytes() + usize::from(g.points));
+        self.steps() * self.tile.vector_bytes() + self.task.scheme.groups().map_or(0, of_group) * self.tile.n
     }
 
     /// Lines of a strip, and of a thread's share.
@@ -175,7 +182,7 @@ impl<'a> Nest<'a> {
         match self.task.arithmetic() {
             Arithmetic::Dynamic | Arithmetic::Groups if self.grid_per_row() => self.strip().min(self.share()),
             Arithmetic::Dynamic | Arithmetic::Groups => 1,
-            Arithmetic::Int | Arithmetic::Requant | Arithmetic::Float => 0,
+            Arithmetic::Int | Arithmetic::Requant | Arithmetic::Float | Arithmetic::Coded => 0,
         }
     }
     fn grid_per_row(&self) -> bool {
@@ -210,7 +217,7 @@ impl<'a> Nest<'a> {
         match self.task.arithmetic() {
             Arithmetic::Int => "int32_t",
             Arithmetic::Requant => "uint8_t",
-            Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float => "float",
+            Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float | Arithmetic::Coded => "float",
         }
     }
     /// Type of an element as it is staged.

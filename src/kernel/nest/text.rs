@@ -116,14 +116,15 @@ impl Nest<'_> {
     /// Where the sums of all groups come together, or of everything.
     fn begin(&self, r: usize, v: usize) -> Vec<Stmt> {
         let t = &self.tile.prefix;
-        vec![match self.task.arithmetic() {
-            Arithmetic::Groups => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
-            _ => let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")),
+        vec![match self.task.group() {
+            Some(_) => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
+            None => let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")),
         }]
     }
 
     fn end(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
-        let (t, acc, out) = (&self.tile.prefix, format!("c{r}_{v}"), self.out(r, v));
+        let (t, out) = (&self.tile.prefix, self.out(r, v));
+        let acc = format!("{}{r}_{v}", if self.task.group().is_some() { "f" } else { "c" });
         let (suffix, last) = lanes.map_or(("", String::new()), |l| ("_n", format!(", {l}")));
         let relu = i32::from(self.task.relu);
         let finish = |word: &str, rest: String| do_(format!("{t}_{word}{suffix}({out}, {acc}, {rest}{last})"));
@@ -141,11 +142,8 @@ impl Nest<'_> {
                 let sums = self.parameter(1, "int32_t", v);
                 finish("finish", format!("{grid}, {}, {sums}, {}, {relu}", float(0), float(2)))
             }
-            Arithmetic::Groups => do_(format!(
-                "{t}_finish_groups{suffix}({out}, f{r}_{v}, {grid}, {}, {}, {relu}{last})",
-                float(0),
-                float(1)
-            )),
+            Arithmetic::Groups => finish("finish_groups", format!("{grid}, {}, {}, {relu}", float(0), float(1))),
+            Arithmetic::Coded => finish("finish", format!("{}, {}, {relu}", float(0), float(1))),
         };
         if !self.blocks_depth() {
             all.push(finish);
@@ -160,9 +158,8 @@ impl Nest<'_> {
     /// Adds to a block's sums what they begin with: `init`, or the sums of the depth before.
     fn whole_sums(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
         let (t, acc) = (&self.tile.prefix, format!("c{r}_{v}"));
-        let integer = self.task.is_integer() && self.task.group().is_none();
         let mut all = vec![];
-        if integer && self.tile.scaled() {
+        if self.task.group().is_none() && self.tile.scaled() {
             all.push(set(&acc, format!("{t}_settle({acc})")));
         }
         let plus = |from: String| match lanes {
@@ -226,7 +223,10 @@ impl Nest<'_> {
         let input = self.input();
         let row = |x: &str, to: &str, n: usize, grid: &str| match self.task.arithmetic() {
             Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid})")),
-            _ => do_(format!("{t}_stage({to}, {x}, {n})")),
+            _ => match self.task.scheme.activations.half() {
+                Some(half) => do_(format!("{t}_stage_{half}({to}, {x}, {n})")),
+                None => do_(format!("{t}_stage({to}, {x}, {n})")),
+            },
         };
         let body = if self.plain_rows() {
             let mut each = vec![let_(&format!("const {input} *"), "x", format!("in + (line + r) * {}", s.k()))];
@@ -237,6 +237,11 @@ impl Nest<'_> {
             }
             let grid = if self.grid_per_row() { "grids[r]" } else { "grids[0]" };
             each.push(row("x", &format!("to + r * {}", self.row_stride()), s.k(), grid));
+            if self.fills_up() && !s.k().is_multiple_of(self.tile.k) {
+                let rest = for_("i", s.k(), s.k().next_multiple_of(self.tile.k), 1, vec![set("row[i]", "0")]);
+                each.push(let_(&format!("{} *", self.staged()), "row", format!("to + r * {}", self.row_stride())));
+                each.push(rest);
+            }
             vec![for_("r", 0, "lines", 1, each)]
         } else {
             self.stage_image(row)
@@ -266,7 +271,7 @@ impl Nest<'_> {
         let pad = match self.task.arithmetic() {
             Arithmetic::Int | Arithmetic::Requant => "zero",
             Arithmetic::Dynamic | Arithmetic::Groups => "grids[0].zero",
-            Arithmetic::Float => "0",
+            Arithmetic::Float | Arithmetic::Coded => "0",
         };
         let element = self.staged();
         let each = vec![
@@ -274,10 +279,21 @@ impl Nest<'_> {
             let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),
             if_(format!("y < 0 || y >= {}", s.h), vec![fill(0, line)], inside),
         ];
-        vec![
+        let rows = format!("(lines - 1) * {} + {}", s.stride, s.kh);
+        let mut all = vec![
             let_(&format!("const {element}"), "pad", format!("({element}){pad}")),
-            for_("r", 0, format!("(lines - 1) * {} + {}", s.stride, s.kh), 1, each),
-        ]
+            for_("r", 0, &rows, 1, each),
+        ];
+        if self.fills_up() {
+            let end = format!("({rows}) * {line}");
+            all.push(for_("x", &end, format!("{end} + {}", self.tile.k), 1, vec![set("to[x]", "0")]));
+        }
+        all
+    }
+
+    /// Must what a last step reads past a row be numbers, as zero times anything else need not be zero?
+    fn fills_up(&self) -> bool {
+        !self.task.is_integer() && self.tile.k > 1
     }
 
     /// Brings `tile.k` rows of every window together, element by element. Rows past the window meet weights of zero.
