@@ -190,37 +190,46 @@ fn grouped_weights(lab: &Lab) {
     lab.prove(&cases);
 }
 
-/// Weights that are decoded, of every way to store them; every width, and every depth up to two steps of their tile and one more.
-const DECODED: [&str; 24] = [
-    "w8a32", "w4a32", "wta32", "w1a32", "nf4", "kmeans5", "fp8e4m3", "fp8e5m2", "fp6e2m3", "fp6e3m2", "f16", "bf16",
-    "w4a32g32", "w8a32g32-affine", "w2a16g32", "w1a32g32", "nf4abf16g64", "kmeans6g16", "fp8e4m3g32", "mxfp4", "mxint8",
-    "nvfp4", "q4_0", "w3a32g32-affine",
+/// Schemes whose weights a tile decodes, by the kinds of tiles and the bits of their codes.
+const DECODED: [(&str, usize, &[&str]); 9] = [
+    ("lut", 1, &["w1a32", "w1a32g32"]),
+    ("lut", 2, &["wta32", "w2a16g32", "w2a32g16-affine"]),
+    ("lut", 4, &["nf4", "mxfp4", "w4a32", "w4a32g32", "nvfp4", "nf4abf16g64", "q4_0", "w3a32g32-affine", "w4a32g8"]),
+    ("lut", 8, &["kmeans5", "kmeans6g16"]),
+    ("int", 8, &["w8a32", "w8a32g32-affine", "mxint8"]),
+    ("e4m3", 8, &["fp8e4m3", "fp6e2m3", "fp8e4m3g32", "mxfp8e4m3"]),
+    ("e5m2", 8, &["fp8e5m2", "fp6e3m2"]),
+    ("f16", 16, &["f16", "f16a16"]),
+    ("bf16", 16, &["bf16", "bf16abf16"]),
 ];
 
+/// By every tile that decodes: all widths and depths up to two of it and one more, and larger layers in blocks.
 fn decoded_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(6);
     let mut cases = Vec::new();
-    for (i, scheme) in DECODED.iter().enumerate() {
-        let of = |n, k, relu| lab.task(Shape::gemm((n * 3 + k * 5) % 17 + 1, n, k).unwrap(), scheme, Contract::F32io, relu, 1);
-        let points = of(1, 1, true).space().unwrap().points;
-        let tile = lab.device.isa.tiles.iter().find(|t| points[0].0[0].word == t.variant() && t.bits < 32 && !t.prefix.starts_with("d"));
-        let tile = tile.unwrap();
-        let most = (2 * tile.n + 1).max(2 * tile.k + 1);
-        for size in 1..=most {
-            let (n, k) = ((size * 7 + i) % (2 * tile.n + 1) + 1, size.min(2 * tile.k + 1));
-            cases.extend(pick(of(n, k, rng.bool()), &mut rng, |_| true));
+    for (kind, bits, schemes) in DECODED {
+        let tile = lab.device.isa.tiles_of(kind).find(|t| t.bits == bits).unwrap();
+        let of = |scheme: &str, n, k, relu| {
+            lab.task(Shape::gemm((n * 3 + k * 5) % 17 + 1, n, k).unwrap(), scheme, Contract::F32io, relu, 1)
+        };
+        for size in 0..=(2 * tile.n).max(2 * tile.k) {
+            let (n, k) = (size * 5 % (2 * tile.n + 1) + 1, size % (2 * tile.k + 1) + 1);
+            cases.extend(pick(of(schemes[size % schemes.len()], n, k, rng.bool()), &mut rng, |_| true));
         }
-        for k in [rng.usize(1..140), rng.usize(100..300)] {
-            let mut task = of(rng.usize(1..50), k, rng.bool());
+        for (i, scheme) in schemes.iter().enumerate() {
+            let k = if i % 2 == 0 { tile.k * rng.usize(4..20) } else { rng.usize(30..200) };
+            let mut task = of(scheme, rng.usize(1..50), k, rng.bool());
             (task.threads, task.caches) = (rng.usize(1..=2), TINY);
             cases.extend(pick(task, &mut rng, |_| true));
         }
     }
     let conv = Shape::conv(Op::Conv2d, [6, 5, 7], 19, [2, 3], 1, [1, 0, 0, 2]).unwrap();
-    for scheme in DECODED.iter().take(12) {
-        cases.extend(pick(lab.task(conv, scheme, Contract::F32io, rng.bool(), 2), &mut rng, |_| true));
+    for (_, _, schemes) in DECODED {
+        cases.extend(pick(lab.task(conv, schemes[0], Contract::F32io, rng.bool(), 2), &mut rng, |_| true));
     }
-    assert!(cases.iter().filter(|c| c.schedule.sizes::<3>("c")[2] > 0).count() >= 3, "no blocks of depth were drawn");
+    let deep = lab.task(Shape::gemm(9, 40, 128).unwrap(), "w4a32", Contract::F32io, true, 1);
+    let deep = Task { caches: TINY, ..deep };
+    cases.extend((0..3).filter_map(|_| pick(deep.clone(), &mut rng, |s| s.sizes::<3>("c")[2] > 0)));
     lab.prove(&cases);
 }
 
@@ -291,6 +300,11 @@ fn bf16_pairs(lab: &Lab) {
     lab.prove(&cases);
 }
 
+// those of AVX-VNNI are the tiles of AVX2
+on_every_isa!(@ scalar_decodes "x86-scalar" decoded_weights);
+on_every_isa!(@ avx2_decodes "x86-avx2" decoded_weights);
+on_every_isa!(@ avx512vnni_decodes "x86-avx512vnni" decoded_weights);
+
 #[test]
 fn bf16_pairs_are_multiplied() {
     bf16_pairs(&Lab::new("x86-avx512bf16"));
@@ -305,6 +319,5 @@ on_every_isa! {
     depthwise
     narrow_weights
     grouped_weights
-    decoded_weights
     larger_layers
 }

@@ -173,8 +173,11 @@ impl<'a> Bench<'a> {
     /// The products that the task's roof is measured with, and the multiply-accumulates of one call.
     fn products(&self) -> Vec<(Source, u64)> {
         let (task, isa) = (self.task(), &self.device.isa);
-        let mut all: Vec<_> =
-            isa.tiles_of(task.products()).filter(|t| !t.scaled()).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect();
+        let mut all: Vec<_> = isa
+            .tiles_of(task.products())
+            .filter(|t| !t.scaled())
+            .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
+            .collect();
         let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
         all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
         all

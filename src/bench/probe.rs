@@ -69,9 +69,10 @@ impl Roofs {
     /// The part of [`Roofs::least_ns`] that reading takes.
     pub fn read_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
         let shape = &task.shape;
-        let scales = task.scheme.groups().map_or(0, |g| {
-            shape.n() * shape.k().div_ceil(g.columns) * (g.scale.bytes() + usize::from(g.points))
-        });
+        let scales = task
+            .scheme
+            .groups()
+            .map_or(0, |g| shape.n() * shape.k().div_ceil(g.columns) * (g.scale.bytes() + usize::from(g.points)));
         let weights = (shape.weights_len() as f64 * task.scheme.weight_bits() / 8.0) as usize + scales;
         let activations = shape.lhs_len() * if task.arithmetic() == Arithmetic::Int { 1 } else { 4 };
         let cold = |bytes: usize| bytes as f64 / self.read_gb_per_s.memory;

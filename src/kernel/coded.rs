@@ -102,9 +102,9 @@ fn step(nest: &Nest, rows: usize, vectors: usize, k: &str, tag: &str, depths: us
         for r in 0..rows {
             let (x, at) = (format!("x{r}_{tag}_{d}"), format!("a{r} + ({k}) * {deep} + {d}"));
             body.push(let_(&format!("const {t}_lhs"), &x, format!("{t}_{load}({at})")));
-            body.extend((0..vectors).map(|v| {
-                set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, {x}, w{v}_{tag}_{d})"))
-            }));
+            body.extend(
+                (0..vectors).map(|v| set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, {x}, w{v}_{tag}_{d})"))),
+            );
         }
     }
     body

@@ -18,7 +18,8 @@ pub const INT: Family = Family {
     steps,
 };
 
-pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| task.arithmetic() == Arithmetic::Float, ..INT };
+pub const FLOAT: Family =
+    Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| task.arithmetic() == Arithmetic::Float, ..INT };
 
 /// One step per tap of the window, or per `tile.k` taps of a column of it.
 fn steps(shape: &Shape, tile: &Tile) -> usize {

@@ -118,7 +118,9 @@ mod tests {
     #[test]
     fn stored_scales_are_the_scales() {
         let x: Vec<f32> = (0..256).map(|i| ((i * 37 % 101) as f32 - 50.0) * 2f32.powi(i / 32 - 4)).collect();
-        for name in ["w4a32g32", "w4a32g32-affine", "w4a32g32-pow2", "fp8e4m3g32", "nf4g64", "mxfp4", "mxint8", "nvfp4", "q4_0"] {
+        for name in
+            ["w4a32g32", "w4a32g32-affine", "w4a32g32-pow2", "fp8e4m3g32", "nf4g64", "mxfp4", "mxint8", "nvfp4", "q4_0"]
+        {
             let scheme = find(name).unwrap();
             let q = scheme.weights.quantize(&Matrix::new(&x, 128), &scheme.fit());
             let groups = scheme.groups().unwrap();
@@ -129,7 +131,10 @@ mod tests {
                 assert_eq!(bytes.len(), groups.scale.bytes());
                 let low = u16::from_le_bytes([bytes[0], bytes.get(1).copied().unwrap_or(0)]);
                 let back = match groups.scale {
-                    ScaleType::F16 => f64::from(MiniFloat::F16.decode(low & 0x7fff).unwrap()) * if low >> 15 == 1 { -1.0 } else { 1.0 },
+                    ScaleType::F16 => {
+                        f64::from(MiniFloat::F16.decode(low & 0x7fff).unwrap())
+                            * if low >> 15 == 1 { -1.0 } else { 1.0 }
+                    }
                     ScaleType::Bf16 => f64::from(f32::from_bits(u32::from(low) << 16)),
                     ScaleType::E8m0 => 2f64.powi(i32::from(low) - 127),
                     ScaleType::E4m3 => f64::from(MiniFloat::E4M3.decode(low).unwrap()),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::Nest;
 use crate::candidate::Name;
 use crate::emit::{Function, Source, Stmt, do_, for_, if_, let_, note, set};
-use crate::kernel::{Arithmetic, column_stride};
+use crate::kernel::{Arithmetic, bf16, column_stride};
 
 impl Nest<'_> {
     /// The whole kernel as text.
@@ -280,10 +280,8 @@ impl Nest<'_> {
             if_(format!("y < 0 || y >= {}", s.h), vec![fill(0, line)], inside),
         ];
         let rows = format!("(lines - 1) * {} + {}", s.stride, s.kh);
-        let mut all = vec![
-            let_(&format!("const {element}"), "pad", format!("({element}){pad}")),
-            for_("r", 0, &rows, 1, each),
-        ];
+        let mut all =
+            vec![let_(&format!("const {element}"), "pad", format!("({element}){pad}")), for_("r", 0, &rows, 1, each)];
         if self.fills_up() {
             let end = format!("({rows}) * {line}");
             all.push(for_("x", &end, format!("{end} + {}", self.tile.k), 1, vec![set("to[x]", "0")]));
@@ -293,7 +291,7 @@ impl Nest<'_> {
 
     /// Must what a last step reads past a row be numbers, as zero times anything else need not be zero?
     fn fills_up(&self) -> bool {
-        !self.task.is_integer() && self.tile.k > 1
+        self.family.tiles == bf16::FAMILY.tiles
     }
 
     /// Brings `tile.k` rows of every window together, element by element. Rows past the window meet weights of zero.
