@@ -6,10 +6,10 @@ mod common;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::kernel::Task;
 use bitsmith::layer::Shape;
-use bitsmith::scheme::Weights;
 use bitsmith::scheme::coded::ScaleType;
 use bitsmith::scheme::lattice::{Lattice, Matrix, Origin, Quantized};
 use bitsmith::scheme::levels::{Levels, MiniFloat};
+use bitsmith::scheme::{self, LISTED, Weights};
 use common::Lab;
 use common::rig::{Operands, Rig};
 
@@ -172,4 +172,33 @@ fn activations_are_rounded_as_the_scheme_says() {
         };
         run(&lab, &schemes.iter().map(trial).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn schemes_have_kernels_where_they_say_so() {
+    for isa in ISAS {
+        let lab = Lab::new(isa);
+        for name in LISTED {
+            let task = lab.task(Shape::gemm(3, 20, 64).unwrap(), name, Contract::F32io, false, 1);
+            let space = task.space().map(|s| s.points.len());
+            assert_eq!(space.is_ok(), task.scheme.has_kernels(), "{name} on {isa}: {space:?}");
+            assert_ne!(space.unwrap_or(1), 0, "{name} on {isa}");
+        }
+    }
+    let has = |name: &str| scheme::find(name).unwrap().has_kernels();
+    let all =
+        ["f32", "f16a16", "bf16abf16", "w4a16g32", "w4a32-tensor", "w4a32-pow2", "w1a32", "kmeans4", "nvfp4", "tq2_0"];
+    assert!(all.into_iter().all(has));
+    let none = [
+        "f64",
+        "fp8e4m3afp8e4m3",
+        "w4a4",
+        "w4a32g32q6",
+        "q4_1",
+        "q4_k",
+        "w4a8-awq",
+        "w4a32-smoothquant",
+        "w4a32-affine",
+    ];
+    assert!(!none.into_iter().any(has));
 }
