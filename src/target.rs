@@ -89,9 +89,11 @@ pub static TARGETS: &[(&str, &str)] = &[
     ("x86-avxvnni", include_str!("../targets/x86-avxvnni.toml")),
     ("x86-avx512vnni", include_str!("../targets/x86-avx512vnni.toml")),
     ("x86-avx512vpopcnt", include_str!("../targets/x86-avx512vpopcnt.toml")),
+    ("x86-avx512bf16", include_str!("../targets/x86-avx512bf16.toml")),
     ("x86-avxvnni-simde", include_str!("../targets/x86-avxvnni-simde.toml")),
     ("x86-avx512vnni-simde", include_str!("../targets/x86-avx512vnni-simde.toml")),
     ("x86-avx512vpopcnt-simde", include_str!("../targets/x86-avx512vpopcnt-simde.toml")),
+    ("x86-avx512bf16-simde", include_str!("../targets/x86-avx512bf16-simde.toml")),
 ];
 
 impl Target {

@@ -278,7 +278,7 @@ mod exact {
 }
 
 /// The words that a family may use of a tile of each kind, besides its types and constants.
-fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
+fn words(kind: &str) -> &'static [&'static str] {
     match kind {
         "dot" => &[
             "range",
@@ -332,6 +332,22 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "add",
             "widen",
         ],
+        "f32" => &[
+            "stage",
+            "stage_f16",
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "raw",
+            "lhs_load",
+            "rhs_load",
+            "dot",
+        ],
         "bits" => &[
             "range",
             "stage",
@@ -352,10 +368,6 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "differ",
             "widen",
             "widen_minus",
-        ],
-        "f32" => &[
-            "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
-            "dot",
         ],
         "dw" => &[
             "range",
@@ -390,6 +402,46 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "rhs_load",
             "dot",
         ],
+        "table" | "int" | "e4m3" | "e5m2" | "f16" | "bf16" => &[
+            "stage",
+            "stage_f16",
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "real_zero",
+            "scales",
+            "scales_bf16",
+            "scales_e8m0",
+            "scales_e4m3",
+            "points",
+            "minus",
+            "scaled",
+            "settle",
+            "raw",
+            "lhs_load",
+            "table_load",
+            "rhs_load",
+            "level",
+            "dot",
+        ],
+        "bfdot" => &[
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "lhs_load",
+            "rhs_load",
+            "dot",
+        ],
         other => panic!("say here which words a `{other}` tile has"),
     }
 }
@@ -400,7 +452,7 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     let kind = t.split('_').next().unwrap();
     // an address makes a compiler translate a word
     let keep = |w: &str| format!("    word = (const void *){t}_{w};\n");
-    let mut uses: String = words(kind, tile).iter().map(|w| keep(w)).collect();
+    let mut uses: String = words(kind).iter().map(|w| keep(w)).collect();
     if tile.plain.is_some() {
         uses += &keep("unpack");
     }
@@ -436,27 +488,27 @@ fn every_target_compiles_every_word_and_every_tile() {
         let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
         let lab = Lab::new("x86-scalar");
-        for (kind, op) in [
-            ("dot", Op::Gemm),
-            ("chain", Op::Gemm),
-            ("bits", Op::Gemm),
-            ("f32", Op::Gemm),
-            ("dw", Op::Depthwise),
-            ("dwf", Op::Depthwise),
-        ] {
-            for tile in isa.tiles_of(kind) {
-                let shape = match op {
-                    Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
-                    _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
-                };
-                let scheme = match kind {
-                    "f32" | "dwf" => "f32",
-                    "bits" => "w2a2",
-                    _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
-                };
-                let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
-                sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
-            }
+        for tile in &isa.tiles {
+            let kind = tile.prefix.split('_').next().unwrap();
+            let op = if kind.starts_with("dw") { Op::Depthwise } else { Op::Gemm };
+            let shape = match op {
+                Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
+                _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
+            };
+            let scheme = match kind {
+                "f32" | "dwf" => "f32",
+                "bits" => "w2a2",
+                "table" => ["w1a32", "wta32", "", "nf4", "", "", "", "kmeans5"][tile.bits - 1],
+                "int" => "w8a32",
+                "e4m3" => "fp8e4m3",
+                "e5m2" => "fp8e5m2",
+                "f16" => "f16",
+                "bf16" => "bf16",
+                "bfdot" => "bf16abf16",
+                _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
+            };
+            let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
+            sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
         }
         let (_, blamed) = builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
         assert!(blamed.is_empty(), "{name}: {}: {}", sources[blamed[0].0].symbol, blamed[0].1);

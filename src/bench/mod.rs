@@ -173,9 +173,11 @@ impl<'a> Bench<'a> {
     /// The products that the task's roof is measured with, and the multiply-accumulates of one call.
     fn products(&self) -> Vec<(Source, u64)> {
         let (task, isa) = (self.task(), &self.device.isa);
-        let kind = if task.is_integer() { "dot" } else { "f32" };
-        let mut all: Vec<_> =
-            isa.tiles_of(kind).filter(|t| !t.scaled()).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect();
+        let mut all: Vec<_> = isa
+            .tiles_of(task.products())
+            .filter(|t| !t.scaled())
+            .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
+            .collect();
         let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
         all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
         let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));

@@ -18,8 +18,8 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_("memset(args->work, 63, 256)"), // as floats 0.75: sums stay normal numbers
-        let_(&format!("{t}_lhs"), "x", format!("{t}_raw((const void *)args->work)")),
-        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const char *)args->work + 128)")),
+        let_(&format!("{t}_lhs"), "x", format!("{t}_lhs_load((const void *)args->work)")),
+        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const void *)((const char *)args->work + 128))")),
     ];
     body.extend((0..SUMS).map(|i| let_(&format!("{t}_acc"), format!("c{i}"), format!("{t}_zero()"))));
     let opaque = |name: String| do_(format!("{t}_opaque({name})"));
