@@ -238,7 +238,7 @@ pub static MUTATIONS: &[Mutation] = &[
     header("pairs not clamped above", AVX512_H, &["requantized"], &[("_mm512_cvtps_epi32(_mm512_min_ps(y, _mm512_set1_ps((float)(255 - zero))))", "_mm512_cvtps_epi32(y)")]),
     text("a window's second row read twice", &["zmm-quad"], &[("column + 0 *", "column + 1 *")]),
     header("rows of a window exchanged", AVX512_H, &["zmm-quad"], &[("_mm_loadu_si128((const __m128i *)b), 1)", "_mm_loadu_si128((const __m128i *)c), 1)")]),
-    text("a shared column of the next pixel", &["zmm-quad-shared"], &[("x0_1_0, w1_0", "x0_2_0, w1_0")]),
+    text("a shared column of the pixel before", &["zmm-quad-shared"], &[("x0_1_0, w1_0", "x0_0_0, w1_0")]),
     text("the panel before unpacked", &["unpacked", "unpacked-groups"], &[("_unpack(args, p)", "_unpack(args, 0)")]),
     text("an unpacked step too few", &["unpacked"], &[("s < 2", "s < 1")]),
     text("scales of groups not unpacked", &["unpacked-groups"], &[("memcpy(to, from, 64)", "(void)0")]),
@@ -258,13 +258,16 @@ pub static MUTATIONS: &[Mutation] = &[
     header("planes without what is no whole vector", AVX2_H, &["planes", "planes-quantized"], &[("scalar_planes(to + i / 32, stride, x + i, n - i, planes)", "scalar_planes(to + i / 32, stride, x + i, n - i - 1, planes)")]),
     header("bits of a byte's neighbour", AVX2_H, &["planes"], &[("_mm_cvtsi32_si128(7 - j)", "_mm_cvtsi32_si128(8 - j)")]),
     header("codes of 255 whatever the bits", SCALAR_H, &["planes-quantized"], &[("/ (float)top", "/ 255.0f")]),
-    header("codes not clamped to the top in vectors", AVX2_H, &["planes-quantized"], &[("_mm_min_epu8(codes, top)", "codes")]),
-    header("zero is negative", SCALAR_H, &["signs"], &[("return x >= 0", "return x > 0")]),
+    header("codes not clamped to the top in vectors", AVX2_H, &["planes-quantized"], &[("_mm256_min_epu8(q, top)", "q"), ("_mm256_min_epu8(_mm256_packus_epi16(q, q), top)", "_mm256_packus_epi16(q, q)")]),
+    header("zero is negative", AVX512_H, &["signs"], &[("_CMP_GE_OQ", "_CMP_GT_OQ")]),
     header("sizes added up in another order", SCALAR_H, &["signs"], &[("(sum[0] + sum[2]) + (sum[1] + sum[3])", "(sum[0] + sum[1]) + (sum[2] + sum[3])")]),
     header("sums of signs not doubled", AVX512_H, &["signs"], &[("_mm_cvtsi32_si128(g.shift)", "_mm_cvtsi32_si128(0)")]),
     header("shift of a plane the wrong way", POPCNT_H, &["signs-planes"], &[("_mm512_sll_epi32", "_mm512_srl_epi32")]),
     weights("planes of weights exchanged", &["planes", "planes-quantized"], |bytes| bytes[..8320].rotate_left(4160)),
-    weights("a bit of a plane lost", &["planes", "signs"], |bytes| *bytes.iter_mut().find(|b| **b != 0).unwrap() &= 0xFE),
+    weights("a bit of a plane lost", &["planes", "signs"], |bytes| {
+        let byte = bytes[4..].iter_mut().find(|b| **b != 0).unwrap(); // of the second output, which is not clamped
+        *byte &= *byte - 1;
+    }),
     // decoded weights
     header("index into the table one off", SCALAR_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
     header("codes decoded from the other end", AVX512_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
