@@ -19,6 +19,9 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/avxvnni.h", include_str!("../native/isa/avxvnni.h")),
     ("isa/avx512vnni.h", include_str!("../native/isa/avx512vnni.h")),
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
+    ("isa/neon.h", include_str!("../native/isa/neon.h")),
+    ("isa/dotprod.h", include_str!("../native/isa/dotprod.h")),
+    ("isa/i8mm.h", include_str!("../native/isa/i8mm.h")),
 ];
 
 /// One tile of an instruction set: the smallest product its vocabulary can say, outputs x depth.
