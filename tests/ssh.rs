@@ -182,7 +182,7 @@ fn a_connection_that_is_cut_costs_a_repetition() {
         });
         lab.try_edited(task, &points, Regime::Hot, |i, source| {
             if i == 1 {
-                let entry = source.text.rfind("(void)thread").unwrap();
+                let entry = source.text.rfind("(void)thread,").unwrap();
                 source.text.insert_str(entry, &code);
             }
         })
