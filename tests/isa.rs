@@ -81,8 +81,11 @@ fn bits(tile: &Tile) -> usize {
 fn every_pair_in_every_place(lab: &Lab) {
     let mut tasks = Vec::new();
     for tile in lab.device.isa.tiles_of("dot") {
-        let depths: Vec<usize> =
-            if tile.scaled() { vec![tile.k - 1, tile.k, tile.k + 1] } else { (1..=2 * tile.k + 1).collect() };
+        let depths: Vec<usize> = if tile.scaled() {
+            vec![tile.k - 1, tile.k, tile.k + 1]
+        } else {
+            (1..=2 * tile.k + 1).step_by(lab.stride()).collect()
+        };
         for k in depths {
             let shape = Shape::gemm(256, 1 << bits(tile), k).unwrap();
             let task = lab.task(shape, &format!("w{}a8-full", bits(tile)), Contract::Int8, false, 1);
@@ -109,7 +112,9 @@ fn every_pair_in_every_place(lab: &Lab) {
 fn every_pair_of_a_chain(lab: &Lab) {
     let mut tasks = Vec::new();
     for tile in lab.device.isa.tiles_of("chain") {
-        for (bits, k) in (2..=6).flat_map(|bits| (1..=2 * tile.k + 1).chain([1031]).map(move |k| (bits, k))) {
+        for (bits, k) in
+            (2..=6).flat_map(|bits| (1..=2 * tile.k + 1).step_by(lab.stride()).chain([1031]).map(move |k| (bits, k)))
+        {
             let task =
                 lab.task(Shape::gemm(256, 1 << bits, k).unwrap(), &format!("w{bits}a8"), Contract::Int8, false, 1);
             let all = schedules(&task, tile);

@@ -47,6 +47,13 @@ static inline __m512i bs_widen_s8(__m128i v) {
     for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
     return _mm512_loadu_si512(lanes);
 }
+static inline __m512i bs_shift_right(__m512i v, unsigned by) {
+    int32_t lanes[16];
+    _mm512_storeu_si512(lanes, v);
+    for (int i = 0; i < 16; i++) lanes[i] >>= by;
+    return _mm512_loadu_si512(lanes);
+}
+#define _mm512_srai_epi32(v, by) bs_shift_right(v, by)
 #define _mm512_cvtepi32_ps(v) bs_to_floats(v)
 #define _mm512_cvtepu8_epi32(v) bs_widen_u8(v)
 #define _mm512_cvtepi8_epi32(v) bs_widen_s8(v)
