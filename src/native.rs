@@ -21,6 +21,9 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/avx512vpopcnt.h", include_str!("../native/isa/avx512vpopcnt.h")),
     ("isa/avx512bf16.h", include_str!("../native/isa/avx512bf16.h")),
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
+    ("isa/neon.h", include_str!("../native/isa/neon.h")),
+    ("isa/dotprod.h", include_str!("../native/isa/dotprod.h")),
+    ("isa/i8mm.h", include_str!("../native/isa/i8mm.h")),
 ];
 
 /// One tile of an instruction set: the smallest product its vocabulary can say, outputs x depth.

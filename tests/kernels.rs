@@ -51,7 +51,7 @@ fn products_of_every_size(lab: &Lab) {
     for kind in ["dot", "f32"] {
         let (wide, deep) = extents(lab, kind);
         for n in 1..=2 * wide + 1 {
-            for k in 1..=2 * deep + 1 {
+            for k in (n % lab.stride() + 1..=2 * deep + 1).step_by(lab.stride()) {
                 let m = (n * 7 + k * 5) % 29 + 1;
                 let (scheme, contract) =
                     if kind == "f32" { ARITHMETICS[2] } else { ARITHMETICS[[0, 1, 3][(n + k) % 3]] };
@@ -160,7 +160,7 @@ fn narrow_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(4);
     let mut cases = Vec::new();
     for tile in lab.device.isa.tiles.iter().filter(|t| t.bits < 8 && ["dot", "chain"].contains(&t.kind())) {
-        for k in 1..=2 * tile.k + 1 {
+        for k in (1..=2 * tile.k + 1).step_by(lab.stride()) {
             let (scheme, contract) = (format!("w{}a8", tile.bits), ARITHMETICS[[0, 1, 3][k % 3]].1);
             let shape = Shape::gemm(k * 5 % 17 + 1, k * 7 % (2 * tile.n + 1) + 1, k).unwrap();
             let task = lab.task(shape, &scheme, contract, rng.bool(), 1);
@@ -336,6 +336,10 @@ macro_rules! on_every_isa {
         on_every_isa!(@ avx2 "x86-avx2" $($test)*);
         on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
         on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
+        on_every_isa!(@ neon "arm-neon" $($test)*);
+        // what these share with neon is tried there
+        on_every_isa!(@ dotprod "arm-dotprod" products_of_every_size depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size depthwise narrow_weights grouped_weights);
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {

@@ -257,8 +257,11 @@ BS_WORD void f32x1_finish_scaled_n(float *p, float c, const float *scale, const 
         REAL##_finish_groups_n(p, f, g, sum, bias, relu, n); \
     }
 #define BS_REAL_WORDS(T, REAL, REAL_T) \
+    typedef REAL_T T##_lhs; \
+    BS_REAL_SUMS(T, REAL, REAL_T)
+#define BS_REAL_SUMS(T, REAL, REAL_T) \
     typedef float T##_elem; \
-    typedef REAL_T T##_acc, T##_lhs, T##_rhs; \
+    typedef REAL_T T##_acc, T##_rhs; \
     BS_REAL_ROWS(T, REAL) \
     BS_WORD REAL_T T##_zero(void) { return REAL##_zero(); } \
     BS_WORD REAL_T T##_plus(REAL_T v, const float *p) { return REAL##_plus(v, p); } \

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::Device;
 use super::harness::{Failure, Harness};
-use super::{Device, runner};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
@@ -127,7 +127,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
     let (programs, blamed) = device.builder.build(&sources)?;
     ensure!(blamed.is_empty(), "target {}: the roof kernels do not compile: {}", device.target.name, blamed[0].1);
     let (program, _) = programs.first().context("no roof kernels")?;
-    let command = runner::of(&device.target).command(program, threads)?;
+    let command = device.runner.command(program, threads)?;
     let mut harness = Harness::start(command, Duration::from_secs(30))?;
     let rates = plan.run(&mut harness).map_err(|f| anyhow!("target {}: the probe failed: {f}", device.target.name))?;
     let best = |kind: &str| rates.iter().filter(|(k, _)| k == kind).map(|(_, r)| *r).fold(0.0, f64::max);

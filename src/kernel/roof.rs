@@ -94,12 +94,14 @@ pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
 
 /// A chain of `links` x 64 dependent additions, one cycle each: the core's clock.
 pub fn chain(isa: &Isa, links: usize) -> (Source, u64) {
-    let link = (0..64).map(|_| do_("__asm__ volatile(\"add %1, %0\" : \"+r\"(x) : \"r\"(one))")).collect();
+    let opaque = |name: &str| do_(format!("__asm__ volatile(\"\" : \"+r\"({name}))"));
+    let link = (0..64).flat_map(|_| [do_("x += one"), opaque("x")]).collect();
     let body = vec![
         do_("(void)thread, (void)threads"),
-        let_("uint64_t", "x", "0, one = 1"),
+        let_("uintptr_t", "x", "0, one = 1"),
+        opaque("one"), // some cores add small constants without a cycle
         for_("i", 0, links, 1, link),
-        do_("*(uint64_t *)args->out = x"),
+        do_("*(uintptr_t *)args->out = x"),
     ];
     (source(isa, "chain".into(), 64, body), links as u64 * 64)
 }
