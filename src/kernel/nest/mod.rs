@@ -17,6 +17,8 @@ use crate::op;
 use crate::scheme::Weights;
 use crate::scheme::coded::Groups;
 
+mod block;
+mod stage;
 mod text;
 mod unpack;
 
