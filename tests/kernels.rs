@@ -169,7 +169,7 @@ fn narrow_weights(lab: &Lab) {
             cases.extend(pick(task, &mut rng, |s| wanted(s) && s.has("un")));
         }
     }
-    for i in 0..36 {
+    for i in (0..36).step_by(lab.stride()) {
         let scheme = format!("w{}a8{}", 2 + i % 6, if i % 5 == 0 { "-full" } else { "" });
         let (m, n, c) = (rng.usize(1..20), rng.usize(1..50), rng.usize(1..300));
         let shape = match i / 6 % 4 {
@@ -241,7 +241,7 @@ fn bit_planes(lab: &Lab) {
 fn grouped_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(5);
     let mut cases = Vec::new();
-    for i in 0..28 {
+    for i in (0..28).step_by(lab.stride()) {
         let group = [32, 64, 16, 128][i / 7 % 4];
         let scheme = format!(
             "w{}a8g{group}{}",
