@@ -362,8 +362,32 @@ static bool limit(int resource, uint64_t value) {
     return setrlimit(resource, &l) == 0;
 }
 
+/* Dies with its parent. */
+static bool follow(void) {
+#ifdef __linux__
+    pid_t parent = getppid(); /* not compared with 1, which may be the tool: in a container */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return getppid() == parent;
+#else
+    return true;
+#endif
+}
+
+/* Leaves the work to a child, and tells how that ended as shells do: what carries an exit code need not carry a signal. */
+static bool supervise(void) {
+    pid_t child = fork();
+    if (child <= 0)
+        return (child == 0 && follow()) || fail("--supervise: no process");
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 static bool option(const char *name, char *value) {
     int64_t number;
+    if (strcmp(name, "--supervise") == 0)
+        return strcmp(value, "1") == 0 ? supervise() : fail("--supervise %s", value);
     if (strcmp(name, "--memory") == 0)
         return (parse('n', value, &number) && limit(RLIMIT_AS, (uint64_t)number)) || fail("--memory %s", value);
     if (strcmp(name, "--cpu") != 0)
@@ -385,12 +409,8 @@ int main(int argc, char **argv) {
     answers = fdopen(dup(STDOUT_FILENO), "w");
     if (answers == NULL || freopen("/dev/null", "w", stdout) == NULL)
         return EXIT_FAILURE;
-#ifdef __linux__
-    pid_t parent = getppid(); /* not compared with 1, which may be the tool: in a container */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    if (!follow())
         return EXIT_FAILURE;
-#endif
     for (int i = 1; i < argc; i += 2)
         if (i + 1 == argc ? !fail("%s needs a value", argv[i]) : !option(argv[i], argv[i + 1]))
             return 2;

@@ -13,7 +13,8 @@ struct bs_args {
     const void *rhs;  /* weights, packed as the kernel's family says */
     const void *cols; /* parameters of each output column, every array padded to a multiple of 64 words:
                          int8: s32 init; qdq: s32 init, f32 multiplier; f32io of floats: f32 bias; f32io of integers:
-                         f32 scale, s32 sum, f32 bias; with a scale for every group: f32 sum, f32 bias */
+                         f32 scale, s32 sum, f32 bias; with a scale for every group: f32 sum, f32 bias; f32io
+                         of decoded weights: f32 scale, f32 bias, table */
     void *out;        /* [m, n]: s32 (int8), u8 (qdq) or f32 (f32io) */
     void *work;       /* scratch of the calling thread, 64-byte aligned, bs_entry.work_bytes long */
     int32_t zero;     /* zero point of u8 activations: what padding reads as */

@@ -19,7 +19,11 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/avxvnni.h", include_str!("../native/isa/avxvnni.h")),
     ("isa/avx512vnni.h", include_str!("../native/isa/avx512vnni.h")),
     ("isa/avx512vpopcnt.h", include_str!("../native/isa/avx512vpopcnt.h")),
+    ("isa/avx512bf16.h", include_str!("../native/isa/avx512bf16.h")),
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
+    ("isa/neon.h", include_str!("../native/isa/neon.h")),
+    ("isa/dotprod.h", include_str!("../native/isa/dotprod.h")),
+    ("isa/i8mm.h", include_str!("../native/isa/i8mm.h")),
 ];
 
 /// One tile of an instruction set: the smallest product its vocabulary can say, outputs x depth.
@@ -52,9 +56,10 @@ impl Tile {
         self.n * self.k * self.bits / 8
     }
 
-    /// Do its sums come times 2^(8 - bits), as narrow weights are read at the top of a byte?
+    /// Do its sums come times a power of two, which a word undoes? Of narrow integers 2^(8 - bits), as they are read at the
+    /// top of a byte; of e4m3 2^-8, as it is read as f16.
     pub fn scaled(&self) -> bool {
-        self.bits < 8 && self.kind() == "dot"
+        self.bits < 8 && self.kind() == "dot" || self.kind() == "e4m3"
     }
 
     /// `dot` of `dot_zmm`.

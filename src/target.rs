@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::host;
+use crate::host::{Caches, Machine};
 use crate::input;
 use crate::native::Isa;
 
@@ -22,6 +22,12 @@ pub struct Target {
     /// Features the device must have, as `/proc/cpuinfo` spells them.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// Debian packages that bring the compiler and the runner's program.
+    #[serde(default)]
+    pub packages: Vec<String>,
+    /// Of a device that does not tell them, or is emulated.
+    #[serde(default)]
+    pub caches: Option<Caches>,
     pub compiler: Compiler,
     pub runner: Runner,
 }
@@ -53,12 +59,23 @@ pub struct Runner {
     pub kind: RunnerKind,
     #[serde(default)]
     pub evidence: Evidence,
+    /// The program that runs others, with its options: an emulator, or an ssh that is not plain `ssh`.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Of `ssh`: the device, as the user's ssh configuration names it.
+    #[serde(default)]
+    pub host: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunnerKind {
+    /// This machine.
     Host,
+    /// An emulator of another CPU, on this machine.
+    Qemu,
+    /// Another machine.
+    Ssh,
 }
 
 /// What a figure rests on. Figures of different classes are never ranked against each other without saying so.
@@ -70,6 +87,30 @@ pub enum Evidence {
     Measured,
     /// Computed by an emulator: right or wrong, never a time.
     Emulated,
+}
+
+impl Runner {
+    /// What makes no sense about it, if anything.
+    fn mistake(&self) -> Option<&'static str> {
+        match (self.kind, self.command.is_empty(), self.host.is_empty()) {
+            (RunnerKind::Qemu, true, _) => Some("command is missing; name the emulator and its options"),
+            (RunnerKind::Qemu, ..) if self.evidence == Evidence::Measured => {
+                Some("an emulator gives no times; say evidence = \"emulated\"")
+            }
+            (RunnerKind::Ssh, _, true) => Some("host is missing; name the device as ssh knows it"),
+            (RunnerKind::Host, false, _) => Some("command is for qemu and ssh"),
+            (RunnerKind::Host | RunnerKind::Qemu, _, false) => Some("host is for ssh"),
+            _ => None,
+        }
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 impl Evidence {
@@ -89,9 +130,21 @@ pub static TARGETS: &[(&str, &str)] = &[
     ("x86-avxvnni", include_str!("../targets/x86-avxvnni.toml")),
     ("x86-avx512vnni", include_str!("../targets/x86-avx512vnni.toml")),
     ("x86-avx512vpopcnt", include_str!("../targets/x86-avx512vpopcnt.toml")),
+    ("x86-avx512bf16", include_str!("../targets/x86-avx512bf16.toml")),
     ("x86-avxvnni-simde", include_str!("../targets/x86-avxvnni-simde.toml")),
     ("x86-avx512vnni-simde", include_str!("../targets/x86-avx512vnni-simde.toml")),
     ("x86-avx512vpopcnt-simde", include_str!("../targets/x86-avx512vpopcnt-simde.toml")),
+    ("x86-avx512bf16-simde", include_str!("../targets/x86-avx512bf16-simde.toml")),
+    ("arm-neon", include_str!("../targets/arm-neon.toml")),
+    ("arm-dotprod", include_str!("../targets/arm-dotprod.toml")),
+    ("arm-i8mm", include_str!("../targets/arm-i8mm.toml")),
+    ("arm-neon-qemu", include_str!("../targets/arm-neon-qemu.toml")),
+    ("arm-dotprod-qemu", include_str!("../targets/arm-dotprod-qemu.toml")),
+    ("arm-i8mm-qemu", include_str!("../targets/arm-i8mm-qemu.toml")),
+    ("pi4", include_str!("../targets/pi4.toml")),
+    ("pi5", include_str!("../targets/pi5.toml")),
+    ("neoverse-n1", include_str!("../targets/neoverse-n1.toml")),
+    ("neoverse-v1", include_str!("../targets/neoverse-v1.toml")),
 ];
 
 impl Target {
@@ -112,8 +165,8 @@ impl Target {
 
     /// The best target this machine can measure.
     pub fn host() -> Result<Self> {
-        let all = Self::all()?.into_iter().rev();
-        let best = all.filter(|t| t.runner.evidence == Evidence::Measured).find(|t| t.missing().is_none());
+        let measures = |t: &Self| t.runner.kind == RunnerKind::Host && t.runner.evidence == Evidence::Measured;
+        let best = Self::all()?.into_iter().rev().filter(measures).find(|t| t.missing().is_none());
         best.ok_or_else(|| anyhow!("no built-in target fits this machine; `bitsmith targets` says why"))
     }
 
@@ -130,17 +183,33 @@ impl Target {
         if target.compiler.cc.is_empty() {
             return Err(input::bad_field(file, text, 0, "compiler", "cc is empty; name a C compiler"));
         }
-        Ok(target)
+        target.runner.mistake().map_or(Ok(target), |why| Err(input::bad_field(file, text, 0, "runner", why)))
     }
 
-    /// Why this machine cannot run the target, if it cannot.
+    /// Why this machine cannot run the target, if it cannot. Nobody asks another machine.
     pub fn missing(&self) -> Option<String> {
-        let cpu = match (self.family, std::env::consts::ARCH) {
-            (Family::X86, "x86_64") => host::cpu_flags(),
-            (family, arch) => return Some(format!("needs {family:?}, this machine is {arch}").to_lowercase()),
+        let program = match (self.runner.kind, self.family, std::env::consts::ARCH) {
+            (RunnerKind::Host, Family::X86, "x86_64") | (RunnerKind::Host, Family::Arm, "aarch64") => {
+                return self.lacking(&Machine::here()).map(|what| format!("this CPU lacks {what}"));
+            }
+            (RunnerKind::Host, family, arch) => {
+                return Some(format!("needs {family:?}, this machine is {arch}").to_lowercase());
+            }
+            _ => [Some(&self.compiler.cc), self.runner.command.first()].into_iter().flatten().find(|p| !on_path(p))?,
         };
-        let lacking: Vec<_> = self.requires.iter().filter(|r| !cpu.contains(r.as_str())).map(String::as_str).collect();
-        (!lacking.is_empty()).then(|| format!("this CPU lacks {}", lacking.join(", ")))
+        let remedy = match self.packages.is_empty() {
+            true => "install it".into(),
+            false => format!("apt install {}", self.packages.join(" ")),
+        };
+        Some(format!("`{program}` is not on the path; {remedy}"))
+    }
+
+    /// Required features that a machine does not have, if any.
+    pub fn lacking(&self, machine: &Machine) -> Option<String> {
+        let there = machine.flags();
+        let lacking: Vec<_> =
+            self.requires.iter().filter(|r| !there.contains(r.as_str())).map(String::as_str).collect();
+        (!lacking.is_empty()).then(|| lacking.join(", "))
     }
 
     /// Fails with the reason and the remedy when this machine cannot run the target.

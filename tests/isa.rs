@@ -4,6 +4,7 @@
 mod common;
 
 use bitsmith::bench::build::Builder;
+use bitsmith::bench::problem::Problem;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::emit::Source;
 use bitsmith::kernel::{Task, chain16};
@@ -16,7 +17,8 @@ use bitsmith::target::{TARGETS, Target};
 use common::rig::{Operands, Rig};
 use common::{Lab, cache};
 
-const ISAS: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni"];
+const ISAS: [&str; 7] =
+    ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "arm-neon", "arm-dotprod", "arm-i8mm"];
 /// Those that say how bits are counted.
 const COUNTING: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt"];
 
@@ -81,8 +83,11 @@ fn bits(tile: &Tile) -> usize {
 fn every_pair_in_every_place(lab: &Lab) {
     let mut tasks = Vec::new();
     for tile in lab.device.isa.tiles_of("dot") {
-        let depths: Vec<usize> =
-            if tile.scaled() { vec![tile.k - 1, tile.k, tile.k + 1] } else { (1..=2 * tile.k + 1).collect() };
+        let depths: Vec<usize> = if tile.scaled() {
+            vec![tile.k - 1, tile.k, tile.k + 1]
+        } else {
+            (1..=2 * tile.k + 1).step_by(lab.stride()).collect()
+        };
         for k in depths {
             let shape = Shape::gemm(256, 1 << bits(tile), k).unwrap();
             let task = lab.task(shape, &format!("w{}a8-full", bits(tile)), Contract::Int8, false, 1);
@@ -121,7 +126,7 @@ fn every_pair_of_a_chain(lab: &Lab) {
                 continue;
             }
             let short = if bits == 8 { 1..=2 * tile.k + 1 } else { tile.k + 1..=tile.k + 1 };
-            for k in short.chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
+            for k in short.step_by(lab.stride()).chain([2 * chain16::longest(&of(1), tile) * tile.k + 7]) {
                 let task = of(k);
                 let all = schedules(&task, tile);
                 tasks.push((task, all));
@@ -277,8 +282,43 @@ mod exact {
     }
 }
 
+/// One layer on every instruction set: not only right each by itself, but the same. Names the first element that is not.
+#[test]
+fn every_instruction_set_gives_the_same_bits() {
+    let cases =
+        [("w8a8", Contract::Int8), ("w8a8", Contract::Qdq), ("w8a8", Contract::F32io), ("w4a8g32", Contract::F32io)];
+    let shape = Shape::gemm(9, 21, 70).unwrap();
+    let mut first: Option<Vec<Vec<u8>>> = None;
+    for name in ISAS {
+        let lab = Lab::new(name);
+        let tasks: Vec<Task> =
+            cases.iter().map(|(scheme, contract)| lab.task(shape, scheme, *contract, true, 1)).collect();
+        let schedules: Vec<Schedule> = tasks.iter().map(|task| task.space().unwrap().points.swap_remove(0)).collect();
+        let pairs = || tasks.iter().zip(&schedules);
+        let sources: Vec<Source> = pairs().map(|(task, schedule)| task.emit(schedule).unwrap()).collect();
+        let mut rig = Rig::start(&lab, &sources);
+        let run = |(kernel, (task, schedule)): (usize, (&Task, &Schedule))| {
+            let mut problem = Problem::new(task.clone(), 5).unwrap();
+            let rhs = problem.pack(schedule).unwrap().to_vec();
+            let (input, out_bytes) = (&problem.inputs[1], shape.out_len() * task.out_width());
+            let (zeros, cols) = ([input.zero, input.out_zero], &problem.columns);
+            let operands = Operands { lhs: &input.lhs, rhs: &rhs, cols, out_bytes, zeros, threads: 1 };
+            rig.run(kernel, &operands, "right").unwrap()
+        };
+        let outs: Vec<Vec<u8>> = pairs().enumerate().map(run).collect();
+        let right = first.get_or_insert_with(|| outs.clone());
+        for ((out, right), (task, schedule)) in outs.iter().zip(right.iter()).zip(pairs()) {
+            let width = task.out_width();
+            let wrong = out.chunks(width).zip(right.chunks(width)).position(|(a, b)| a != b);
+            let at =
+                wrong.map(|i| (i / shape.n(), i % shape.n(), &out[i * width..][..width], &right[i * width..][..width]));
+            assert_eq!(at, None, "{}: (row, column, bytes, those of {})", task.name(schedule).unwrap(), ISAS[0]);
+        }
+    }
+}
+
 /// The words that a family may use of a tile of each kind, besides its types and constants.
-fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
+fn words(kind: &str) -> &'static [&'static str] {
     match kind {
         "dot" => &[
             "range",
@@ -332,6 +372,22 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "add",
             "widen",
         ],
+        "f32" => &[
+            "stage",
+            "stage_f16",
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "raw",
+            "lhs_load",
+            "rhs_load",
+            "dot",
+        ],
         "bits" => &[
             "range",
             "stage",
@@ -352,10 +408,6 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "differ",
             "widen",
             "widen_minus",
-        ],
-        "f32" => &[
-            "stage", "zero", "plus", "plus_n", "store", "store_n", "finish", "finish_n", "raw", "lhs_load", "rhs_load",
-            "dot",
         ],
         "dw" => &[
             "range",
@@ -390,6 +442,46 @@ fn words(kind: &str, tile: &Tile) -> &'static [&'static str] {
             "rhs_load",
             "dot",
         ],
+        "table" | "int" | "e4m3" | "e5m2" | "f16" | "bf16" => &[
+            "stage",
+            "stage_f16",
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "real_zero",
+            "scales",
+            "scales_bf16",
+            "scales_e8m0",
+            "scales_e4m3",
+            "points",
+            "minus",
+            "scaled",
+            "settle",
+            "raw",
+            "lhs_load",
+            "table_load",
+            "rhs_load",
+            "level",
+            "dot",
+        ],
+        "bfdot" => &[
+            "stage_bf16",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "lhs_load",
+            "rhs_load",
+            "dot",
+        ],
         other => panic!("say here which words a `{other}` tile has"),
     }
 }
@@ -400,7 +492,7 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     let kind = t.split('_').next().unwrap();
     // an address makes a compiler translate a word
     let keep = |w: &str| format!("    word = (const void *){t}_{w};\n");
-    let mut uses: String = words(kind, tile).iter().map(|w| keep(w)).collect();
+    let mut uses: String = words(kind).iter().map(|w| keep(w)).collect();
     if tile.plain.is_some() {
         uses += &keep("unpack");
     }
@@ -436,27 +528,27 @@ fn every_target_compiles_every_word_and_every_tile() {
         let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
         let lab = Lab::new("x86-scalar");
-        for (kind, op) in [
-            ("dot", Op::Gemm),
-            ("chain", Op::Gemm),
-            ("bits", Op::Gemm),
-            ("f32", Op::Gemm),
-            ("dw", Op::Depthwise),
-            ("dwf", Op::Depthwise),
-        ] {
-            for tile in isa.tiles_of(kind) {
-                let shape = match op {
-                    Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
-                    _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
-                };
-                let scheme = match kind {
-                    "f32" | "dwf" => "f32",
-                    "bits" => "w2a2",
-                    _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
-                };
-                let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
-                sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
-            }
+        for tile in &isa.tiles {
+            let kind = tile.prefix.split('_').next().unwrap();
+            let op = if kind.starts_with("dw") { Op::Depthwise } else { Op::Gemm };
+            let shape = match op {
+                Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
+                _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
+            };
+            let scheme = match kind {
+                "f32" | "dwf" => "f32",
+                "bits" => "w2a2",
+                "table" => ["w1a32", "wta32", "", "nf4", "", "", "", "kmeans5"][tile.bits - 1],
+                "int" => "w8a32",
+                "e4m3" => "fp8e4m3",
+                "e5m2" => "fp8e5m2",
+                "f16" => "f16",
+                "bf16" => "bf16",
+                "bfdot" => "bf16abf16",
+                _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
+            };
+            let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
+            sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
         }
         let (_, blamed) = builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
         assert!(blamed.is_empty(), "{name}: {}: {}", sources[blamed[0].0].symbol, blamed[0].1);

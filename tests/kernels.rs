@@ -51,7 +51,7 @@ fn products_of_every_size(lab: &Lab) {
     for kind in ["dot", "f32"] {
         let (wide, deep) = extents(lab, kind);
         for n in 1..=2 * wide + 1 {
-            for k in 1..=2 * deep + 1 {
+            for k in (n % lab.stride() + 1..=2 * deep + 1).step_by(lab.stride()) {
                 let m = (n * 7 + k * 5) % 29 + 1;
                 let (scheme, contract) =
                     if kind == "f32" { ARITHMETICS[2] } else { ARITHMETICS[[0, 1, 3][(n + k) % 3]] };
@@ -160,7 +160,7 @@ fn narrow_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(4);
     let mut cases = Vec::new();
     for tile in lab.device.isa.tiles.iter().filter(|t| t.bits < 8 && ["dot", "chain"].contains(&t.kind())) {
-        for k in 1..=2 * tile.k + 1 {
+        for k in (1..=2 * tile.k + 1).step_by(lab.stride()) {
             let (scheme, contract) = (format!("w{}a8", tile.bits), ARITHMETICS[[0, 1, 3][k % 3]].1);
             let shape = Shape::gemm(k * 5 % 17 + 1, k * 7 % (2 * tile.n + 1) + 1, k).unwrap();
             let task = lab.task(shape, &scheme, contract, rng.bool(), 1);
@@ -257,6 +257,49 @@ fn grouped_weights(lab: &Lab) {
     lab.prove(&cases);
 }
 
+/// Schemes whose weights a tile decodes, by the kinds of tiles and the bits of their codes.
+const DECODED: [(&str, usize, &[&str]); 9] = [
+    ("table", 1, &["w1a32", "w1a32g32"]),
+    ("table", 2, &["wta32", "w2a16g32", "w2a32g16-affine"]),
+    ("table", 4, &["nf4", "mxfp4", "w4a32", "w4a32g32", "nvfp4", "nf4abf16g64", "q4_0", "w3a32g32-affine", "w4a32g8"]),
+    ("table", 8, &["kmeans5", "kmeans6g16"]),
+    ("int", 8, &["w8a32", "w8a32g32-affine", "mxint8"]),
+    ("e4m3", 8, &["fp8e4m3", "fp6e2m3", "fp8e4m3g32", "mxfp8e4m3"]),
+    ("e5m2", 8, &["fp8e5m2", "fp6e3m2"]),
+    ("f16", 16, &["f16", "f16a16"]),
+    ("bf16", 16, &["bf16", "bf16abf16"]),
+];
+
+/// By every tile that decodes: all widths and depths up to two of it and one more, and larger layers in blocks.
+fn decoded_weights(lab: &Lab) {
+    let mut rng = Rng::with_seed(6);
+    let mut cases = Vec::new();
+    for (kind, bits, schemes) in DECODED {
+        let tile = lab.device.isa.tiles_of(kind).find(|t| t.bits == bits).unwrap();
+        let of = |scheme: &str, n, k, relu| {
+            lab.task(Shape::gemm((n * 3 + k * 5) % 17 + 1, n, k).unwrap(), scheme, Contract::F32io, relu, 1)
+        };
+        for size in 0..=(2 * tile.n).max(2 * tile.k) {
+            let (n, k) = (size * 5 % (2 * tile.n + 1) + 1, size % (2 * tile.k + 1) + 1);
+            cases.extend(pick(of(schemes[size % schemes.len()], n, k, rng.bool()), &mut rng, |_| true));
+        }
+        for (i, scheme) in schemes.iter().enumerate() {
+            let k = if i % 2 == 0 { tile.k * rng.usize(4..20) } else { rng.usize(30..200) };
+            let mut task = of(scheme, rng.usize(1..50), k, rng.bool());
+            (task.threads, task.caches) = (rng.usize(1..=2), TINY);
+            cases.extend(pick(task, &mut rng, |_| true));
+        }
+    }
+    let conv = Shape::conv(Op::Conv2d, [6, 5, 7], 19, [2, 3], 1, [1, 0, 0, 2]).unwrap();
+    for (_, _, schemes) in DECODED {
+        cases.extend(pick(lab.task(conv, schemes[0], Contract::F32io, rng.bool(), 2), &mut rng, |_| true));
+    }
+    let deep = lab.task(Shape::gemm(9, 40, 128).unwrap(), "w4a32", Contract::F32io, true, 1);
+    let deep = Task { caches: TINY, ..deep };
+    cases.extend((0..3).filter_map(|_| pick(deep.clone(), &mut rng, |s| s.sizes::<3>("c")[2] > 0)));
+    lab.prove(&cases);
+}
+
 /// A case of each tile that serves the task, unpacked in registers and ahead.
 fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
     let points = task.space().unwrap().points;
@@ -293,6 +336,10 @@ macro_rules! on_every_isa {
         on_every_isa!(@ avx2 "x86-avx2" $($test)*);
         on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
         on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
+        on_every_isa!(@ neon "arm-neon" $($test)*);
+        // what these share with neon is tried there
+        on_every_isa!(@ dotprod "arm-dotprod" products_of_every_size depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size depthwise narrow_weights grouped_weights);
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -318,6 +365,37 @@ mod bit_planes {
     fn avx512vpopcnt() {
         super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
     }
+}
+
+/// bf16 in pairs: every depth up to two steps and one more, windows whose rows are of odd length.
+fn bf16_pairs(lab: &Lab) {
+    let mut rng = Rng::with_seed(7);
+    let mut cases = Vec::new();
+    let pairs = |s: &Schedule| s.0[0].word == "zmmpair";
+    for n in 1..=33 {
+        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % 5 + 1).unwrap();
+        cases.extend(pick(lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), 1), &mut rng, pairs));
+    }
+    for _ in 0..12 {
+        let (c, f) = (rng.usize(1..=20), rng.usize(1..=40));
+        let shape = [window(&mut rng, Op::Conv2d, c, f), Shape::gemm(c, f, rng.usize(30..300)).unwrap()];
+        for shape in shape {
+            let mut task = lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), rng.usize(1..=2));
+            task.caches = TINY;
+            cases.extend(pick(task, &mut rng, pairs));
+        }
+    }
+    lab.prove(&cases);
+}
+
+// those of AVX-VNNI are the tiles of AVX2
+on_every_isa!(@ scalar_decodes "x86-scalar" decoded_weights);
+on_every_isa!(@ avx2_decodes "x86-avx2" decoded_weights);
+on_every_isa!(@ avx512vnni_decodes "x86-avx512vnni" decoded_weights);
+
+#[test]
+fn bf16_pairs_are_multiplied() {
+    bf16_pairs(&Lab::new("x86-avx512bf16"));
 }
 
 on_every_isa! {

@@ -3,7 +3,7 @@
 #define BS_ISA_AVX2_H
 #include "scalar.h"
 #include <immintrin.h>
-#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb bits_shuffle f32_fma dw_madd dw_pair dwf_fma"
+#define BS_TILES_AVX2 "dot_wide dot_narrow chain_maddubs chain_nibble chain_crumb bits_shuffle f32_fma dw_madd dw_pair dwf_fma table_ymmnibble table_ymmcrumb table_ymmbit table_ymmbyte int_ymm e4m3_ymm e5m2_ymm f16_ymm bf16_ymm"
 
 /* ---- whole rows ---- */
 BS_WORD float avx2_least(__m256 v) {
@@ -161,6 +161,62 @@ BS_WORD void f32x8_finish_groups_n(float *p, __m256 f, struct bs_grid g, const f
                                    int n) {
     _mm256_maskstore_ps(p, avx2_mask(n), f32x8_dequant(f, g, sum, bias, relu));
 }
+BS_WORD __m128i avx2_eight(const void *p) { return _mm_loadl_epi64((const __m128i *)p); }
+/* 8 numbers of 16 and 8 bits as f32; e4m3 times 2^-8 */
+BS_WORD __m256 avx2_f16(__m128i v) { return _mm256_cvtph_ps(v); }
+BS_WORD __m256 avx2_bf16(__m128i v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16)); }
+BS_WORD __m256 avx2_s8(__m128i v) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(v)); }
+BS_WORD __m256 avx2_e5m2(__m128i v) { return _mm256_cvtph_ps(_mm_slli_epi16(_mm_cvtepu8_epi16(v), 8)); }
+/* the sign comes out twice; its copy is where f16 has the high bit of the exponent */
+BS_WORD __m256 avx2_e4m3(__m128i v) {
+    return _mm256_cvtph_ps(_mm_and_si128(_mm_slli_epi16(_mm_cvtepi8_epi16(v), 7), _mm_set1_epi16((short)0xBF80)));
+}
+BS_WORD __m256 avx2_e8m0(__m128i v) {
+    __m256i bits = _mm256_slli_epi32(_mm256_cvtepu8_epi32(v), 23);
+    return _mm256_castsi256_ps(_mm256_max_epi32(bits, _mm256_set1_epi32(0x00400000)));
+}
+BS_WORD __m256 f32x8_scaled(__m256 f, __m256 c, __m256 scale) { return _mm256_fmadd_ps(c, scale, f); }
+BS_WORD __m256 f32x8_scales(const void *p) { return avx2_f16(_mm_loadu_si128((const __m128i *)p)); }
+BS_WORD __m256 f32x8_scales_bf16(const void *p) { return avx2_bf16(_mm_loadu_si128((const __m128i *)p)); }
+BS_WORD __m256 f32x8_scales_e8m0(const void *p) { return avx2_e8m0(avx2_eight(p)); }
+BS_WORD __m256 f32x8_scales_e4m3(const void *p) {
+    return _mm256_mul_ps(avx2_e4m3(avx2_eight(p)), _mm256_set1_ps(0x1p8f));
+}
+BS_WORD __m256 f32x8_points(const void *p) { return avx2_s8(avx2_eight(p)); }
+BS_WORD __m256 f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }
+BS_WORD __m256 f32x8_times(__m256 v, __m256 w) { return _mm256_mul_ps(v, w); }
+BS_WORD __m256 f32x8_same(float x) { return _mm256_set1_ps(x); }
+BS_WORD __m256 f32x8_weighed(__m256 c, const float *scale, const float *bias, int relu) {
+    return f32x8_biased(_mm256_mul_ps(c, _mm256_loadu_ps(scale)), bias, relu);
+}
+BS_WORD void f32x8_finish_scaled(float *p, __m256 c, const float *scale, const float *bias, int relu) {
+    _mm256_storeu_ps(p, f32x8_weighed(c, scale, bias, relu));
+}
+BS_WORD void f32x8_finish_scaled_n(float *p, __m256 c, const float *scale, const float *bias, int relu, int n) {
+    _mm256_maskstore_ps(p, avx2_mask(n), f32x8_weighed(c, scale, bias, relu));
+}
+BS_WORD void f32x8_stage_f16(float *to, const float *x, int64_t n) {
+    const __m256 most = _mm256_set1_ps(65504.0f);
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 v = _mm256_min_ps(_mm256_max_ps(_mm256_loadu_ps(x + i), _mm256_sub_ps(_mm256_setzero_ps(), most)), most);
+        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)));
+    }
+    scalar_stage_f16(to + i, x + i, n - i);
+}
+/* bf16 in the high halves; the low halves are 0 */
+BS_WORD __m256i avx2_to_bf16(const float *x) {
+    const __m256i sign = _mm256_set1_epi32(INT32_MIN), most = _mm256_set1_epi32(0x7F7F0000);
+    __m256i v = _mm256_castps_si256(_mm256_loadu_ps(x)), size = _mm256_andnot_si256(sign, v);
+    __m256i even = _mm256_and_si256(_mm256_srli_epi32(v, 16), _mm256_set1_epi32(1));
+    size = _mm256_add_epi32(_mm256_min_epi32(size, most), _mm256_add_epi32(even, _mm256_set1_epi32(0x7FFF)));
+    return _mm256_or_si256(_mm256_and_si256(size, _mm256_set1_epi32(0x7FFF0000)), _mm256_and_si256(v, sign));
+}
+BS_WORD void f32x8_stage_bf16(float *to, const float *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) _mm256_storeu_si256((__m256i *)(to + i), avx2_to_bf16(x + i));
+    scalar_stage_bf16(to + i, x + i, n - i);
+}
 #define avx2_opaque(x) __asm__ volatile("" : "+x"(x))
 
 #define BS_S16_WORDS(T) \
@@ -241,7 +297,6 @@ enum { dw_pair_N = 8, dw_pair_K = 2, dw_pair_ELEM = 1, dw_pair_RHS = 2, dw_pair_
 BS_U8_WORDS(dw_pair, avx2_range, avx2_quant_u8)
 BS_INT_WORDS(dw_pair, s32x8, __m256i)
 typedef __m256i dw_pair_lhs, dw_pair_rhs;
-BS_WORD __m128i avx2_eight(const uint8_t *p) { return _mm_loadl_epi64((const __m128i *)p); }
 /* turns 4 x 4 bytes */
 BS_WORD __m128i avx2_turn(void) { return _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15); }
 BS_WORD __m256i dw_pair_lhs_load(const uint8_t *a, const uint8_t *b) {
@@ -398,4 +453,66 @@ BS_REAL_WORDS(dwf_fma, f32x8, __m256)
 #define dwf_fma_lhs_load f32x8_load
 #define dwf_fma_lhs_load_n f32x8_load_n
 #define dwf_fma_dot f32_fma_dot
+
+/* ---- tiles table_*: 8 outputs, codes of 4, 2 and 1 bits in 32 for each; a table of 16 is two permutations, of which bit 3 of
+ * the code chooses one. Bits above an index do not matter: permutations look at three, and smaller tables repeat. ---- */
+typedef uint32_t avx2_words __attribute__((vector_size(32), may_alias));
+BS_WORD __m256i avx2_codes_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+enum { table_ymmnibble_N = 8, table_ymmnibble_K = 8, table_ymmnibble_ELEM = 4, table_ymmnibble_BITS = 4, table_ymmnibble_REGS = 13 };
+BS_CODED_WORDS(table_ymmnibble, f32x8, __m256, 1)
+typedef __m256i table_ymmnibble_rhs;
+typedef struct { __m256 low, high; } table_ymmnibble_table;
+#define table_ymmnibble_rhs_load avx2_codes_load
+BS_WORD table_ymmnibble_table table_ymmnibble_table_load(const float *p) {
+    return (table_ymmnibble_table){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+BS_WORD __m256 table_ymmnibble_level(__m256i b, table_ymmnibble_table t, int d) {
+    __m256i code = (__m256i)((avx2_words)b >> 4 * d), top = (__m256i)((avx2_words)b << (28 - 4 * d));
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, code), _mm256_permutevar8x32_ps(t.high, code),
+                            _mm256_castsi256_ps(top));
+}
+#define AVX2_LUT(T, BITS) \
+    BS_CODED_WORDS(T, f32x8, __m256, 1) \
+    typedef __m256i T##_rhs; \
+    typedef __m256 T##_table; \
+    BS_WORD __m256 T##_table_load(const float *p) { return _mm256_loadu_ps(p); } \
+    BS_WORD __m256i T##_rhs_load(const void *p) { return avx2_codes_load(p); } \
+    BS_WORD __m256 T##_level(__m256i b, __m256 t, int d) { \
+        return _mm256_permutevar8x32_ps(t, (__m256i)((avx2_words)b >> BITS * d)); \
+    }
+enum { table_ymmcrumb_N = 8, table_ymmcrumb_K = 16, table_ymmcrumb_ELEM = 4, table_ymmcrumb_BITS = 2, table_ymmcrumb_REGS = 14 };
+AVX2_LUT(table_ymmcrumb, 2)
+enum { table_ymmbit_N = 8, table_ymmbit_K = 32, table_ymmbit_ELEM = 4, table_ymmbit_BITS = 1, table_ymmbit_REGS = 14 };
+AVX2_LUT(table_ymmbit, 1)
+/* a table of 256 stays in memory */
+enum { table_ymmbyte_N = 8, table_ymmbyte_K = 1, table_ymmbyte_ELEM = 4, table_ymmbyte_RHS = 1, table_ymmbyte_REGS = 15 };
+BS_CODED_WORDS(table_ymmbyte, f32x8, __m256, 1)
+typedef __m256i table_ymmbyte_rhs;
+typedef const float *table_ymmbyte_table;
+BS_WORD table_ymmbyte_table table_ymmbyte_table_load(const float *p) { return p; }
+BS_WORD __m256i table_ymmbyte_rhs_load(const void *p) { return _mm256_cvtepu8_epi32(avx2_eight(p)); }
+BS_WORD __m256 table_ymmbyte_level(__m256i b, table_ymmbyte_table t, int d) { return (void)d, _mm256_i32gather_ps(t, b, 4); }
+
+/* ---- tiles of codes that are numbers themselves, 8 outputs ---- */
+BS_WORD __m128i avx2_sixteen(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
+enum { int_ymm_N = 8, int_ymm_K = 1, int_ymm_ELEM = 4, int_ymm_RHS = 1, int_ymm_REGS = 16 };
+BS_CODED_WORDS(int_ymm, f32x8, __m256, 1)
+BS_PLAIN_CODES(int_ymm, __m256, __m128i, avx2_s8)
+#define int_ymm_rhs_load avx2_eight
+enum { e4m3_ymm_N = 8, e4m3_ymm_K = 1, e4m3_ymm_ELEM = 4, e4m3_ymm_RHS = 1, e4m3_ymm_REGS = 15 };
+BS_CODED_WORDS(e4m3_ymm, f32x8, __m256, 0x1p8f)
+BS_PLAIN_CODES(e4m3_ymm, __m256, __m128i, avx2_e4m3)
+#define e4m3_ymm_rhs_load avx2_eight
+enum { e5m2_ymm_N = 8, e5m2_ymm_K = 1, e5m2_ymm_ELEM = 4, e5m2_ymm_RHS = 1, e5m2_ymm_REGS = 16 };
+BS_CODED_WORDS(e5m2_ymm, f32x8, __m256, 1)
+BS_PLAIN_CODES(e5m2_ymm, __m256, __m128i, avx2_e5m2)
+#define e5m2_ymm_rhs_load avx2_eight
+enum { f16_ymm_N = 8, f16_ymm_K = 1, f16_ymm_ELEM = 4, f16_ymm_RHS = 2, f16_ymm_REGS = 16 };
+BS_CODED_WORDS(f16_ymm, f32x8, __m256, 1)
+BS_PLAIN_CODES(f16_ymm, __m256, __m128i, avx2_f16)
+#define f16_ymm_rhs_load avx2_sixteen
+enum { bf16_ymm_N = 8, bf16_ymm_K = 1, bf16_ymm_ELEM = 4, bf16_ymm_RHS = 2, bf16_ymm_REGS = 16 };
+BS_CODED_WORDS(bf16_ymm, f32x8, __m256, 1)
+BS_PLAIN_CODES(bf16_ymm, __m256, __m128i, avx2_bf16)
+#define bf16_ymm_rhs_load avx2_sixteen
 #endif

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 /* what this instruction set offers to the emitter */
-#define BS_TILES_SCALAR "dot_scalar chain_short bits_word f32_scalar dw_scalar dwf_scalar"
+#define BS_TILES_SCALAR "dot_scalar chain_short bits_word f32_scalar dw_scalar dwf_scalar table_nibble table_crumb table_bit table_byte int_scalar e4m3_scalar e5m2_scalar f16_scalar bf16_scalar"
 #ifndef BS_WORD
 #define BS_WORD static inline __attribute__((always_inline, unused))
 #endif
@@ -64,6 +64,41 @@ BS_WORD float bs_half(uint16_t h) {
     memcpy(&f, &bits, 4);
     return (h & 0x8000 ? -0x1p112f : 0x1p112f) * f;
 }
+/* numbers of 16 and 8 bits to binary32, exactly; finite */
+BS_WORD float bs_bfloat(uint16_t h) {
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+BS_WORD float bs_e5m2(uint8_t b) { return bs_half((uint16_t)(b << 8)); }
+/* times 2^-8: with the bias of f16 */
+BS_WORD float bs_e4m3(uint8_t b) { return bs_half((uint16_t)((b & 0x80) << 8 | (b & 0x7F) << 7)); }
+BS_WORD float bs_e8m0(uint8_t b) {
+    uint32_t bits = b ? (uint32_t)b << 23 : 0x00400000; /* 2^-127 is subnormal */
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+/* finite binary32 rounded to binary16 and bfloat16, halves to even; what is too large becomes the largest finite number */
+BS_WORD float bs_round_f16(float x) {
+    float size = fabsf(x);
+    size = size > 65504.0f ? 65504.0f : size;
+    if (size < 0x1p-14f) return copysignf((size + 0.5f) - 0.5f, x); /* subnormal: multiples of 2^-24 */
+    uint32_t bits;
+    memcpy(&bits, &size, 4);
+    bits = (bits + 0xFFF + (bits >> 13 & 1)) & ~0x1FFFu;
+    memcpy(&size, &bits, 4);
+    return copysignf(size, x);
+}
+BS_WORD uint16_t bs_to_bfloat(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    uint32_t size = bits & 0x7FFFFFFF;
+    size = (size > 0x7F7F0000 ? 0x7F7F0000 : size + 0x7FFF + (size >> 16 & 1)) >> 16;
+    return (uint16_t)(size | (bits >> 16 & 0x8000));
+}
+
 /* `sum` is the sum over all weights as numbers (code times scale): what the zero point is multiplied with */
 BS_WORD float bs_finish_groups(float acc, struct bs_grid g, float sum, float bias, int relu) {
     return bs_relu((acc * (float)(1 << g.shift) - (float)g.zero * sum) * g.scale + bias, relu);
@@ -85,6 +120,12 @@ BS_WORD void scalar_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] = x[i];
 }
 BS_WORD void scalar_stage_f32(float *to, const float *x, int64_t n) { memcpy(to, x, (size_t)n * 4); }
+BS_WORD void scalar_stage_f16(float *to, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = bs_round_f16(x[i]);
+}
+BS_WORD void scalar_stage_bf16(float *to, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = bs_bfloat(bs_to_bfloat(x[i]));
+}
 BS_WORD void scalar_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     for (int64_t i = 0; i < n; i++) to[i] = bs_quantize(x[i], g);
 }
@@ -130,6 +171,8 @@ BS_WORD void s32x1_requant_pair(uint8_t *p, int32_t a, int32_t b, const float *m
 }
 BS_WORD float s32x1_scales(const uint16_t *p, float unit) { return bs_half(*p) * unit; }
 BS_WORD float s32x1_scaled(float f, int32_t c, float scale) { return fmaf((float)c, scale, f); }
+BS_WORD void f32x1_stage_f16(float *to, const float *x, int64_t n) { scalar_stage_f16(to, x, n); }
+BS_WORD void f32x1_stage_bf16(float *to, const float *x, int64_t n) { scalar_stage_bf16(to, x, n); }
 BS_WORD float f32x1_zero(void) { return 0; }
 BS_WORD float f32x1_load(const float *p) { return *p; }
 BS_WORD float f32x1_load_n(const float *p, int n) { return n ? *p : 0; }
@@ -149,6 +192,30 @@ BS_WORD void f32x1_finish_groups(float *p, float f, struct bs_grid g, const floa
 BS_WORD void f32x1_finish_groups_n(float *p, float f, struct bs_grid g, const float *sum, const float *bias, int relu,
                                    int n) {
     if (n) f32x1_finish_groups(p, f, g, sum, bias, relu);
+}
+
+BS_WORD float f32x1_scaled(float f, float c, float scale) { return fmaf(c, scale, f); }
+BS_WORD float f32x1_scales(const void *p) {
+    uint16_t h;
+    memcpy(&h, p, 2);
+    return bs_half(h);
+}
+BS_WORD float f32x1_scales_bf16(const void *p) {
+    uint16_t h;
+    memcpy(&h, p, 2);
+    return bs_bfloat(h);
+}
+BS_WORD float f32x1_scales_e8m0(const void *p) { return bs_e8m0(*(const uint8_t *)p); }
+BS_WORD float f32x1_scales_e4m3(const void *p) { return bs_e4m3(*(const uint8_t *)p) * 0x1p8f; }
+BS_WORD float f32x1_points(const void *p) { return *(const int8_t *)p; }
+BS_WORD float f32x1_minus(float v, float w) { return v - w; }
+BS_WORD float f32x1_times(float v, float w) { return v * w; }
+BS_WORD float f32x1_same(float x) { return x; }
+BS_WORD void f32x1_finish_scaled(float *p, float c, const float *scale, const float *bias, int relu) {
+    *p = bs_relu(c * *scale + *bias, relu);
+}
+BS_WORD void f32x1_finish_scaled_n(float *p, float c, const float *scale, const float *bias, int relu, int n) {
+    if (n) f32x1_finish_scaled(p, c, scale, bias, relu);
 }
 
 /* The words that a tile T takes over from its accumulators: INT and REAL are prefixes as above, of C types INT_T and REAL_T. */
@@ -190,9 +257,12 @@ BS_WORD void f32x1_finish_groups_n(float *p, float f, struct bs_grid g, const fl
         REAL##_finish_groups_n(p, f, g, sum, bias, relu, n); \
     }
 #define BS_REAL_WORDS(T, REAL, REAL_T) \
+    typedef REAL_T T##_lhs; \
+    BS_REAL_SUMS(T, REAL, REAL_T)
+#define BS_REAL_SUMS(T, REAL, REAL_T) \
     typedef float T##_elem; \
-    typedef REAL_T T##_acc, T##_lhs, T##_rhs; \
-    BS_WORD void T##_stage(float *to, const float *x, int64_t n) { scalar_stage_f32(to, x, n); } \
+    typedef REAL_T T##_acc, T##_rhs; \
+    BS_REAL_ROWS(T, REAL) \
     BS_WORD REAL_T T##_zero(void) { return REAL##_zero(); } \
     BS_WORD REAL_T T##_plus(REAL_T v, const float *p) { return REAL##_plus(v, p); } \
     BS_WORD REAL_T T##_plus_n(REAL_T v, const float *p, int n) { return REAL##_plus_n(v, p, n); } \
@@ -202,6 +272,50 @@ BS_WORD void f32x1_finish_groups_n(float *p, float f, struct bs_grid g, const fl
     BS_WORD void T##_finish(float *p, REAL_T c, const float *bias, int relu) { REAL##_finish(p, c, bias, relu); } \
     BS_WORD void T##_finish_n(float *p, REAL_T c, const float *bias, int relu, int n) { \
         REAL##_finish_n(p, c, bias, relu, n); \
+    }
+#define BS_REAL_ROWS(T, REAL) \
+    BS_WORD void T##_stage(float *to, const float *x, int64_t n) { scalar_stage_f32(to, x, n); } \
+    BS_WORD void T##_stage_f16(float *to, const float *x, int64_t n) { REAL##_stage_f16(to, x, n); } \
+    BS_WORD void T##_stage_bf16(float *to, const float *x, int64_t n) { REAL##_stage_bf16(to, x, n); }
+/* of a tile that decodes weights: levels come times 1 / UNIT, a power of two, which the scales undo, or `settle` */
+#define BS_CODED_WORDS(T, REAL, REAL_T, UNIT) \
+    typedef float T##_elem; \
+    BS_REAL_ROWS(T, REAL) \
+    BS_CODED_SUMS(T, REAL, REAL_T, UNIT) \
+    typedef REAL_T T##_lhs; \
+    BS_WORD REAL_T T##_raw(const float *p) { return REAL##_same(*p); } \
+    BS_WORD REAL_T T##_lhs_load(const float *p) { return REAL##_same(*p); } \
+    BS_WORD REAL_T T##_dot(REAL_T c, REAL_T a, REAL_T b) { return REAL##_scaled(c, a, b); }
+#define BS_CODED_SUMS(T, REAL, REAL_T, UNIT) \
+    typedef REAL_T T##_acc, T##_real; \
+    BS_WORD REAL_T T##_zero(void) { return REAL##_zero(); } \
+    BS_WORD REAL_T T##_real_zero(void) { return REAL##_zero(); } \
+    BS_WORD REAL_T T##_plus(REAL_T v, const float *p) { return REAL##_plus(v, p); } \
+    BS_WORD REAL_T T##_plus_n(REAL_T v, const float *p, int n) { return REAL##_plus_n(v, p, n); } \
+    BS_WORD void T##_store(float *p, REAL_T v) { REAL##_store(p, v); } \
+    BS_WORD void T##_store_n(float *p, REAL_T v, int n) { REAL##_store_n(p, v, n); } \
+    BS_WORD REAL_T T##_settle(REAL_T c) { return REAL##_times(c, REAL##_same(UNIT)); } \
+    BS_WORD REAL_T T##_scales(const void *p) { return REAL##_times(REAL##_scales(p), REAL##_same(UNIT)); } \
+    BS_WORD REAL_T T##_scales_bf16(const void *p) { return REAL##_times(REAL##_scales_bf16(p), REAL##_same(UNIT)); } \
+    BS_WORD REAL_T T##_scales_e8m0(const void *p) { return REAL##_times(REAL##_scales_e8m0(p), REAL##_same(UNIT)); } \
+    BS_WORD REAL_T T##_scales_e4m3(const void *p) { return REAL##_times(REAL##_scales_e4m3(p), REAL##_same(UNIT)); } \
+    BS_WORD REAL_T T##_points(const void *p) { return REAL##_points(p); } \
+    BS_WORD REAL_T T##_minus(REAL_T w, REAL_T point) { return REAL##_minus(w, point); } \
+    BS_WORD REAL_T T##_scaled(REAL_T f, REAL_T c, REAL_T scale) { return REAL##_scaled(f, c, scale); } \
+    BS_WORD void T##_finish(float *p, REAL_T c, const float *scale, const float *bias, int relu) { \
+        REAL##_finish_scaled(p, c, scale, bias, relu); \
+    } \
+    BS_WORD void T##_finish_n(float *p, REAL_T c, const float *scale, const float *bias, int relu, int n) { \
+        REAL##_finish_scaled_n(p, c, scale, bias, relu, n); \
+    }
+/* a tile whose codes say what they stand for: DECODE of RHS_T is all there is to a level */
+#define BS_PLAIN_CODES(T, REAL_T, RHS_T, DECODE) \
+    typedef RHS_T T##_rhs; \
+    typedef const float *T##_table; \
+    BS_WORD T##_table T##_table_load(const float *p) { return p; } \
+    BS_WORD REAL_T T##_level(RHS_T b, T##_table t, int d) { \
+        (void)t, (void)d; \
+        return DECODE(b); \
     }
 /* how rows become u8 codes */
 #define BS_U8_WORDS(T, RANGE, QUANT) \
@@ -297,4 +411,57 @@ BS_REAL_WORDS(dwf_scalar, f32x1, float)
 #define dwf_scalar_dot f32_scalar_dot
 #define dwf_scalar_lhs_load f32x1_load
 #define dwf_scalar_lhs_load_n f32x1_load_n
+
+/* ---- tiles table_*: codes of 4, 2 and 1 bits, the first of 32 bits in the low ones, and of a byte, look up a table ---- */
+#define SCALAR_LUT(T, BITS) \
+    BS_CODED_WORDS(T, f32x1, float, 1) \
+    typedef uint32_t T##_rhs; \
+    typedef const float *T##_table; \
+    BS_WORD T##_table T##_table_load(const float *p) { return p; } \
+    BS_WORD uint32_t T##_rhs_load(const void *p) { \
+        uint32_t codes; \
+        memcpy(&codes, p, 4); \
+        return codes; \
+    } \
+    BS_WORD float T##_level(uint32_t b, T##_table t, int d) { return t[b >> (BITS * d) & ((1 << BITS) - 1)]; }
+enum { table_nibble_N = 1, table_nibble_K = 8, table_nibble_ELEM = 4, table_nibble_BITS = 4, table_nibble_REGS = 16 };
+SCALAR_LUT(table_nibble, 4)
+enum { table_crumb_N = 1, table_crumb_K = 16, table_crumb_ELEM = 4, table_crumb_BITS = 2, table_crumb_REGS = 16 };
+SCALAR_LUT(table_crumb, 2)
+enum { table_bit_N = 1, table_bit_K = 32, table_bit_ELEM = 4, table_bit_BITS = 1, table_bit_REGS = 16 };
+SCALAR_LUT(table_bit, 1)
+enum { table_byte_N = 1, table_byte_K = 1, table_byte_ELEM = 4, table_byte_RHS = 1, table_byte_REGS = 16 };
+BS_CODED_WORDS(table_byte, f32x1, float, 1)
+typedef uint8_t table_byte_rhs;
+typedef const float *table_byte_table;
+BS_WORD table_byte_table table_byte_table_load(const float *p) { return p; }
+BS_WORD uint8_t table_byte_rhs_load(const void *p) { return *(const uint8_t *)p; }
+BS_WORD float table_byte_level(uint8_t b, table_byte_table t, int d) { return (void)d, t[b]; }
+
+/* ---- tiles of codes that are numbers themselves ---- */
+BS_WORD uint16_t scalar_two(const void *p) {
+    uint16_t two;
+    memcpy(&two, p, 2);
+    return two;
+}
+enum { int_scalar_N = 1, int_scalar_K = 1, int_scalar_ELEM = 4, int_scalar_RHS = 1, int_scalar_REGS = 16 };
+BS_CODED_WORDS(int_scalar, f32x1, float, 1)
+BS_PLAIN_CODES(int_scalar, float, int8_t, (float))
+BS_WORD int8_t int_scalar_rhs_load(const void *p) { return *(const int8_t *)p; }
+enum { e4m3_scalar_N = 1, e4m3_scalar_K = 1, e4m3_scalar_ELEM = 4, e4m3_scalar_RHS = 1, e4m3_scalar_REGS = 16 };
+BS_CODED_WORDS(e4m3_scalar, f32x1, float, 0x1p8f)
+BS_PLAIN_CODES(e4m3_scalar, float, uint8_t, bs_e4m3)
+BS_WORD uint8_t e4m3_scalar_rhs_load(const void *p) { return *(const uint8_t *)p; }
+enum { e5m2_scalar_N = 1, e5m2_scalar_K = 1, e5m2_scalar_ELEM = 4, e5m2_scalar_RHS = 1, e5m2_scalar_REGS = 16 };
+BS_CODED_WORDS(e5m2_scalar, f32x1, float, 1)
+BS_PLAIN_CODES(e5m2_scalar, float, uint8_t, bs_e5m2)
+BS_WORD uint8_t e5m2_scalar_rhs_load(const void *p) { return *(const uint8_t *)p; }
+enum { f16_scalar_N = 1, f16_scalar_K = 1, f16_scalar_ELEM = 4, f16_scalar_RHS = 2, f16_scalar_REGS = 16 };
+BS_CODED_WORDS(f16_scalar, f32x1, float, 1)
+BS_PLAIN_CODES(f16_scalar, float, uint16_t, bs_half)
+BS_WORD uint16_t f16_scalar_rhs_load(const void *p) { return scalar_two(p); }
+enum { bf16_scalar_N = 1, bf16_scalar_K = 1, bf16_scalar_ELEM = 4, bf16_scalar_RHS = 2, bf16_scalar_REGS = 16 };
+BS_CODED_WORDS(bf16_scalar, f32x1, float, 1)
+BS_PLAIN_CODES(bf16_scalar, float, uint16_t, bs_bfloat)
+BS_WORD uint16_t bf16_scalar_rhs_load(const void *p) { return scalar_two(p); }
 #endif

@@ -13,11 +13,12 @@ pub mod runner;
 pub mod session;
 mod versus;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
@@ -33,6 +34,7 @@ use harness::Failure;
 use probe::Roofs;
 use problem::Problem;
 use race::{Rules, Series};
+use runner::Runner;
 use session::Session;
 pub use versus::Side;
 
@@ -47,6 +49,7 @@ pub struct Device {
     pub target: Target,
     pub isa: Arc<Isa>,
     pub host: Host,
+    pub runner: Arc<dyn Runner>,
     pub builder: Builder,
     /// None before [`Device::with_roofs`], and where the target gives no times.
     pub roofs: Option<Roofs>,
@@ -54,13 +57,19 @@ pub struct Device {
 
 impl Device {
     /// # Errors
-    /// A target that this machine cannot run, or a missing compiler.
+    /// A target that this machine or the device cannot run, a device that cannot be reached, or a missing compiler.
     pub fn open(target: Target, cache: &Path) -> Result<Self> {
         target.require()?;
         let isa = Arc::new(target.isa()?);
         let builder = Builder::new(&target, cache)?;
         builder.trim();
-        Ok(Self { target, isa, host: Host::this(), builder, roofs: None })
+        let runner = runner::of(&target);
+        let machine = runner.machine().with_context(|| format!("target {}", target.name))?;
+        if let Some(what) = target.lacking(&machine) {
+            bail!("target {}: the device lacks {what}", target.name);
+        }
+        let host = machine.host(target.caches);
+        Ok(Self { target, isa, host, runner, builder, roofs: None })
     }
 
     /// With its roofs, which are measured where they are not known yet.
@@ -78,6 +87,18 @@ impl Device {
 
     pub fn caches(&self) -> Caches {
         self.host.caches
+    }
+
+    /// Fails where a kernel's threads would not each have a cpu.
+    pub fn has_cpus(&self, threads: usize) -> Result<()> {
+        let cpus = self.host.cpus;
+        ensure!(threads <= cpus, "--threads {threads} is more than the {cpus} cpus of {}", self.host.name);
+        Ok(())
+    }
+
+    /// One run at a time measures on a device; says so when it has to wait.
+    pub fn lock(&self, cache: &Path, mut say: impl FnMut(&str)) -> Result<Option<File>> {
+        self.runner.lock(cache, &mut |why| say(&format!("waiting to measure {}: {why}", self.target.name)))
     }
 }
 
@@ -173,9 +194,11 @@ impl<'a> Bench<'a> {
     /// The products that the task's roof is measured with, and the multiply-accumulates of one call.
     fn products(&self) -> Vec<(Source, u64)> {
         let (task, isa) = (self.task(), &self.device.isa);
-        let kind = if task.is_integer() { "dot" } else { "f32" };
-        let mut all: Vec<_> =
-            isa.tiles_of(kind).filter(|t| !t.scaled()).map(|tile| roof::products(isa, tile, probe::PRODUCTS)).collect();
+        let mut all: Vec<_> = isa
+            .tiles_of(task.products())
+            .filter(|t| !t.scaled())
+            .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
+            .collect();
         let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
         all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
         let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));
@@ -212,7 +235,7 @@ impl<'a> Bench<'a> {
         for (program, kernels) in programs {
             // what races along is bound to anybody's operands
             let schedules = kernels.iter().map(|i| &sources[(*i).min(sources.len() - 1)].0).collect();
-            let runner = runner::of(&self.device.target);
+            let runner = self.device.runner.clone();
             let mut session = match Session::start(runner, program, &mut self.problem, schedules)? {
                 Ok(session) => session,
                 Err(failure) => {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::Device;
 use super::harness::{Failure, Harness};
-use super::{Device, runner};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
-use crate::kernel::{Arithmetic, Family, Task, bitserial, chain16, roof};
+use crate::kernel::{Arithmetic, Family, Task, bf16, bitserial, chain16, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Roofs {
 pub struct Macs {
     pub int8: f64,
     pub f32: f64,
+    /// Pairs of bf16; 0 where there is no such tile.
+    #[serde(default)]
+    pub bf16: f64,
     /// Weights of 4 bits, where products add up in 16 bits first; 0 where there is no such tile.
     #[serde(default)]
     pub chain16: f64,
@@ -58,6 +61,7 @@ impl Roofs {
         let rate = |family: &&Family| match family.name {
             name if name == chain16::FAMILY.name => macs.chain16,
             name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
+            name if name == bf16::FAMILY.name => macs.bf16,
             _ if task.is_integer() => macs.int8,
             _ => macs.f32,
         };
@@ -70,7 +74,10 @@ impl Roofs {
     /// The part of [`Roofs::least_ns`] that reading takes.
     pub fn read_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
         let shape = &task.shape;
-        let scales = task.group().map_or(0, |group| shape.n() * shape.k().div_ceil(group) * 2);
+        let scales = task
+            .scheme
+            .groups()
+            .map_or(0, |g| shape.n() * shape.k().div_ceil(g.columns) * (g.scale.bytes() + usize::from(g.points)));
         let weights = (shape.weights_len() as f64 * task.scheme.weight_bits() / 8.0) as usize + scales;
         let bytes = matches!(task.arithmetic(), Arithmetic::Int | Arithmetic::Requant);
         let activations = shape.lhs_len() * if bytes { 1 } else { 4 };
@@ -120,7 +127,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
     let (programs, blamed) = device.builder.build(&sources)?;
     ensure!(blamed.is_empty(), "target {}: the roof kernels do not compile: {}", device.target.name, blamed[0].1);
     let (program, _) = programs.first().context("no roof kernels")?;
-    let command = runner::of(&device.target).command(program, threads)?;
+    let command = device.runner.command(program, threads)?;
     let mut harness = Harness::start(command, Duration::from_secs(30))?;
     let rates = plan.run(&mut harness).map_err(|f| anyhow!("target {}: the probe failed: {f}", device.target.name))?;
     let best = |kind: &str| rates.iter().filter(|(k, _)| k == kind).map(|(_, r)| *r).fold(0.0, f64::max);
@@ -131,6 +138,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
         macs_per_s: Macs {
             int8: round(best("dot") * 1e9, 1e-6),
             f32: round(best("f32") * 1e9, 1e-6),
+            bf16: round(best(bf16::FAMILY.tiles) * 1e9, 1e-6),
             chain16: round(best("chain") * 1e9, 1e-6),
             binary: round(best("bits") * 1e9, 1e-6),
         },
@@ -175,7 +183,7 @@ impl Plan {
     fn new(device: &Device, threads: usize) -> Self {
         let isa = &device.isa;
         let mut kernels = Vec::new();
-        for kind in ["dot", "f32"] {
+        for kind in ["dot", "f32", bf16::FAMILY.tiles] {
             for tile in isa.tiles_of(kind).filter(|t| !t.scaled()) {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
                 kernels.push(Kernel { kind, source, work, threads: 1 });

@@ -10,6 +10,9 @@ use crate::kernel::{Arithmetic, Task};
 use crate::layer::Shape;
 use crate::op;
 use crate::scheme::Weights;
+use crate::scheme::calibrate::MinMax;
+use crate::scheme::format::Fit;
+use crate::scheme::lattice::Matrix;
 
 /// A layer's operands and expected outputs. One set of weights, several sets of activations.
 pub struct Problem {
@@ -79,6 +82,7 @@ impl Problem {
             Arithmetic::Float => {
                 Weights::Float(codes.iter().map(|c| f32::from(*c) * 0.01 + rng.f32() * 1e-3).collect())
             }
+            Arithmetic::Coded => coded_weights(&task, &codes, &mut rng),
             _ => {
                 let groups = task.group().map_or(1, |group| k.div_ceil(group));
                 // as they are stored: f16 holds 11 bits
@@ -115,7 +119,7 @@ impl Problem {
             let row = i / span;
             ((row + set * rows + set / PATTERNS) % PATTERNS, i % span, span, rng.f32())
         };
-        if self.task.arithmetic() == Arithmetic::Float || self.task.quantizes() {
+        if !matches!(self.task.arithmetic(), Arithmetic::Int | Arithmetic::Requant) {
             let top = if self.task.is_integer() { self.task.scheme.greatest_activation() } else { 255 };
             let mut x: Vec<f32> = (0..len).map(|i| adversarial_f32(draw(i), top)).collect();
             // an image has one grid: in every other set its first and last element alone are the ends of it
@@ -147,18 +151,44 @@ impl Problem {
             Weights::Int { codes, scales, group: Some(group) } => {
                 op::forward_groups(shape, relu, x, (codes, scales, *group), bias, grid)
             }
-            Weights::Float(weights) => {
-                let (mut value, mut bound) = op::reference_f64(shape, x, weights);
-                for (i, (v, b)) in value.iter_mut().zip(&mut bound).enumerate() {
-                    let bias = f64::from(bias[i % shape.n()]);
-                    *b = rounding_bound(shape.k() + 2) * (*b + bias.abs()) + 1e-30;
-                    *v = if relu { (*v + bias).max(0.0) } else { *v + bias };
-                }
-                return Expected::Within { value, bound };
-            }
+            Weights::Float(weights) => return self.of_reals(x, weights, bias, shape.k() + 2),
+            // every level times its activation: k sums, a scale for each of the groups' sums, the output's own scale, the bias,
+            // the roundings of the weight as a number and of a scale over its unit
+            Weights::Coded(q) => return self.of_reals(x, &q.values, bias, shape.k() + 2 * q.lattice.groups() + 5),
         };
         Expected::exact(bytes(&out), 4)
     }
+
+    /// Sums of real products, after at most so many roundings of each.
+    fn of_reals(&self, x: &[f32], weights: &[f32], bias: &[f32], roundings: usize) -> Expected {
+        let (shape, relu) = (&self.task.shape, self.task.relu);
+        let mut x = x.to_vec();
+        self.task.scheme.activations.apply(&mut x, shape.c, op::grid_span(shape), None);
+        let (mut value, mut bound) = op::reference_f64(shape, &x, weights);
+        // subnormal operands, products and sums may be taken for zeros, as vdpbf16ps does
+        let most = |of: &[f32]| of.iter().fold(0f32, |most, v| most.max(v.abs()));
+        let lost = f64::from(f32::MIN_POSITIVE) * roundings as f64 * f64::from(1.0 + most(&x) + most(weights));
+        for (i, (v, b)) in value.iter_mut().zip(&mut bound).enumerate() {
+            let bias = f64::from(bias[i % shape.n()]);
+            *b = rounding_bound(roundings) * (*b + bias.abs()) + lost;
+            *v = if relu { (*v + bias).max(0.0) } else { *v + bias };
+        }
+        Expected::Within { value, bound }
+    }
+}
+
+/// Numbers of these patterns, of another size in every sixteen columns, in the scheme's format.
+fn coded_weights(task: &Task, codes: &[i8], rng: &mut Rng) -> Weights {
+    let (scheme, k) = (&task.scheme, task.shape.k());
+    let mut numbers = Vec::with_capacity(codes.len());
+    for row in codes.chunks(k) {
+        for sixteen in row.chunks(16) {
+            let size = (1.0 + rng.f32()) * 2f32.powi(rng.i32(-4..=4)) * 0.01;
+            numbers.extend(sixteen.iter().map(|c| f32::from(*c) * size));
+        }
+    }
+    let how = Fit { calibrator: &MinMax, ..scheme.fit() };
+    Weights::Coded(scheme.weights.quantize(&Matrix::new(&numbers, k), &how))
 }
 
 /// Rows that have a pattern each.
@@ -166,7 +196,8 @@ fn pattern_rows(shape: &Shape) -> usize {
     if op::rows_per_grid(shape) == 1 { shape.m() } else { shape.h }
 }
 
-/// `n u / (1 - n u)`: relative error of n roundings to f32 in any order (Higham, Accuracy and Stability, lemma 3.1).
+/// `n u / (1 - n u)`: relative error of n roundings to f32 in any order (Higham, Accuracy and Stability, lemma 3.1). Fusing
+/// saves roundings; vdpbf16ps rounds each sum to nearest, and products of bf16 are exact.
 fn rounding_bound(n: usize) -> f64 {
     let nu = n as f64 * 2f64.powi(-24);
     nu / (1.0 - nu)

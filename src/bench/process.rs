@@ -106,7 +106,8 @@ fn kill(child: &mut Child) {
 fn how_it_ended(status: std::process::ExitStatus) -> String {
     let names =
         [(4, "SIGILL"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (9, "SIGKILL"), (11, "SIGSEGV"), (24, "SIGXCPU")];
-    match status.signal() {
+    // a program that runs another tells that one's signal as a shell does
+    match status.signal().or(status.code().filter(|code| (129..160).contains(code)).map(|code| code - 128)) {
         Some(n) => {
             let name = names.iter().find(|(s, _)| *s == n).map_or(format!("signal {n}"), |(_, name)| (*name).into());
             format!("killed by {name}")

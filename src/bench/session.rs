@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -23,7 +24,7 @@ const LHS: usize = 2;
 const RHS: usize = 128;
 
 pub struct Session<'a> {
-    runner: Box<dyn Runner>,
+    runner: Arc<dyn Runner>,
     program: PathBuf,
     problem: &'a mut Problem,
     /// By kernel.
@@ -42,12 +43,12 @@ impl<'a> Session<'a> {
     /// # Errors
     /// A program that does not start. (Inside: operands that the device cannot hold.)
     pub fn start(
-        runner: Box<dyn Runner>,
+        runner: Arc<dyn Runner>,
         program: PathBuf,
         problem: &'a mut Problem,
         schedules: Vec<&'a Schedule>,
     ) -> Result<std::result::Result<Self, Failure>> {
-        let limit = time_limit(problem.task.shape.macs());
+        let limit = time_limit(problem.task.shape.macs()) * runner.patience();
         let harness = Harness::start(runner.command(&program, problem.task.threads)?, limit)?;
         let mut session = Self { runner, program, problem, schedules, limit, harness, loaded: HashMap::new() };
         Ok(session.load_shared().map(|()| session))
@@ -194,8 +195,8 @@ impl<'a> Session<'a> {
     /// Cycles and instructions per call of the survivors, where the kernel counts them.
     fn count(&mut self, kernels: &[usize], series: &[Series], regime: Regime) -> Vec<Option<Counts>> {
         let none = vec![None; kernels.len()];
-        if self.problem.task.threads > 1 {
-            return none; // a process is counted by its first thread
+        if self.problem.task.threads > 1 || !self.runner.is_here() {
+            return none; // a process is counted by its first thread, and here
         }
         let Some(mut counters) = Counters::of_process(self.harness.pid) else { return none };
         let each = kernels.iter().zip(series).map(|(k, s)| {

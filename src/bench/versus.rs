@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::harness::Failure;
 use super::race::{Rules, race};
 use super::session::Session;
-use super::{Bench, COLD_POOL, runner};
+use super::{Bench, COLD_POOL};
 use crate::candidate::Schedule;
 
 /// Who failed.
@@ -34,7 +34,7 @@ impl Bench<'_> {
             return Ok(Err((Side::Own, Failure::Refused(why))));
         };
         let pool = COLD_POOL * self.device.caches().last();
-        let runner = runner::of(&self.device.target);
+        let runner = self.device.runner.clone();
         let mut session = match Session::start(runner, program, &mut self.problem, vec![schedule])? {
             Ok(session) => session,
             Err(failure) => return Ok(Err((Side::Own, failure))),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::choice::Choice;
 use super::progress::Bar;
-use super::{lock_device, new_run_folder, print, read_plan, report, stop_flag, tune};
+use super::{new_run_folder, print, read_plan, report, stop_flag, tune};
 use crate::baseline::Contest;
 use crate::bench::Device;
 use crate::bench::build::cache_folder;
@@ -64,9 +64,11 @@ pub fn run(args: &Args) -> Result<()> {
     let mut bar = Bar::plain();
     let device = Device::open(plan.target.clone(), &cache)?;
     ensure!(device.times(), "target {} gives no times; a peer can be timed beside none", device.target.name);
+    ensure!(device.runner.is_here(), "target {} is not this machine, where peers run", device.target.name);
     let old = args.run.as_ref().or(args.out.as_ref());
     old.map_or(Ok(()), |dir| same_machine(dir, &device))?;
-    let _lock = lock_device(&cache, &device.target.name, |text| bar.note(text))?;
+    device.has_cpus(plan.threads)?;
+    let _lock = device.lock(&cache, |text| bar.note(text))?;
     let peer = Peer::start(&args.with, &cache, plan.threads)?;
     let dir =
         old.map_or_else(|| new_run_folder(&Path::new("results").join(&plan.target.name)), |dir| Ok(dir.clone()))?;

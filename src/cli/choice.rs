@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 
 use crate::candidate::{Contract, Regime};
 use crate::data::LayerData;
-use crate::host::Host;
 use crate::layer::{Layer, Network, Shape};
 use crate::scheme;
 use crate::search;
@@ -53,7 +52,7 @@ const DEFAULT_SCHEMES: [&str; 2] = ["f32", "w8a8"];
 impl Choice {
     /// The plan, with the first strategy, seed 0 and the default budget.
     /// # Errors
-    /// Names and shapes that are none, tensors that cannot be read, more threads than cpus.
+    /// Names and shapes that are none, tensors that cannot be read.
     pub fn plan(&self, target: &Target) -> Result<Plan> {
         let mut layers = Vec::new();
         for name in &self.networks {
@@ -81,8 +80,6 @@ impl Choice {
         layers.retain(|l| keys.insert(l.key())); // named twice, tuned once
         let schemes = self.schemes()?;
         ensure!(self.threads > 0, "--threads is 0; it must be at least 1");
-        let cpus = Host::this().cpus;
-        ensure!(self.threads <= cpus, "--threads {} is more than the {cpus} cpus of this machine", self.threads);
         let jobs = layers.len() * schemes.len();
         Ok(Plan {
             target: target.clone(),

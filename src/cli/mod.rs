@@ -11,7 +11,7 @@ mod schemes;
 mod targets;
 mod tune;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -125,17 +125,6 @@ fn read_plan(dir: &Path) -> Result<Plan> {
     let text =
         std::fs::read_to_string(&path).with_context(|| format!("{} holds no run: no study.json", dir.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
-}
-
-/// One run at a time measures on this machine; says so when it has to wait.
-fn lock_device(cache: &Path, target: &str, mut say: impl FnMut(&str)) -> Result<File> {
-    let path = cache.join("host.lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    if file.try_lock().is_err() {
-        say(&format!("waiting to measure {target}: another run is measuring on this machine"));
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
 }
 
 /// Prints to stdout; a reader that has gone is an error that `main` forgives.

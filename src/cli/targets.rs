@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::{lock_device, print};
+use super::print;
 use crate::bench::build::cache_folder;
 use crate::bench::probe::{self, Roofs};
 use crate::bench::{Device, counters::Counters};
-use crate::target::{Evidence, Target};
+use crate::target::{Evidence, RunnerKind, Target};
 
 #[derive(clap::Args)]
 #[command(
@@ -48,7 +48,8 @@ fn list(as_json: bool) -> Result<()> {
         let all = targets.iter().map(|t| {
             json!({
                 "target": t.name, "title": t.title, "family": t.family, "isa": t.isa, "requires": t.requires,
-                "evidence": t.runner.evidence, "runs_here": t.missing().is_none(), "why_not": t.missing(),
+                "evidence": t.runner.evidence, "runner": t.runner.kind,
+                "runs_here": t.missing().is_none() && t.runner.kind != RunnerKind::Ssh, "why_not": t.missing(),
                 "host": best.as_deref() == Some(&t.name),
             })
         });
@@ -60,6 +61,9 @@ fn list(as_json: bool) -> Result<()> {
         let state = match (t.missing(), t.runner.evidence) {
             (Some(why), _) => why,
             (None, _) if best.as_deref() == Some(&t.name) => "runs here; `host` is this one".into(),
+            (None, Evidence::Measured) if t.runner.kind == RunnerKind::Ssh => {
+                format!("measured over ssh, on the host `{}` of your ssh configuration", t.runner.host)
+            }
             (None, Evidence::Measured) => "runs here".into(),
             (None, Evidence::Emulated) => "runs here, emulated: answers are checked, no times".into(),
         };
@@ -77,7 +81,7 @@ fn probe(name: &str, threads: usize, as_json: bool) -> Result<()> {
     );
     let cache = cache_folder()?;
     let device = Device::open(target, &cache)?;
-    let _lock = lock_device(&cache, &device.target.name, |text| eprintln!("{text}"))?;
+    let _lock = device.lock(&cache, |text| eprintln!("{text}"))?;
     let roofs = probe::measure(&device, &cache, threads)?;
     if as_json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&roofs)?));

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::choice::Choice;
 use super::progress::Bar;
-use super::{lock_device, new_run_folder, print, read_plan, report, stop_flag};
+use super::{new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
@@ -118,7 +118,8 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     let cache = cache_folder()?;
     let mut bar = Bar::new();
     let device = Device::open(target, &cache)?;
-    let _lock = lock_device(&cache, &device.target.name, |text| bar.note(text))?;
+    device.has_cpus(plan.threads)?;
+    let _lock = device.lock(&cache, |text| bar.note(text))?;
     let device = device.with_roofs(&cache, plan.threads)?;
     let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
     let tables = Tables::open(dir)?;

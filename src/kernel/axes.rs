@@ -81,6 +81,19 @@ fn lengths(longest: usize, s: &Schedule) -> Vec<Knob> {
     all.into_iter().rev().take(2).map(|d| Knob::sizes("d", &[d])).collect()
 }
 
+/// Space of the families that decode weights: that of the other matrix products. A step of many depths is not unrolled.
+pub fn coded<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    let mut all = product(task, family);
+    for (_, choices) in all.iter_mut().filter(|(name, _)| *name == "unroll") {
+        let old = std::mem::replace(choices, Box::new(|_| vec![]));
+        *choices = Box::new(move |s| {
+            let short = |k: &Knob| k.sizes[0] == 1 || k.sizes[0] * tile(task, family, s).k <= 16;
+            old(s).into_iter().filter(short).collect()
+        });
+    }
+    all
+}
+
 /// Space of the depthwise families: tile, block of pixels x channel vectors, staging, loop order, lines per strip.
 pub fn depthwise<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     vec![
@@ -146,7 +159,7 @@ fn orders(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
 
 /// Staged activations are always possible; raw ones where nothing is converted or padded on the way.
 fn staging(task: &Task) -> Vec<Knob> {
-    let raw = !task.quantizes() && !task.shape.padded();
+    let raw = !task.converts() && !task.shape.padded();
     let staged = Knob::word("staged");
     if raw { vec![Knob::word("raw"), staged] } else { vec![staged] }
 }

@@ -20,7 +20,7 @@ pub const FAMILY: Family = Family {
     },
     ops: &[Op::Gemm, Op::Gemv, Op::Conv2d],
     axes: axes::chain,
-    inner: |nest, rows, vectors, _| product::walk(nest, rows, vectors, &Depth { whole, tail }),
+    inner: |nest, rows, vectors, _| product::walk(nest, rows, vectors, &Depth { whole, tail, exact: false }),
     pack: product::pack,
     steps: product::steps,
     parts: |_| 1,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::nest::Nest;
-use super::{Family, axes};
+use super::{Arithmetic, Family, axes};
 use crate::emit::{Stmt, for_, let_, set};
 use crate::layer::{Op, Shape};
 use crate::native::Tile;
@@ -21,7 +21,8 @@ pub const INT: Family = Family {
     parts: |_| 1,
 };
 
-pub const FLOAT: Family = Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| !task.is_integer(), ..INT };
+pub const FLOAT: Family =
+    Family { name: "depthwise-float", tiles: "dwf", serves: |task, _| task.arithmetic() == Arithmetic::Float, ..INT };
 
 /// One step per tap of the window, or per `tile.k` taps of a column of it.
 fn steps(shape: &Shape, tile: &Tile) -> usize {

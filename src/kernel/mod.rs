@@ -1,9 +1,11 @@
 //! Kernel families: how a layer's loops are written in the words of a tile vocabulary.
 
 pub mod axes;
+pub mod bf16;
 pub mod bitserial;
 pub mod chain;
 pub mod chain16;
+pub mod coded;
 pub mod depthwise;
 pub mod dot;
 pub mod float;
@@ -49,12 +51,15 @@ pub enum Arithmetic {
     Groups,
     /// f32 throughout.
     Float,
+    /// f32 in and out, weights decoded to f32 inside: their levels are multiplied, sums with the scales.
+    Coded,
 }
 
 impl Task {
     pub fn arithmetic(&self) -> Arithmetic {
-        match (self.scheme.float_activations(), self.contract) {
-            (true, _) => Arithmetic::Float,
+        match (self.scheme.real_activations(), self.contract) {
+            (true, _) if self.scheme.weight_bits() == 32.0 => Arithmetic::Float,
+            (true, _) => Arithmetic::Coded,
             (false, Contract::Int8) => Arithmetic::Int,
             (false, Contract::Qdq) => Arithmetic::Requant,
             (false, Contract::F32io) if self.group().is_some() => Arithmetic::Groups,
@@ -64,7 +69,7 @@ impl Task {
 
     /// Inputs of one output whose weights share a scale; none where all of them do.
     pub fn group(&self) -> Option<usize> {
-        self.scheme.group()
+        self.scheme.groups().map(|g| g.columns)
     }
 
     /// Does it quantize activations itself, from f32?
@@ -79,7 +84,27 @@ impl Task {
 
     /// Are its products those of integers?
     pub fn is_integer(&self) -> bool {
-        self.arithmetic() != Arithmetic::Float
+        !matches!(self.arithmetic(), Arithmetic::Float | Arithmetic::Coded)
+    }
+
+    /// Are its weights decoded to reals?
+    pub fn is_coded(&self) -> bool {
+        self.arithmetic() == Arithmetic::Coded
+    }
+
+    /// The kind of tile whose products are the most that a kernel could make of its multiplications.
+    pub fn products(&self) -> &'static str {
+        let pairs = |tile| (bf16::FAMILY.serves)(self, tile);
+        match self.is_integer() {
+            true => dot::FAMILY.tiles,
+            false if self.isa.tiles_of(bf16::FAMILY.tiles).any(pairs) => bf16::FAMILY.tiles,
+            false => float::FAMILY.tiles,
+        }
+    }
+
+    /// Does a kernel change activations on their way in: round, quantize?
+    pub fn converts(&self) -> bool {
+        self.quantizes() || self.scheme.activations.half().is_some()
     }
 
     /// The families that serve this task.
@@ -163,6 +188,14 @@ impl Task {
                 array(&mut sums.iter().map(|v| v.to_le_bytes()));
                 array(&mut bias.iter().map(|v| v.to_le_bytes()));
             }
+            (Arithmetic::Coded, Weights::Coded(q)) => {
+                match self.scheme.groups() {
+                    Some(groups) => floats(&vec![groups.scale.unit(&q.lattice); n]),
+                    None => floats(&q.lattice.scales),
+                }
+                floats(bias);
+                out.extend(coded::table(&q.lattice.levels).into_iter().flat_map(f32::to_le_bytes));
+            }
             _ => floats(bias),
         }
         out
@@ -205,5 +238,18 @@ pub struct Family {
 }
 
 /// Every kernel family: one file and one row each.
-pub static FAMILIES: &[Family] =
-    &[dot::FAMILY, chain16::FAMILY, bitserial::FAMILY, float::FAMILY, depthwise::INT, depthwise::FLOAT];
+pub static FAMILIES: &[Family] = &[
+    dot::FAMILY,
+    chain16::FAMILY,
+    bitserial::FAMILY,
+    float::FAMILY,
+    depthwise::INT,
+    depthwise::FLOAT,
+    coded::TABLE,
+    coded::INTEGER,
+    coded::E4M3,
+    coded::E5M2,
+    coded::F16,
+    coded::BF16,
+    bf16::FAMILY,
+];

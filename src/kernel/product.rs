@@ -4,12 +4,12 @@
 use std::ops::Range;
 
 use super::nest::Nest;
-use super::{Arithmetic, Task};
+use super::{Arithmetic, Task, coded};
 use crate::emit::{Stmt, do_, for_, let_, note, set};
 use crate::layer::Shape;
 use crate::native::Tile;
 use crate::scheme::Weights;
-use crate::scheme::format::f16;
+use crate::scheme::coded::Groups;
 
 /// Steps of `tile.k` through each window row, the last one partly filled where the row is no multiple.
 pub fn steps(task: &Task, tile: &Tile) -> usize {
@@ -32,21 +32,31 @@ pub struct Depth {
     pub whole: fn(&Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt>,
     /// Step `at`, of which the raw row has only `rest` elements.
     pub tail: fn(&Nest, rows: usize, vectors: usize, at: usize, rest: usize) -> Vec<Stmt>,
+    /// Does a staged row end where its elements do, like a raw one?
+    pub exact: bool,
+}
+
+impl Depth {
+    /// Whole steps of `length` products, and the products left over. A staged row is padded, so its last step may read on;
+    /// a raw one must stop at its end.
+    fn split(&self, nest: &Nest, length: usize) -> (usize, usize) {
+        let k = nest.tile.k;
+        if nest.raw || self.exact { (length / k, length % k) } else { (length.div_ceil(k), 0) }
+    }
 }
 
 pub fn inner(nest: &Nest, rows: usize, vectors: usize, _partial: usize) -> Vec<Stmt> {
-    walk(nest, rows, vectors, &Depth { whole: depth_loop, tail })
+    walk(nest, rows, vectors, &Depth { whole, tail, exact: false })
 }
 
 /// Every window row of a block, in steps of `tile.k`.
 pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt> {
     let (shape, tile) = (&nest.task.shape, nest.tile);
     let segment = segment(shape);
-    if let Some(group) = nest.task.group() {
-        return groups(nest, rows, vectors, depth, group);
+    if let Some(stored) = nest.task.scheme.groups() {
+        return groups(nest, rows, vectors, depth, stored);
     }
-    // a staged row is padded, so its last step may read on; a raw one must stop at its end
-    let (full, rest) = if nest.raw { (segment / tile.k, segment % tile.k) } else { (segment.div_ceil(tile.k), 0) };
+    let (full, rest) = depth.split(nest, segment);
     let mut body = (depth.whole)(nest, rows, vectors, full);
     if rest > 0 {
         body.push(note(format!("the last {rest} of {segment}")));
@@ -63,8 +73,9 @@ pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt
 }
 
 /// The same where every `group` products have a scale of their own, which follows the group's packed weights: exact sums
-/// within a group, times its scale onto f32 sums. Rows are staged, so that a last group may read on.
-fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, group: usize) -> Vec<Stmt> {
+/// within a group, times its scale onto f32 sums. Zero points come before the group's weights.
+fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, stored: Groups) -> Vec<Stmt> {
+    let group = stored.columns;
     let (t, tile, segment) = (&nest.tile.prefix, nest.tile, segment(&nest.task.shape));
     let each = |f: &dyn Fn(usize, usize) -> Stmt| -> Vec<Stmt> {
         (0..rows).flat_map(|r| (0..vectors).map(move |v| f(r, v))).collect()
@@ -72,15 +83,27 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, group: usize)
     let one = |length: usize| {
         let steps = length.div_ceil(tile.k);
         let mut body = each(&|r, v| let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")));
-        body.extend((depth.whole)(nest, rows, vectors, steps));
+        if nest.has_points() {
+            body.extend((0..vectors).map(|v| {
+                let at = format!("(const void *)(rhs + {})", v * tile.n);
+                let_(&format!("const {t}_real"), format!("point{v}"), format!("{t}_points({at})"))
+            }));
+            body.push(set("rhs", format!("rhs + {}", vectors * tile.n)));
+        }
+        let (full, rest) = depth.split(nest, length);
+        body.extend((depth.whole)(nest, rows, vectors, full));
+        if rest > 0 {
+            body.extend((depth.tail)(nest, rows, vectors, full, rest));
+        }
         let scales = steps * vectors * tile.vector_bytes();
         body.extend((0..vectors).map(|v| {
-            let at = format!("(const void *)(rhs + {})", scales + v * tile.n * 2);
-            let_(&format!("const {t}_real"), format!("scale{v}"), format!("{}_scales({at})", nest.stored.prefix))
+            let at = format!("(const void *)(rhs + {})", scales + v * tile.n * stored.scale.bytes());
+            let word = format!("{}_{}", nest.stored.prefix, stored.scale.word());
+            let_(&format!("const {t}_real"), format!("scale{v}"), format!("{word}({at})"))
         }));
         body.extend(each(&|r, v| set(format!("f{r}_{v}"), format!("{t}_scaled(f{r}_{v}, c{r}_{v}, scale{v})"))));
         body.extend((0..rows).map(|r| set(format!("a{r}"), format!("a{r} + {group}"))));
-        body.push(set("rhs", format!("rhs + {}", scales + vectors * tile.n * 2)));
+        body.push(set("rhs", format!("rhs + {}", scales + vectors * tile.n * stored.scale.bytes())));
         body
     };
     let (whole, rest) = (segment / group, segment % group);
@@ -110,11 +133,16 @@ pub fn whole_step(nest: &Nest, r: usize, k: &str) -> String {
     format!("{}_{load}(a{r} + ({k}) * {})", nest.tile.prefix, nest.tile.k)
 }
 
-/// `full` steps, unrolled; the depth is a variable where it is blocked.
-fn depth_loop(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt> {
+fn whole(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt> {
+    depth_loop(nest, vectors, full, &|k, tag| step(nest, rows, vectors, k, tag, |r| whole_step(nest, r, k)))
+}
+
+/// `full` steps, each as `step` says it of its number and a tag for its names, unrolled; the depth is a variable where it is
+/// blocked.
+pub fn depth_loop(nest: &Nest, vectors: usize, full: usize, step: &dyn Fn(&str, &str) -> Vec<Stmt>) -> Vec<Stmt> {
     let [unroll] = nest.schedule.sizes("k");
     let unroll = unroll.max(1);
-    let one = |k: String, tag: &str| step(nest, rows, vectors, &k, tag, |r| whole_step(nest, r, &k));
+    let one = |k: String, tag: &str| step(&k, tag);
     let unrolled = |name: &str| -> Vec<Stmt> {
         let mut body = prefetch(nest, vectors, unroll);
         body.extend((0..unroll).flat_map(|u| one(format!("{name} + {u}"), &u.to_string())));
@@ -180,9 +208,24 @@ pub fn serves_groups(task: &Task, tile: &Tile) -> bool {
     task.group().is_none_or(|group| segments(&task.shape) == 1 && group.is_multiple_of(tile.k))
 }
 
-/// [panel][step][vector][lane][depth], zeros past the last column and past the end of each window row. Of weights narrower
-/// than a byte see [`pack_narrow`]. After the steps of a group come its scales, [vector][lane], as f16.
+/// Every vector of [`pack_with`] as [lane][depth]. Of weights narrower than a byte see [`pack_narrow`].
 pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
+    pack_with(nest, weights, |nest, weights, out, at| {
+        if nest.stored.bits < 8 {
+            return pack_narrow(nest.stored, weights, out, at);
+        }
+        for lane in 0..nest.stored.n {
+            (0..nest.stored.k).for_each(|depth| nest.push_weight(out, weights, at(lane, depth)));
+        }
+    })
+}
+
+/// The index of the weight at a lane and depth of a vector, where there is one.
+type At<'a> = &'a dyn Fn(usize, usize) -> Option<usize>;
+
+/// [panel][step][vector], none past the last column and past the end of each window row. Before the steps of a group come
+/// its zero points where there are such, after them its scales, [vector][lane].
+pub fn pack_with(nest: &Nest, weights: &Weights, vector: fn(&Nest, &Weights, &mut Vec<u8>, At)) -> Vec<u8> {
     let (shape, tile) = (&nest.task.shape, nest.stored);
     let (n, k, segment) = (shape.n(), shape.k(), segment(shape));
     let (width, steps) = (nest.vectors * tile.n, segment.div_ceil(tile.k));
@@ -196,17 +239,15 @@ pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
                 let there = column < n && depth < segment;
                 there.then_some(column * k + row * segment + depth)
             };
+            let group = nest.task.group();
+            if group.is_some_and(|group| from.is_multiple_of(group)) && nest.has_points() {
+                push_points(nest, &mut out, weights, first..first + columns, from);
+            }
             for lanes in (first..first + columns).step_by(tile.n) {
-                if tile.bits < 8 {
-                    pack_narrow(tile, weights, &mut out, |lane, depth| at(lanes + lane, from + depth));
-                    continue;
-                }
-                for column in lanes..lanes + tile.n {
-                    (from..from + tile.k).for_each(|depth| nest.push_weight(&mut out, weights, at(column, depth)));
-                }
+                vector(nest, weights, &mut out, &|lane, depth| at(lanes + lane, from + depth));
             }
             let end = from + tile.k;
-            if nest.task.group().is_some_and(|group| end.is_multiple_of(group) || end >= segment) {
+            if group.is_some_and(|group| end.is_multiple_of(group) || end >= segment) {
                 push_scales(nest, &mut out, weights, first..first + columns, from);
             }
         }
@@ -214,20 +255,38 @@ pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
     out
 }
 
-/// Scales of the group that holds depth `from`, as f16.
+/// Scales of the group that holds depth `from`, as the scheme stores them.
 fn push_scales(nest: &Nest, out: &mut Vec<u8>, weights: &Weights, columns: Range<usize>, from: usize) {
-    let Weights::Int { scales, group: Some(group), .. } = weights else { return };
-    let groups = nest.task.shape.k().div_ceil(*group);
+    let Some(stored) = nest.task.scheme.groups() else { return };
+    let (scales, unit) = match weights {
+        Weights::Int { scales, .. } => (scales, 1.0),
+        Weights::Coded(q) => (&q.lattice.scales, stored.scale.unit(&q.lattice)),
+        Weights::Float(_) => return,
+    };
     for column in columns {
-        let scale = if column < nest.task.shape.n() { scales[column * groups + from / group] } else { 0.0 };
-        out.extend(f16(scale));
+        match group_index(nest, column, from) {
+            Some(group) => out.extend(stored.scale.encode(scales[group] / unit)),
+            None => out.resize(out.len() + stored.scale.bytes(), 0),
+        }
     }
+}
+
+/// Zero points of the group that begins at depth `from`.
+fn push_points(nest: &Nest, out: &mut Vec<u8>, weights: &Weights, columns: Range<usize>, from: usize) {
+    let Weights::Coded(q) = weights else { return };
+    out.extend(columns.map(|column| group_index(nest, column, from).map_or(0, |group| coded::point(q, group))));
+}
+
+/// The group of a column that holds depth `from`; none past the last column.
+fn group_index(nest: &Nest, column: usize, from: usize) -> Option<usize> {
+    let group = nest.task.group()?;
+    (column < nest.task.shape.n()).then(|| column * nest.task.shape.k().div_ceil(group) + from / group)
 }
 
 /// One vector of a step of weights of fewer than 8 bits, in planes of 4, 2 and 1 of them, the high bits first, in two's
 /// complement. The step's depth is cut into 8 / (width of the narrowest plane) parts; a plane of width w lies in vectors of
 /// bytes that hold 8 / w parts each, the first part in the low bits. So a shift and a mask give a whole vector of one part.
-fn pack_narrow(tile: &Tile, weights: &Weights, out: &mut Vec<u8>, at: impl Fn(usize, usize) -> Option<usize>) {
+fn pack_narrow(tile: &Tile, weights: &Weights, out: &mut Vec<u8>, at: At) {
     let Weights::Int { codes, .. } = weights else { return };
     let parts = 8 >> tile.bits.trailing_zeros();
     let depth = tile.k / parts;
@@ -249,7 +308,8 @@ fn pack_narrow(tile: &Tile, weights: &Weights, out: &mut Vec<u8>, at: impl Fn(us
 /// Can the depth of this task be blocked? Window rows are not, and a raw row's tail is not.
 pub fn can_block_depth(task: &Task, tile: &Tile, raw: bool) -> bool {
     segments(&task.shape) == 1
-        && !matches!(task.arithmetic(), Arithmetic::Requant | Arithmetic::Groups)
-        && (!raw || task.shape.k().is_multiple_of(tile.k))
+        && task.arithmetic() != Arithmetic::Requant
+        && task.group().is_none()
+        && (!(raw || task.is_coded()) || task.shape.k().is_multiple_of(tile.k))
         && (task.arithmetic() != Arithmetic::Dynamic || !raw)
 }

@@ -18,8 +18,8 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_("memset(args->work, 63, 256)"), // as floats 0.75: sums stay normal numbers
-        let_(&format!("{t}_lhs"), "x", format!("{t}_raw((const void *)args->work)")),
-        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const char *)args->work + 128)")),
+        let_(&format!("{t}_lhs"), "x", format!("{t}_lhs_load((const void *)args->work)")),
+        let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const void *)((const char *)args->work + 128))")),
     ];
     body.extend((0..SUMS).map(|i| let_(&format!("{t}_acc"), format!("c{i}"), format!("{t}_zero()"))));
     let opaque = |name: String| do_(format!("{t}_opaque({name})"));
@@ -94,12 +94,14 @@ pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
 
 /// A chain of `links` x 64 dependent additions, one cycle each: the core's clock.
 pub fn chain(isa: &Isa, links: usize) -> (Source, u64) {
-    let link = (0..64).map(|_| do_("__asm__ volatile(\"add %1, %0\" : \"+r\"(x) : \"r\"(one))")).collect();
+    let opaque = |name: &str| do_(format!("__asm__ volatile(\"\" : \"+r\"({name}))"));
+    let link = (0..64).flat_map(|_| [do_("x += one"), opaque("x")]).collect();
     let body = vec![
         do_("(void)thread, (void)threads"),
-        let_("uint64_t", "x", "0, one = 1"),
+        let_("uintptr_t", "x", "0, one = 1"),
+        opaque("one"), // some cores add small constants without a cycle
         for_("i", 0, links, 1, link),
-        do_("*(uint64_t *)args->out = x"),
+        do_("*(uintptr_t *)args->out = x"),
     ];
     (source(isa, "chain".into(), 64, body), links as u64 * 64)
 }

@@ -89,6 +89,12 @@ impl Activations {
         matches!(self.kind, Kind::F32)
     }
 
+    /// `f16` or `bf16` where they are f32 rounded to that.
+    pub fn half(&self) -> Option<&'static str> {
+        let Kind::Format(f) = &self.kind else { return None };
+        ["f16", "bf16"].into_iter().find(|name| f.name() == *name)
+    }
+
     pub fn bits(&self) -> f64 {
         match &self.kind {
             Kind::F32 => 32.0,

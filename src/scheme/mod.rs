@@ -7,6 +7,7 @@
 pub mod activations;
 pub mod affine;
 pub mod calibrate;
+pub mod coded;
 pub mod correct;
 pub mod observed;
 pub mod format;
@@ -59,6 +60,8 @@ pub enum Weights {
         /// Inputs of one output that share a scale, where that is not all of them. The last group may be shorter.
         group: Option<usize>,
     },
+    /// Codes of levels: see [`Scheme::decoded`].
+    Coded(Quantized),
 }
 
 /// Schemes worth listing: what `bitsmith schemes` shows, what a `*` in `--scheme` is matched with, and what is compared
@@ -158,6 +161,11 @@ impl Scheme {
         self.activations.float()
     }
 
+    /// Are activations f32, or f32 rounded to a float of 16 bits?
+    pub fn real_activations(&self) -> bool {
+        self.activations.float() || self.activations.half().is_some()
+    }
+
     /// Bits of a weight's code, scales not counted.
     pub fn weight_bits(&self) -> f64 {
         self.weights.bits()
@@ -189,7 +197,8 @@ impl Scheme {
 
     /// Do the kernel families here implement it? The rounding of weights is nothing to them.
     pub fn has_kernels(&self) -> bool {
-        self.weights.name() == "f32" && self.float_activations() || self.integer()
+        let exact = self.weights.name() == "f32" && self.corrections.iter().all(|c| !c.changes_input());
+        exact && self.real_activations() || self.integer() || self.decoded().is_some()
     }
 
     /// Codes of integer weights, ascending.
@@ -252,6 +261,7 @@ impl Scheme {
     pub fn kernel_weights(&self, quantized: Quantized) -> Weights {
         match quantized.int8().filter(|_| self.integer()) {
             Some((codes, scales)) => Weights::Int { codes, scales, group: self.group() },
+            None if self.decoded().is_some() => Weights::Coded(quantized),
             None => Weights::Float(quantized.values),
         }
     }

@@ -14,7 +14,7 @@ use bitsmith::kernel::Task;
 use bitsmith::layer::Shape;
 use bitsmith::record::Record;
 use bitsmith::scheme;
-use bitsmith::target::{Evidence, Target};
+use bitsmith::target::{Evidence, RunnerKind, Target};
 
 /// Scheme and contract of every way that numbers travel through a kernel.
 /// The first two take any weights of 8 bits and fewer.
@@ -52,6 +52,11 @@ impl Lab {
     /// A target that every CPU of this family runs, and that is fast to compile for, with times.
     pub fn timed() -> Self {
         Self { device: Device::open(Target::find("x86-scalar").unwrap(), &cache()).unwrap() }
+    }
+
+    /// Of every so many sizes one is tried: emulators are slow.
+    pub fn stride(&self) -> usize {
+        if self.device.target.runner.kind == RunnerKind::Qemu { 3 } else { 1 }
     }
 
     pub fn task(&self, shape: Shape, scheme: &str, contract: Contract, relu: bool, threads: usize) -> Task {

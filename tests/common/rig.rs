@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bitsmith::bench::harness::{Failure, Harness};
 use bitsmith::bench::problem::Problem;
-use bitsmith::bench::runner;
 use bitsmith::candidate::Schedule;
 use bitsmith::emit::Source;
 use bitsmith::kernel::Task;
@@ -58,7 +57,7 @@ pub struct Rig {
 impl Rig {
     /// Builds every source into one program and starts it.
     pub fn start(lab: &Lab, sources: &[Source]) -> Self {
-        let command = runner::of(&lab.device.target).command(&program(lab, sources), 1).unwrap();
+        let command = lab.device.runner.command(&program(lab, sources), 1).unwrap();
         Self { harness: Harness::start(command, LIMIT).unwrap() }
     }
 

@@ -179,8 +179,13 @@ fn avx512vpopcnt() {
 }
 
 #[test]
+fn avx512bf16() {
+    hunt("x86-avx512bf16");
+}
+
+#[test]
 fn every_row_of_the_table_is_tried() {
-    let tried = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "x86-avx512vpopcnt"];
+    let tried = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "x86-avx512vpopcnt", "x86-avx512bf16"];
     assert!(MUTATIONS.iter().all(|m| !m.victims.is_empty()), "a mutation without a victim");
     assert!(
         VICTIMS.iter().all(|v| tried.contains(&v.target) && Target::find(v.target).is_ok()),

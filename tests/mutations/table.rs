@@ -54,6 +54,7 @@ const AVX2: &str = "x86-avx2";
 const AVXVNNI: &str = "x86-avxvnni";
 const AVX512: &str = "x86-avx512vnni";
 const POPCNT: &str = "x86-avx512vpopcnt";
+const AVX512BF16: &str = "x86-avx512bf16";
 const INT: (&str, Contract) = ("w8a8", Int8);
 const DYNAMIC: (&str, Contract) = ("w8a8", F32io);
 const FLOAT: (&str, Contract) = ("f32", F32io);
@@ -95,6 +96,13 @@ pub static VICTIMS: &[Victim] = &[
     victim("planes-quantized", AVX2, planes, ("w2a2", F32io), 1, "shuffle.b3x2.k1.d16.staged.mn.c0x0x0.p0"),
     victim("signs", POPCNT, gemm, ("w1a1", F32io), 1, "popcnt.b6x2.k1.d0.staged.mn.c0x0x0.p0"),
     victim("signs-planes", POPCNT, gemm, ("w1a3", Int8), 1, "popcnt.b6x2.k1.d0.staged.mn.c0x0x0.p0"),
+    victim("table", SCALAR, gemm, ("nf4", F32io), 1, "nibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("ymm-affine", AVX2, deep, ("w4a32g32-affine", F32io), 1, "ymmnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("ymm-mx", AVX2, deep, ("mxfp4", F32io), 1, "ymmnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("ymm-halves", AVX2, gemm, ("f16a16", F32io), 1, "ymm.b3x2.k1.staged.mn.c0x0x0.p0"),
+    victim("zmm-table", AVX512, deep, ("nf4g32", F32io), 1, "zmmnibble.b6x2.k1.raw.mn.c0x0x0.p0"),
+    victim("zmm-e4m3", AVX512, gemm, ("fp8e4m3", F32io), 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
+    victim("pairs", AVX512BF16, gemm, ("bf16abf16", F32io), 1, "zmmpair.b6x2.k1.staged.mn.c0x0x0.p0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
 ];
 
@@ -260,6 +268,24 @@ pub static MUTATIONS: &[Mutation] = &[
         let byte = bytes[4..].iter_mut().find(|b| **b != 0).unwrap(); // of the second output, which is not clamped
         *byte &= *byte - 1;
     }),
+    // decoded weights
+    header("index into the table one off", SCALAR_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
+    header("codes decoded from the other end", AVX512_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
+    header("half of the table by the wrong bit", AVX2_H, &["ymm-affine", "ymm-mx"], &[("(28 - 4 * d)", "(29 - 4 * d)")]),
+    text("a tail's last depth decoded twice", &["ymm-affine", "ymm-mx", "zmm-table"], &[("(b0_t, table, 4)", "(b0_t, table, 3)")]),
+    text("scale of the next output's group", &["zmm-table"], &[("(rhs + 512))", "(rhs + 514))")]),
+    text("a group of decoded weights too few", &["ymm-affine", "ymm-mx", "zmm-table"], &[("group < 3", "group < 2")]),
+    text("zero point of the next output", &["ymm-affine"], &[("_points((const void *)(rhs + 0))", "_points((const void *)(rhs + 1))")]),
+    header("zero points forgotten", AVX2_H, &["ymm-affine"], &[("f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }", "f32x8_minus(__m256 v, __m256 w) { return (void)w, v; }")]),
+    header("power of two an exponent off", AVX2_H, &["ymm-mx"], &[("_mm256_cvtepu8_epi32(v), 23)", "_mm256_cvtepu8_epi32(v), 22)")]),
+    header("sign of e4m3 left in the exponent", AVX512_H, &["zmm-e4m3"], &[("(short)0xBF80", "(short)0xFF80")]),
+    header("bias of e4m3 not undone", AVX512_H, &["zmm-e4m3"], &[("(e4m3_zmm, f32x16, __m512, 0x1p8f)", "(e4m3_zmm, f32x16, __m512, 1)")]),
+    header("activations cut to f16", AVX2_H, &["ymm-halves"], &[("_MM_FROUND_TO_NEAREST_INT", "_MM_FROUND_TO_ZERO")]),
+    text("activations left f32", &["ymm-halves"], &[("_stage_f16(", "_stage(")]),
+    text("an odd row not filled up", &["pairs"], &[("row[i] = 0;", "row[i] = 0x7FC0;")]),
+    weights("codes of two outputs exchanged", &["table", "zmm-table", "ymm-mx"], |bytes| bytes[..8].rotate_left(4)),
+    weights("nibbles of decoded weights in the wrong order", &["table", "ymm-mx"], |bytes| bytes[..4].iter_mut().for_each(|b| *b = b.rotate_left(4))),
+    weights("pairs in the wrong order", &["pairs"], |bytes| bytes.chunks_exact_mut(4).for_each(|pair| pair.rotate_left(2))),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),

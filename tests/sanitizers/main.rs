@@ -19,7 +19,26 @@ use bitsmith::target::{Evidence, Target};
 use common::{Lab, TINY, cache, rig, sample};
 use rayon::prelude::*;
 
-const SCHEMES: [&str; 6] = ["f32", "w8a8", "w4a8", "w2a8", "w2a3", "w1a1"];
+const SCHEMES: [&str; 18] = [
+    "f32",
+    "w8a8",
+    "w4a8",
+    "w2a8",
+    "w2a3",
+    "w1a1",
+    "w1a32",
+    "wta32",
+    "w4a32g8-affine",
+    "nf4a16g16",
+    "kmeans5",
+    "w8a32",
+    "fp8e4m3",
+    "fp8e5m2",
+    "f16",
+    "bf16",
+    "nvfp4",
+    "bf16abf16",
+];
 
 /// Rows, columns, depth, windows and channels with tails.
 fn shapes() -> Vec<Shape> {
@@ -81,14 +100,15 @@ impl Case {
     /// The calls of kernel `at` as `driver.c` reads them, one for each set of activations.
     fn calls(&self, at: usize, into: &mut Vec<u8>) {
         let (task, rhs) = (&self.problem.task, &self.problem.packed[&self.problem.task.pack_key(&self.schedule)]);
-        let float = task.scheme.float_activations();
-        let own = |t: &&Tile| t.variant() == self.schedule.0[0].word && (t.bits == 32) == float;
-        let tile = task.isa.tiles.iter().find(own).unwrap();
+        let accumulates = |t: &&Tile| self.source().text.contains(&format!("{}_acc ", t.prefix));
+        let tile = task.isa.tiles.iter().find(accumulates).unwrap();
+        // what has scales or zero points between its weights is read byte by byte
+        let element = if task.is_coded() && task.group().is_some() { 1 } else { (tile.bits / 8).max(1) };
         for input in &self.problem.inputs {
             let lhs = input.lhs.len() / task.shape.lhs_len();
             let contents = [&input.lhs, rhs, &self.problem.columns];
             let out = (task.shape.out_len() * 4, 4);
-            let sizes = [(input.lhs.len(), lhs), (rhs.len(), (tile.bits / 8).max(1)), (contents[2].len(), 4), out];
+            let sizes = [(input.lhs.len(), lhs), (rhs.len(), element), (contents[2].len(), 4), out];
             let head = [at as i64, i64::from(input.zero), task.threads as i64].into_iter();
             let words = head.chain(sizes.into_iter().flat_map(|(bytes, element)| [bytes as i64, element as i64]));
             into.extend(words.flat_map(i64::to_le_bytes));

@@ -17,7 +17,7 @@ use anyhow::{Result, anyhow, ensure};
 use super::process::{Answer, Failure, Process};
 use super::session::time_limit;
 use crate::candidate::{Contract, Regime};
-use crate::host;
+use crate::host::Machine;
 use crate::layer::{Op, Shape};
 use crate::scheme::Scheme;
 use crate::scheme::format::Granularity;
@@ -69,7 +69,7 @@ impl Peer {
             }
         };
         command.env("OMP_NUM_THREADS", threads.to_string()).stderr(Stdio::piped());
-        confine(&mut command, host::last_cpus(threads));
+        confine(&mut command, Machine::here().last_cpus(threads));
         let mut process = Process::start(command, START).map_err(|e| fails(format!("{e:#}")))?;
         let said = Said::of(process.stderr.take());
         let hello = process.call("hello", &[]).map_err(|f| fails(said.with(f).to_string()))?;

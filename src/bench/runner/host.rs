@@ -6,16 +6,26 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::Runner;
-use crate::host;
+use crate::host::Machine;
 
 pub struct HostRunner;
 
 impl Runner for HostRunner {
+    fn machine(&self) -> Result<Machine> {
+        Ok(Machine::here())
+    }
+
     fn command(&self, program: &Path, threads: usize) -> Result<Command> {
-        let list: Vec<String> = host::last_cpus(threads).iter().map(usize::to_string).collect();
         let mut command = Command::new(program);
-        // room for every packing of a large layer and its cold copies, never the whole machine
-        command.args(["--memory", &(host::memory_bytes() / 4 * 3).to_string(), "--cpu", &list.join(",")]);
+        command.args(Machine::here().harness_options(threads));
         Ok(command)
+    }
+
+    fn patience(&self) -> u32 {
+        1
+    }
+
+    fn is_here(&self) -> bool {
+        true
     }
 }

@@ -15,6 +15,7 @@ use crate::candidate::Schedule;
 use crate::native::Tile;
 use crate::op;
 use crate::scheme::Weights;
+use crate::scheme::coded::Groups;
 
 mod text;
 mod unpack;
@@ -71,6 +72,7 @@ impl<'a> Nest<'a> {
                 _ => out.extend(i16::from(codes[i]).to_le_bytes()),
             },
             (Weights::Float(w), Some(i)) => out.extend(w[i].to_le_bytes()),
+            (Weights::Coded(_), Some(_)) => {}
             (_, None) => out.resize(out.len() + self.stored.bits / 8, 0),
         }
     }
@@ -132,10 +134,17 @@ impl<'a> Nest<'a> {
         (self.family.steps)(self.task, self.tile)
     }
 
-    /// Bytes of one vector of outputs over the whole depth, scales of groups included: as packed for this tile.
+    /// Have groups of weights a zero point?
+    pub fn has_points(&self) -> bool {
+        self.task.scheme.groups().is_some_and(|g| g.points)
+    }
+
+    /// Bytes of one vector of outputs over the whole depth, scales and zero points of groups included: as packed for this
+    /// tile.
     fn column_bytes(&self, tile: &Tile) -> usize {
-        let groups = self.task.group().map_or(0, |group| self.task.shape.k().div_ceil(group));
-        (self.family.steps)(self.task, tile) * tile.vector_bytes() + groups * tile.n * 2
+        let of_group = |g: Groups| self.task.shape.k().div_ceil(g.columns) * (g.scale.bytes() + usize::from(g.points));
+        let groups = self.task.scheme.groups().map_or(0, of_group);
+        (self.family.steps)(self.task, tile) * tile.vector_bytes() + groups * tile.n
     }
 
     /// Lines of a strip, and of a thread's share.
@@ -180,7 +189,7 @@ impl<'a> Nest<'a> {
         match self.task.arithmetic() {
             Arithmetic::Dynamic | Arithmetic::Groups if self.grid_per_row() => self.strip().min(self.share()),
             Arithmetic::Dynamic | Arithmetic::Groups => 1,
-            Arithmetic::Int | Arithmetic::Requant | Arithmetic::Float => 0,
+            Arithmetic::Int | Arithmetic::Requant | Arithmetic::Float | Arithmetic::Coded => 0,
         }
     }
     fn grid_per_row(&self) -> bool {
@@ -213,7 +222,7 @@ impl<'a> Nest<'a> {
         match self.task.arithmetic() {
             Arithmetic::Int => "int32_t",
             Arithmetic::Requant => "uint8_t",
-            Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float => "float",
+            Arithmetic::Dynamic | Arithmetic::Groups | Arithmetic::Float | Arithmetic::Coded => "float",
         }
     }
     /// Type of a left element as the block reads it.

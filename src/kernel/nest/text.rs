@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::Nest;
 use crate::candidate::Name;
 use crate::emit::{Function, Source, Stmt, do_, for_, if_, let_, note, set};
-use crate::kernel::{Arithmetic, column_stride};
+use crate::kernel::{Arithmetic, bf16, column_stride};
 use crate::scheme::activations::Kind;
 
 impl Nest<'_> {
@@ -119,12 +119,12 @@ impl Nest<'_> {
     fn begin(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
         let t = &self.tile.prefix;
         let zero = format!("{t}_zero()");
-        vec![match self.task.arithmetic() {
-            Arithmetic::Groups => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
-            _ if self.begins_with_init() => {
+        vec![match self.task.group() {
+            Some(_) => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
+            None if self.begins_with_init() => {
                 let_(&format!("{t}_acc"), format!("c{r}_{v}"), self.plus(&zero, &self.init(v), lanes))
             }
-            _ => let_(&format!("{t}_acc"), format!("c{r}_{v}"), zero),
+            None => let_(&format!("{t}_acc"), format!("c{r}_{v}"), zero),
         }]
     }
 
@@ -146,7 +146,8 @@ impl Nest<'_> {
 
     /// Stores one accumulator; of two that are requantized as a pair, both with the second.
     fn end(&self, r: usize, v: usize, lanes: Option<usize>, paired: bool) -> Vec<Stmt> {
-        let (t, acc, out) = (&self.tile.prefix, format!("c{r}_{v}"), self.out(r, v));
+        let (t, out) = (&self.tile.prefix, self.out(r, v));
+        let acc = format!("{}{r}_{v}", if self.task.group().is_some() { "f" } else { "c" });
         let (suffix, last) = lanes.map_or(("", String::new()), |l| ("_n", format!(", {l}")));
         let relu = i32::from(self.task.relu);
         let finish = |word: &str, rest: String| do_(format!("{t}_{word}{suffix}({out}, {acc}, {rest}{last})"));
@@ -172,11 +173,8 @@ impl Nest<'_> {
                 let sums = self.parameter(1, "int32_t", v);
                 finish("finish", format!("{grid}, {}, {sums}, {}, {relu}", float(0), float(2)))
             }
-            Arithmetic::Groups => do_(format!(
-                "{t}_finish_groups{suffix}({out}, f{r}_{v}, {grid}, {}, {}, {relu}{last})",
-                float(0),
-                float(1)
-            )),
+            Arithmetic::Groups => finish("finish_groups", format!("{grid}, {}, {}, {relu}", float(0), float(1))),
+            Arithmetic::Coded => finish("finish", format!("{}, {}, {relu}", float(0), float(1))),
         };
         if !self.blocks_depth() {
             all.push(finish);
@@ -191,9 +189,8 @@ impl Nest<'_> {
     /// Adds to a block's sums what they begin with: `init`, or the sums of the depth before.
     fn whole_sums(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
         let acc = format!("c{r}_{v}");
-        let integer = self.task.is_integer() && self.task.group().is_none();
         let mut all = vec![];
-        if integer && self.stored.scaled() {
+        if self.task.group().is_none() && self.stored.scaled() {
             all.push(set(&acc, format!("{}_settle({acc})", self.stored.prefix)));
         }
         let plus = |from: String| set(&acc, self.plus(&acc, &from, lanes));
@@ -256,7 +253,10 @@ impl Nest<'_> {
         let parts = if self.tile.per > 1 { format!(", {}", self.parts()) } else { String::new() };
         let row = |x: &str, to: &str, n: usize, grid: &str| match self.task.arithmetic() {
             Arithmetic::Dynamic | Arithmetic::Groups => do_(format!("{t}_quant({to}, {x}, {n}, {grid}{parts})")),
-            _ => do_(format!("{t}_stage({to}, {x}, {n}{parts})")),
+            _ => match self.task.scheme.activations.half() {
+                Some(half) => do_(format!("{t}_stage_{half}({to}, {x}, {n})")),
+                None => do_(format!("{t}_stage({to}, {x}, {n}{parts})")),
+            },
         };
         let body = if self.plain_rows() {
             let mut each = vec![let_(&format!("const {input} *"), "x", format!("in + (line + r) * {}", s.k()))];
@@ -265,6 +265,11 @@ impl Nest<'_> {
             }
             let grid = if self.grid_per_row() { "grids[r]" } else { "grids[0]" };
             each.push(row("x", &format!("to + r * {}", self.row_stride()), s.k(), grid));
+            if self.fills_up() && !s.k().is_multiple_of(self.tile.k) {
+                let rest = for_("i", s.k(), s.k().next_multiple_of(self.tile.k), 1, vec![set("row[i]", "0")]);
+                each.push(let_(&format!("{} *", self.element()), "row", format!("to + r * {}", self.row_stride())));
+                each.push(rest);
+            }
             vec![for_("r", 0, "lines", 1, each)]
         } else {
             self.stage_image(row)
@@ -304,7 +309,7 @@ impl Nest<'_> {
         let pad = match self.task.arithmetic() {
             Arithmetic::Int | Arithmetic::Requant => "zero",
             Arithmetic::Dynamic | Arithmetic::Groups => "grids[0].zero",
-            Arithmetic::Float => "0",
+            Arithmetic::Float | Arithmetic::Coded => "0",
         };
         let element = self.element();
         let each = vec![
@@ -312,10 +317,19 @@ impl Nest<'_> {
             let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),
             if_(format!("y < 0 || y >= {}", s.h), vec![fill(0, line)], inside),
         ];
-        vec![
-            let_(&format!("const {element}"), "pad", format!("({element}){pad}")),
-            for_("r", 0, format!("(lines - 1) * {} + {}", s.stride, s.kh), 1, each),
-        ]
+        let rows = format!("(lines - 1) * {} + {}", s.stride, s.kh);
+        let mut all =
+            vec![let_(&format!("const {element}"), "pad", format!("({element}){pad}")), for_("r", 0, &rows, 1, each)];
+        if self.fills_up() {
+            let end = format!("({rows}) * {line}");
+            all.push(for_("x", &end, format!("{end} + {}", self.tile.k), 1, vec![set("to[x]", "0")]));
+        }
+        all
+    }
+
+    /// Must what a last step reads past a row be numbers, as zero times anything else need not be zero?
+    fn fills_up(&self) -> bool {
+        self.family.tiles == bf16::FAMILY.tiles
     }
 
     /// The kernel's entry: its thread's share, strip by strip.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::{Fit, Format, Found, ggml, kquant, mx, nvfp4};
+use crate::scheme::coded::ScaleType;
 use crate::scheme::lattice::{Lattice, Matrix, Origin, Quantized};
 use crate::scheme::levels::{Levels, MiniFloat};
 
@@ -26,6 +27,8 @@ pub struct Layout {
     /// Bytes of a block.
     pub bytes: usize,
     pub levels: fn() -> Levels,
+    /// How the scale of a group is stored, where it is stored as one number.
+    pub scale: Option<ScaleType>,
     /// Groups have an offset.
     pub offsets: bool,
     /// Writes a block of finite numbers into bytes that are zero. With the weight of each number's error, where there
@@ -132,6 +135,9 @@ impl Format for Packed {
     }
     fn bits(&self) -> f64 {
         self.0.bits
+    }
+    fn blocks(&self) -> Option<(usize, ScaleType)> {
+        self.0.scale.filter(|_| !self.0.offsets).map(|scale| (self.0.group, scale))
     }
     fn fit(&self, x: &Matrix, how: &Fit) -> Lattice {
         self.quantize(x, how).lattice

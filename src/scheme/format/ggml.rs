@@ -6,6 +6,7 @@
 use super::Kind;
 use super::block::{Block, Layout, f16, f16_at, parse_in};
 use super::search::{LEAST, best_index, peak};
+use crate::scheme::coded::ScaleType;
 use crate::scheme::levels::Levels;
 
 pub const KIND: Kind = Kind {
@@ -61,6 +62,7 @@ const fn small(name: &'static str, bits: u32, bytes: usize) -> Layout {
         group: 32,
         bytes,
         levels: || Levels::signed(4, true),
+        scale: Some(ScaleType::F16),
         offsets: false,
         encode: |_, _, _| {},
         decode: |_| None,

@@ -47,6 +47,7 @@ const fn layout(name: &'static str, bits: u32, group: usize, bytes: usize) -> La
         group,
         bytes,
         levels: || Levels::unsigned(2),
+        scale: None,
         offsets: false,
         encode: |_, _, _| {},
         decode: |_| None,

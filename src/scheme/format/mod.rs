@@ -19,6 +19,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::calibrate::{Calibrator, MinMax, Range};
+use super::coded::ScaleType;
 use super::lattice::{Lattice, Matrix, Origin, Quantized, Step};
 use super::levels::{Levels, MiniFloat, round_within};
 
@@ -39,6 +40,11 @@ pub trait Format: Send + Sync {
     /// Which of [`Fit`]'s choices it takes.
     fn takes(&self) -> Takes {
         Takes::default()
+    }
+    /// Numbers that share a scale, and how it is stored, where the format says so and each block has nothing else beside its
+    /// codes.
+    fn blocks(&self) -> Option<(usize, ScaleType)> {
+        None
     }
     /// Bits that the codes take when they are coded by how often they occur, where the format does that.
     fn coded_bits(&self, _quantized: &Quantized) -> Option<f64> {

@@ -8,6 +8,7 @@
 use super::Kind;
 use super::block::{Block, Layout, parse_in};
 use super::pack;
+use crate::scheme::coded::ScaleType;
 use crate::scheme::levels::{Levels, MiniFloat};
 
 pub const KIND: Kind = Kind {
@@ -58,6 +59,7 @@ const fn layout(
         group: BLOCK,
         bytes,
         levels,
+        scale: Some(ScaleType::E8m0),
         offsets: false,
         encode,
         decode,

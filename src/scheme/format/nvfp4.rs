@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::{Fit, Format, Kind, pack as bits};
+use crate::scheme::coded::ScaleType;
 use crate::scheme::lattice::{Lattice, Matrix, Origin, Quantized};
 use crate::scheme::levels::{Levels, MiniFloat};
 
@@ -102,6 +103,9 @@ impl Format for Nvfp4 {
     }
     fn bits(&self) -> f64 {
         4.0
+    }
+    fn blocks(&self) -> Option<(usize, ScaleType)> {
+        Some((BLOCK, ScaleType::E4m3))
     }
     fn fit(&self, x: &Matrix, _how: &Fit) -> Lattice {
         let tensor = tensor_scale(x.data);

@@ -1,0 +1,89 @@
+/* ARM dot products (armv8.2-a with dotprod): sdot, exact s8 x s8 into s32. Activations become s8 as in neon.h, and the sum
+ * of the weights is kept beside the sums likewise. */
+#ifndef BS_ISA_DOTPROD_H
+#define BS_ISA_DOTPROD_H
+#include "neon.h"
+#define BS_TILES_DOTPROD "dot_sdot dot_sdotfour dot_sdotseptet dot_sdotsextet dot_sdotquintet dot_sdotnibble dot_sdottriplet dot_sdotcrumb f32_fma dw_mlal dw_sdot dwf_fma"
+
+typedef struct { int32x4_t v, sum; } sdot_sums;
+typedef int8x8_t sdot_eight;
+BS_WORD int32x4_t sdot_settled(sdot_sums c) { return vaddq_s32(c.v, vshlq_n_s32(c.sum, 7)); }
+BS_WORD sdot_sums sdot_of(int32x4_t v) { return (sdot_sums){v, vdupq_n_s32(0)}; }
+/* not `sum`, which all rows of a block share */
+BS_WORD void sdot_sums_hide(sdot_sums *c) { __asm__ volatile("" : "+w"(c->v)); }
+BS_WORD void sdot_hide(int8x8_t *x) { __asm__ volatile("" : "+w"(*x)); }
+NEON_SETTLING_WORDS(sdot)
+BS_WORD int8x8_t sdot_load(const uint8_t *p) { return neon_signed(p); }
+BS_WORD sdot_sums sdot_two(sdot_sums c, int8x8_t x, int8x16_t a, int8x16_t b) {
+    const int8x16_t one = vdupq_n_s8(1);
+    return (sdot_sums){vdotq_lane_s32(vdotq_lane_s32(c.v, a, x, 0), b, x, 1), vdotq_s32(vdotq_s32(c.sum, a, one), b, one)};
+}
+
+/* ---- tile dot_sdot: 4 outputs x 8 products a step ---- */
+enum { dot_sdot_N = 4, dot_sdot_K = 8, dot_sdot_ELEM = 1, dot_sdot_RHS = 1, dot_sdot_REGS = 26 };
+NEON_DOT(dot_sdot, sdot, sdot, 8, 1)
+NEON_WHOLE(dot_sdot)
+#define dot_sdot_opaque(x) NEON_OPAQUE(dot_sdot, x)
+enum { dot_sdotseptet_N = 4, dot_sdotseptet_K = 32, dot_sdotseptet_ELEM = 1, dot_sdotseptet_BITS = 7, dot_sdotseptet_REGS = 20 };
+NEON_NARROW(dot_sdotseptet, sdot, sdot, 7, 4)
+enum { dot_sdotsextet_N = 4, dot_sdotsextet_K = 16, dot_sdotsextet_ELEM = 1, dot_sdotsextet_BITS = 6, dot_sdotsextet_REGS = 23 };
+NEON_NARROW(dot_sdotsextet, sdot, sdot, 6, 2)
+enum { dot_sdotquintet_N = 4, dot_sdotquintet_K = 32, dot_sdotquintet_ELEM = 1, dot_sdotquintet_BITS = 5, dot_sdotquintet_REGS = 20 };
+NEON_NARROW(dot_sdotquintet, sdot, sdot, 5, 4)
+enum { dot_sdotnibble_N = 4, dot_sdotnibble_K = 8, dot_sdotnibble_ELEM = 1, dot_sdotnibble_BITS = 4, dot_sdotnibble_REGS = 25 };
+NEON_NARROW(dot_sdotnibble, sdot, sdot, 4, 1)
+enum { dot_sdottriplet_N = 4, dot_sdottriplet_K = 32, dot_sdottriplet_ELEM = 1, dot_sdottriplet_BITS = 3, dot_sdottriplet_REGS = 20 };
+NEON_NARROW(dot_sdottriplet, sdot, sdot, 3, 4)
+enum { dot_sdotcrumb_N = 4, dot_sdotcrumb_K = 16, dot_sdotcrumb_ELEM = 1, dot_sdotcrumb_BITS = 2, dot_sdotcrumb_REGS = 23 };
+NEON_NARROW(dot_sdotcrumb, sdot, sdot, 2, 2)
+
+/* ---- tile dot_sdotfour: 4 outputs x 4 products a step, for depths that fill no 8 products ---- */
+enum { dot_sdotfour_N = 4, dot_sdotfour_K = 4, dot_sdotfour_ELEM = 1, dot_sdotfour_RHS = 1, dot_sdotfour_REGS = 28 };
+BS_U8_WORDS(dot_sdotfour, neon_range, neon_quant_u8)
+BS_INT_WORDS(dot_sdotfour, sdot, sdot_sums)
+BS_GROUP_WORDS(dot_sdotfour, sdot, sdot_sums, f32x4, float32x4_t, 1)
+typedef int8x8_t dot_sdotfour_lhs;
+typedef int8x16_t dot_sdotfour_rhs;
+BS_WORD void dot_sdotfour_hide(int8x8_t *x) { sdot_hide(x); }
+BS_WORD void dot_sdotfour_hide_sums(sdot_sums *c) { sdot_sums_hide(c); }
+#define dot_sdotfour_opaque(x) NEON_OPAQUE(dot_sdotfour, x)
+BS_WORD uint8x8_t neon_four(const uint8_t *p, int n) {
+    uint32_t four = 0;
+    memcpy(&four, p, (size_t)n);
+    return vcreate_u8(four);
+}
+BS_WORD int8x8_t dot_sdotfour_raw_tail(const uint8_t *p, int n) {
+    return vreinterpret_s8_u8(veor_u8(neon_four(p, n), vdup_n_u8(128)));
+}
+BS_WORD int8x8_t dot_sdotfour_raw(const uint8_t *p) { return dot_sdotfour_raw_tail(p, 4); }
+#define dot_sdotfour_lhs_load dot_sdotfour_raw
+BS_WORD int8x16_t dot_sdotfour_rhs_load(const int8_t *p) { return vld1q_s8(p); }
+BS_WORD sdot_sums dot_sdotfour_dot(sdot_sums c, int8x8_t x, int8x16_t b) {
+    return (sdot_sums){vdotq_lane_s32(c.v, b, x, 0), vdotq_s32(c.sum, b, vdupq_n_s8(1))};
+}
+
+/* ---- four rows of a depthwise window: the 4 bytes of each, turned so that a channel's four are together ---- */
+BS_WORD uint8x16_t neon_rows_n(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, int n) {
+    const uint8x16_t turn = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+    uint32_t rows[4] = {0};
+    memcpy(rows, a, (size_t)n), memcpy(rows + 1, b, (size_t)n);
+    memcpy(rows + 2, c, (size_t)n), memcpy(rows + 3, d, (size_t)n);
+    return vqtbl1q_u8(vreinterpretq_u8_u32(vld1q_u32(rows)), turn);
+}
+
+/* ---- tile dw_sdot: 4 channels x 4 taps ---- */
+enum { dw_sdot_N = 4, dw_sdot_K = 4, dw_sdot_ELEM = 1, dw_sdot_RHS = 1, dw_sdot_REGS = 26 };
+BS_U8_WORDS(dw_sdot, neon_range, neon_quant_u8)
+BS_INT_WORDS(dw_sdot, sdot, sdot_sums)
+typedef int8x16_t dw_sdot_lhs, dw_sdot_rhs;
+BS_WORD int8x16_t dw_sdot_rhs_load(const int8_t *p) { return vld1q_s8(p); }
+BS_WORD int8x16_t dw_sdot_lhs_load_n(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, int n) {
+    return vreinterpretq_s8_u8(veorq_u8(neon_rows_n(a, b, c, d, n), vdupq_n_u8(128)));
+}
+BS_WORD int8x16_t dw_sdot_lhs_load(const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d) {
+    return dw_sdot_lhs_load_n(a, b, c, d, 4);
+}
+BS_WORD sdot_sums dw_sdot_dot(sdot_sums c, int8x16_t a, int8x16_t b) {
+    return (sdot_sums){vdotq_s32(c.v, a, b), vdotq_s32(c.sum, b, vdupq_n_s8(1))};
+}
+#endif
