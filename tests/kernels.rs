@@ -148,7 +148,7 @@ fn depthwise(lab: &Lab) {
         let input = [rng.usize(3..=6), 11 * stride + 3, rng.usize(1..=50)];
         let shape = Shape::conv(Op::Depthwise, input, input[2], [3, 3 - i / 12], stride, [0; 4]).unwrap();
         let task = lab.task(shape, scheme.0, scheme.1, rng.bool(), 1);
-        let divides = |s: &Schedule| s.sizes::<2>("b")[0] > 1 && shape.ow % s.sizes::<2>("b")[0] == 0;
+        let divides = |s: &Schedule| s.sizes::<2>("b")[0] > 1 && shape.ow.is_multiple_of(s.sizes::<2>("b")[0]);
         cases.extend(pick(task, &mut rng, divides));
     }
     assert!(cases.len() >= 20, "{} cases", cases.len());
