@@ -107,37 +107,6 @@ static inline __m512 bs_gather(__m512i index, const float *from) {
     for (int i = 0; i < 16; i++) floats[i] = from[lanes[i]];
     return _mm512_loadu_ps(floats);
 }
-static inline __m512i bs_shift_right(__m512i v, int count) {
-    int32_t lanes[16];
-    _mm512_storeu_si512(lanes, v);
-    for (int i = 0; i < 16; i++) lanes[i] >>= count;
-    return _mm512_loadu_si512(lanes);
-}
-static inline __m512i bs_round(__m512 v) {
-    float floats[16];
-    int32_t lanes[16];
-    _mm512_storeu_ps(floats, v);
-    _mm256_storeu_si256((__m256i *)lanes, _mm256_cvtps_epi32(_mm256_loadu_ps(floats)));
-    _mm256_storeu_si256((__m256i *)(lanes + 8), _mm256_cvtps_epi32(_mm256_loadu_ps(floats + 8)));
-    return _mm512_loadu_si512(lanes);
-}
-static inline __m128i bs_low_bytes(__m512i v) {
-    int32_t lanes[16];
-    uint8_t bytes[16];
-    _mm512_storeu_si512(lanes, v);
-    for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)lanes[i];
-    return _mm_loadu_si128((const __m128i *)bytes);
-}
-static inline void bs_masked_bytes(void *to, unsigned mask, __m128i v) {
-    uint8_t bytes[16];
-    _mm_storeu_si128((__m128i *)bytes, v);
-    for (int i = 0; i < 16; i++)
-        if (mask >> i & 1) ((uint8_t *)to)[i] = bytes[i];
-}
-#define _mm512_cvtps_epi32(v) bs_round(v)
-#define _mm512_cvtepi32_epi8(v) bs_low_bytes(v)
-#define _mm_mask_storeu_epi8(to, mask, v) bs_masked_bytes(to, mask, v)
-#define _mm512_srai_epi32(v, count) bs_shift_right(v, count)
 #define _mm512_cvtepu16_epi32(v) bs_widen_u16(v)
 #define _mm512_i32gather_ps(index, from, scale) bs_gather(index, from)
 #define _mm_mask_storeu_epi8(to, mask, v) bs_masked_bytes(to, mask, v)
