@@ -7,7 +7,7 @@
 
 enum { LHS, RHS, COLS, OUT, BUFFERS };
 struct call {
-    int64_t kernel, zero, threads;
+    int64_t kernel, zero, out_zero, threads;
     struct { int64_t bytes, element; } buffers[BUFFERS]; /* contents follow, but for the output's */
 };
 
@@ -32,7 +32,8 @@ static void run(const struct call *c, char *const contents[BUFFERS], int64_t ske
     for (int32_t t = 0; t < c->threads; t++) {
         void *work = aligned_alloc(64, entry->work_bytes);
         memset(work, 0xA5, entry->work_bytes);
-        struct bs_args args = {at[LHS], at[RHS], at[COLS], at[OUT], work, (int32_t)c->zero};
+        struct bs_args args = {at[LHS], at[RHS], at[COLS], at[OUT], work, (int32_t)c->zero,
+                               (int32_t)c->out_zero};
         entry->run(&args, t, (int32_t)c->threads);
         free(work);
     }

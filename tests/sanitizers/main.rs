@@ -127,9 +127,10 @@ impl Case {
         for input in &self.problem.inputs {
             let lhs = input.lhs.len() / task.shape.lhs_len();
             let contents = [&input.lhs, rhs, &self.problem.columns];
-            let out = (task.shape.out_len() * 4, 4);
+            let out = (task.shape.out_len() * task.out_width(), task.out_width());
             let sizes = [(input.lhs.len(), lhs), (rhs.len(), element), (contents[2].len(), 4), out];
-            let head = [at as i64, i64::from(input.zero), task.threads as i64].into_iter();
+            let zeros = [input.zero, input.out_zero].map(i64::from);
+            let head = [at as i64, zeros[0], zeros[1], task.threads as i64].into_iter();
             let words = head.chain(sizes.into_iter().flat_map(|(bytes, element)| [bytes as i64, element as i64]));
             into.extend(words.flat_map(i64::to_le_bytes));
             contents.iter().for_each(|bytes| into.extend_from_slice(bytes));
