@@ -62,7 +62,10 @@ impl Columns {
         );
         Self {
             init: (0..n).map(|column| adversarial_init(column, most as i32, rng)).collect(),
-            multiplier: (0..n).map(|_| 2f32.powf(rng.f32() * 6.0 + 3.0) / most as f32).collect(),
+            // with the largest initial sums some products exceed 32 bits
+            multiplier: (0..n)
+                .map(|column| if column % PATTERNS == 3 { 4.0 } else { 2f32.powf(rng.f32() * 6.0 + 3.0) / most as f32 })
+                .collect(),
             bias: (0..n).map(|_| rng.f32() * 20.0 - 10.0).collect(),
         }
     }

@@ -169,9 +169,9 @@ pub static MUTATIONS: &[Mutation] = &[
     text("window row an element late", &["conv", "conv-quantized"], &[("a1 = a1 +", "a1 = a1 + 1 +")]),
     text("window row takes the next step's weights", &["conv", "conv-quantized"], &[("rhs = rhs +", "rhs = rhs + 32 +")]),
     text("two taps exchanged", &["depthwise", "depthwise-float", "zmm-depthwise"], &[("(0 * 3 + 0)", "(0 * 3 + 9)"), ("(0 * 3 + 1)", "(0 * 3 + 0)"), ("(0 * 3 + 9)", "(0 * 3 + 1)")]),
-    text("channel tail reads one too many", &["depthwise-raw", "depthwise-float"], &[("114 + 19, 3);", "114 + 19, 4);")]),
-    text("channel tail reads a whole vector", &["depthwise-raw"], &[("dw_madd_lhs_load_n(a0 + column + 0 * 114 + 19, 3)", "dw_madd_lhs_load(a0 + column + 0 * 114 + 19)")]),
-    text("channel tail reads a whole vector of floats", &["depthwise-float"], &[("dwf_fma_lhs_load_n(a0 + column + 0 * 114 + 19, 3)", "dwf_fma_lhs_load(a0 + column + 0 * 114 + 19)")]),
+    text("channel tail reads one too many", &["depthwise-raw", "depthwise-float"], &[("2 * 114 + 38, 3);", "2 * 114 + 38, 4);")]),
+    text("channel tail reads a whole vector", &["depthwise-raw"], &[("dw_madd_lhs_load_n(a0 + column + 2 * 114 + 38, 3)", "dw_madd_lhs_load(a0 + column + 2 * 114 + 38)")]),
+    text("channel tail reads a whole vector of floats", &["depthwise-float"], &[("dwf_fma_lhs_load_n(a0 + column + 2 * 114 + 38, 3)", "dwf_fma_lhs_load(a0 + column + 2 * 114 + 38)")]),
     // staging
     text("an element too few staged", &["product"], &[("x, 37)", "x, 36)")]),
     text("an element too few quantized", &["quantized", "zmm-quantized", "portable"], &[("x, 37, grids", "x, 36, grids")]),
