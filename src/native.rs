@@ -46,6 +46,8 @@ pub struct Tile {
     /// Of a `chain` tile: products of one step that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
     /// counted in a byte, 0 where sums are as wide as the accumulators.
     pub lanes: usize,
+    /// Of a `chain` tile: the size that even small activations may be multiplied as.
+    pub least: usize,
     /// Of a tile of narrow weights: the tile whose words multiply them once a panel was unpacked.
     pub plain: Option<Box<Tile>>,
 }
@@ -133,6 +135,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
             bits: field("BITS").or_else(|| Some(8 * field("RHS")?))?,
             regs: field("REGS")?,
             lanes: field("LANES").unwrap_or(1),
+            least: field("LEAST").unwrap_or(0),
             plain: plain(text, prefix).and_then(|name| tile(isa, name)).map(Box::new),
         }),
         None => {

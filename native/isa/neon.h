@@ -398,14 +398,14 @@ BS_WORD s32x8_sums dot_lane_dot(s32x8_sums c, int16x4_t x, dot_lane_rhs b) {
         for (int i = 0; i < 2 * TWOS; i++) b.part[i] = vshrq_n_s8(neon_part(p, BITS, 2 * TWOS, i), 8 - BITS); \
         return b; \
     }
-enum { chain_mlal_N = 4, chain_mlal_K = 8, chain_mlal_ELEM = 1, chain_mlal_RHS = 1, chain_mlal_REGS = 9, chain_mlal_LANES = 2 };
+enum { chain_mlal_N = 4, chain_mlal_K = 8, chain_mlal_ELEM = 1, chain_mlal_RHS = 1, chain_mlal_REGS = 9, chain_mlal_LANES = 2, chain_mlal_LEAST = 128 };
 NEON_CHAIN(chain_mlal, 1)
 NEON_WHOLE(chain_mlal)
 #define chain_mlal_opaque(x) chain_mlal_hide(&(x))
-enum { chain_nibble_N = 4, chain_nibble_K = 8, chain_nibble_ELEM = 1, chain_nibble_BITS = 4, chain_nibble_REGS = 8, chain_nibble_LANES = 2 };
+enum { chain_nibble_N = 4, chain_nibble_K = 8, chain_nibble_ELEM = 1, chain_nibble_BITS = 4, chain_nibble_REGS = 8, chain_nibble_LANES = 2, chain_nibble_LEAST = 128 };
 NEON_CHAIN_NARROW(chain_nibble, 4, 1)
 #define chain_nibble_opaque(x) chain_nibble_hide(&(x))
-enum { chain_crumb_N = 4, chain_crumb_K = 16, chain_crumb_ELEM = 1, chain_crumb_BITS = 2, chain_crumb_REGS = 8, chain_crumb_LANES = 4 };
+enum { chain_crumb_N = 4, chain_crumb_K = 16, chain_crumb_ELEM = 1, chain_crumb_BITS = 2, chain_crumb_REGS = 8, chain_crumb_LANES = 4, chain_crumb_LEAST = 128 };
 NEON_CHAIN_NARROW(chain_crumb, 2, 2)
 #define chain_crumb_opaque(x) chain_crumb_hide(&(x))
 

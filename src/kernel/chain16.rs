@@ -33,7 +33,8 @@ fn fits(task: &Task, tile: &Tile) -> bool {
 
 /// Steps that a chain may have.
 pub fn longest(task: &Task, tile: &Tile) -> usize {
-    i16::MAX as usize / (task.scheme.greatest_activation() * task.scheme.greatest_code() * tile.lanes)
+    let top = task.scheme.greatest_activation().max(tile.least);
+    i16::MAX as usize / (top * task.scheme.greatest_code() * tile.lanes)
 }
 
 /// Chains of the schedule's length, then what is left over.
