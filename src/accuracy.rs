@@ -309,7 +309,7 @@ mod tests {
         let (layer, mut data) = layer(Shape::gemm(1, 2, 2).unwrap());
         data.weights = vec![127.0, -3.0, 127.0, 50.0];
         data.samples = vec![vec![0.0, 255.0]];
-        for contract in Contract::ALL {
+        for contract in [Contract::Int8, Contract::F32io] {
             let row = of_layer(&layer, &data, &find("w8a8").unwrap(), contract).unwrap();
             assert_eq!((row.mse, row.max_error, row.sqnr_db), (Some(0.0), Some(0.0), None));
             assert_eq!((row.layer.as_str(), row.data.as_str(), row.top1), ("x", "synthetic", None));

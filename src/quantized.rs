@@ -2,7 +2,7 @@
 //! some.
 
 use crate::candidate::Contract;
-use crate::layer::Shape;
+use crate::layer::{Op, Shape};
 use crate::op;
 use crate::scheme::activations::{Activations, Fixed, Kind};
 use crate::scheme::affine::Grid;
@@ -96,7 +96,10 @@ impl QuantizedLayer {
     pub fn forward_with(&self, shape: &Shape, relu: bool, x: &[f32], sums: &mut op::Sums) -> Vec<f32> {
         let mut x = applied(&self.input, x, shape.c);
         match (&self.weights, &self.activations.kind) {
-            (Weights::Int { codes, scales, group }, kind @ (Kind::Affine(_) | Kind::Signs)) => {
+            // groups of a depthwise layer have no law of their own
+            (Weights::Int { codes, scales, group }, kind @ (Kind::Affine(_) | Kind::Signs))
+                if group.is_none() || shape.op != Op::Depthwise =>
+            {
                 let bias = &self.bias;
                 let grid = |row: &[f32]| match &self.fixed {
                     Some(Fixed::Grid(grid)) => *grid,

@@ -242,12 +242,9 @@ fn schemes_tell_their_bits_and_kernels() {
     let dir = tempfile::tempdir().unwrap();
     let all = json(&bitsmith(dir.path(), &["schemes", "--json"]));
     let of = |name: &str| all["schemes"].as_array().unwrap().iter().find(|s| s["name"] == name).unwrap().clone();
-    assert_eq!(
-        (&of("w4a32g32")["bits_per_weight"], &of("w4a32g32")["kernels_on"]),
-        (&4.5.into(), &serde_json::json!([]))
-    );
+    assert_eq!((&of("q4_k")["bits_per_weight"], &of("q4_k")["kernels_on"]), (&4.5.into(), &serde_json::json!([])));
     assert!(of("w8a8")["kernels_on"].as_array().unwrap().contains(&"x86-avx512vnni".into()));
-    assert_eq!(of("w8a8")["contracts"], serde_json::json!(["int8", "f32io"]));
+    assert_eq!(of("w8a8")["contracts"], serde_json::json!(["int8", "qdq", "f32io"]));
     let text = String::from_utf8(bitsmith(dir.path(), &["schemes"]).stdout).unwrap();
     assert!(["Formats:", "Calibrators:", "Roundings:", "WEIGHTS"].iter().all(|w| text.contains(w)), "{text}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

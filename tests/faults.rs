@@ -91,7 +91,7 @@ static FAULTS: &[Fault] = &[
     fault("last row skipped", Product, WrongAnswer, "row 12", |s, _| replace(s, "if (rows - i == 1)", "if (0)")),
     fault("last step of depth skipped", Product, WrongAnswer, "should be", |s, f| replace(s, &format!("k < {}; k", f.steps), &format!("k < {}; k", f.steps - 1))),
     fault("two rows swapped", Product, WrongAnswer, "row 0", |s, _| { replace(s, "lhs + (i + 0) *", "lhs + (i + 9) *"); replace(s, "lhs + (i + 1) *", "lhs + (i + 0) *"); replace(s, "lhs + (i + 9) *", "lhs + (i + 1) *") }),
-    fault("initial sums one column off", Product, WrongAnswer, "column 0", |s, _| replace(s, "args->cols + column + 0)", "args->cols + column + 1)")),
+    fault("initial sums one column off", Product, WrongAnswer, "column 0", |s, _| replace(s, "args->cols + 0 + column + 0)", "args->cols + 0 + column + 1)")),
     fault("nothing written", Product, WrongAnswer, "0xa5a5a5a5", |s, _| enter(s, "return;")),
     fault("right at first, then wrong", Product, WrongAnswer, "row 0, column 0", |s, _| leave(s, "static int calls; if (++calls == 3) *(int32_t *)args->out ^= 1;")),
     fault("padding one off the zero point", Padded, WrongAnswer, "should be", |s, _| replace(s, "elem)zero", "elem)(zero + 1)")),
