@@ -373,6 +373,16 @@ static bool follow(void) {
 #endif
 }
 
+/* Linux gives a process the state of AMX tiles when it asks for it. */
+static bool allow_tiles(void) {
+#if defined __linux__ && defined __AMX_TILE__
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0 || fail("no AMX: %s", strerror(errno));
+#else
+    return true;
+#endif
+}
+
 /* Leaves the work to a child, and tells how that ended as shells do: what carries an exit code need not carry a signal. */
 static bool supervise(void) {
     pid_t child = fork();
@@ -414,6 +424,8 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i += 2)
         if (i + 1 == argc ? !fail("%s needs a value", argv[i]) : !option(argv[i], argv[i + 1]))
             return 2;
+    if (!allow_tiles())
+        return 2;
     for (char *line; bindings != NULL && (line = read_line()) != NULL; fflush(answers))
         execute(line);
     return EXIT_SUCCESS;

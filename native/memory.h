@@ -22,6 +22,7 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #endif
 
 enum { BUFFERS = 256, NONE = BUFFERS, THREADS = 256, CPUS = 1024, WORDS = 16384, INPUT = 1 << 20 };

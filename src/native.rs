@@ -20,7 +20,9 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/avx512vnni.h", include_str!("../native/isa/avx512vnni.h")),
     ("isa/avx512vpopcnt.h", include_str!("../native/isa/avx512vpopcnt.h")),
     ("isa/avx512bf16.h", include_str!("../native/isa/avx512bf16.h")),
+    ("isa/amx.h", include_str!("../native/isa/amx.h")),
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
+    ("isa/amx_emulated.h", include_str!("../native/isa/amx_emulated.h")),
     ("isa/neon.h", include_str!("../native/isa/neon.h")),
     ("isa/dotprod.h", include_str!("../native/isa/dotprod.h")),
     ("isa/i8mm.h", include_str!("../native/isa/i8mm.h")),
@@ -31,6 +33,8 @@ pub static FILES: &[(&str, &str)] = &[
 pub struct Tile {
     /// `kind_variant`, the prefix of its words: `dot_zmm`.
     pub prefix: String,
+    /// Rows of an accumulator: 16, say, of a tile that multiplies matrices; 1 of all others.
+    pub m: usize,
     /// Outputs (columns, or channels) of one vector.
     pub n: usize,
     /// Products summed into each output per step.
@@ -56,6 +60,12 @@ impl Tile {
     /// Bytes of one packed vector of weights.
     pub fn vector_bytes(&self) -> usize {
         self.n * self.k * self.bits / 8
+    }
+
+    /// Registers of a block of rows x vectors of accumulators: these, and one vector of each side; where accumulators have
+    /// several rows, all of both sides.
+    pub fn registers(&self, rows: usize, vectors: usize) -> usize {
+        rows * vectors + if self.m > 1 { rows + vectors } else { 2 }
     }
 
     /// Do its sums come times a power of two, which a word undoes? Of narrow integers 2^(8 - bits), as they are read at the
@@ -128,6 +138,7 @@ fn tile(isa: &str, prefix: &str) -> Option<Tile> {
     match field("N") {
         Some(n) => Some(Tile {
             prefix: prefix.into(),
+            m: field("M").unwrap_or(1),
             n,
             k: field("K").unwrap_or(1),
             elem: field("ELEM")?,

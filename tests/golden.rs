@@ -55,6 +55,12 @@ fn a_depthwise_convolution() {
 }
 
 #[test]
+fn a_product_of_tiles() {
+    let shape = Shape::gemm(40, 50, 130).unwrap();
+    emitted("gemm_tiles", "amx", shape, "w8a8", Contract::F32io, 1, "amx.b2x2.k1.staged.nm.c0x0x0.p0");
+}
+
+#[test]
 fn planes_of_bits() {
     let shape = Shape::gemm(5, 9, 1100).unwrap();
     emitted("planes", "avx2", shape, "w2a2", Contract::Int8, 1, "shuffle.b2x2.k1.d16.staged.mn.c0x0x0.p0");

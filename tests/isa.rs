@@ -345,6 +345,23 @@ fn words(kind: &str) -> &'static [&'static str] {
             "rhs_load",
             "dot",
         ],
+        "mm" => &[
+            "range",
+            "stage",
+            "quant",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "requant",
+            "requant_n",
+            "requant_pair",
+            "row",
+            "begin",
+            "end",
+        ],
         "chain" => &[
             "range",
             "stage",
@@ -499,9 +516,11 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     if tile.scaled() {
         uses += &keep("settle");
     }
-    let types: String =
-        ["elem", "lhs", "rhs", "acc"].iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
-    let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && !isa.name.starts_with("avx512") {
+    // tiles of rows and of weights have numbers, no types
+    let types = if kind == "mm" { &["elem", "acc"][..] } else { &["elem", "lhs", "rhs", "acc"] };
+    let types: String = types.iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
+    let wide = isa.name.starts_with("avx512") || isa.name == "amx";
+    let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && !wide {
         format!("    {t}_acc sum = {t}_zero(); {t}_opaque(sum);\n") // what a roof kernel uses
     } else {
         String::new()

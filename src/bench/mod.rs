@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
 use crate::host::{Caches, Host};
-use crate::kernel::{Task, bitserial, chain16, roof};
+use crate::kernel::{Task, amx, bitserial, chain16, roof};
 use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
@@ -199,6 +199,8 @@ impl<'a> Bench<'a> {
             .filter(|t| !t.scaled())
             .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
             .collect();
+        let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));
+        all.extend(tiles.map(|tile| roof::tiles(isa, tile, probe::TILES)));
         let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
         all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
         let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));

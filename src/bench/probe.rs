@@ -12,7 +12,7 @@ use super::harness::{Failure, Harness};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
-use crate::kernel::{Arithmetic, Family, Task, bf16, bitserial, chain16, roof};
+use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Macs {
     /// Pairs of bf16; 0 where there is no such tile.
     #[serde(default)]
     pub bf16: f64,
+    /// Bytes by tiles that multiply matrices; 0 where there is no such tile.
+    #[serde(default)]
+    pub tiles: f64,
     /// Weights of 4 bits, where products add up in 16 bits first; 0 where there is no such tile.
     #[serde(default)]
     pub chain16: f64,
@@ -59,6 +62,7 @@ impl Roofs {
     pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
         let macs = &self.macs_per_s;
         let rate = |family: &&Family| match family.name {
+            name if name == amx::FAMILY.name => macs.tiles,
             name if name == chain16::FAMILY.name => macs.chain16,
             name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
             name if name == bf16::FAMILY.name => macs.bf16,
@@ -139,6 +143,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
             int8: round(best("dot") * 1e9, 1e-6),
             f32: round(best("f32") * 1e9, 1e-6),
             bf16: round(best(bf16::FAMILY.tiles) * 1e9, 1e-6),
+            tiles: round(best(amx::FAMILY.tiles) * 1e9, 1e-6),
             chain16: round(best("chain") * 1e9, 1e-6),
             binary: round(best("bits") * 1e9, 1e-6),
         },
@@ -176,6 +181,8 @@ struct Kernel {
 const CHAIN: usize = 8;
 /// Rounds of a multiply roof: some 20 us.
 pub const PRODUCTS: usize = 4000;
+/// The same of tiles that multiply matrices.
+pub const TILES: usize = 1000;
 /// Samples of each kernel; the best one is the roof.
 const SAMPLES: usize = 25;
 
@@ -188,6 +195,10 @@ impl Plan {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
+        }
+        for tile in isa.tiles_of(amx::FAMILY.tiles) {
+            let (source, work) = roof::tiles(isa, tile, TILES);
+            kernels.push(Kernel { kind: amx::FAMILY.tiles, source, work, threads: 1 });
         }
         for tile in isa.tiles_of("chain") {
             let (source, work) = roof::chains(isa, tile, CHAIN, PRODUCTS);

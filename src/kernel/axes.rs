@@ -62,6 +62,13 @@ pub fn bitserial<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     all
 }
 
+/// Space of `amx`: that of the other matrix products, always staged.
+pub fn amx<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    let mut all = product(task, family);
+    keep(&mut all, "staging", |k| k.word == "staged");
+    all
+}
+
 /// Leaves of one axis what is `wanted`.
 fn keep(axes: &mut [Axis], name: &str, wanted: fn(&Knob) -> bool) {
     for (_, choices) in axes.iter_mut().filter(|(n, _)| *n == name) {
@@ -130,10 +137,10 @@ fn tile<'a>(task: &'a Task, family: &Family, schedule: &Schedule) -> &'a Tile {
 /// Blocks whose accumulators fit the registers beside one vector of each side, and that keep enough independent sums in
 /// flight to hide the latency of the multiplier, unless the layer is too small for that.
 fn blocks(task: &Task, tile: &Tile) -> Vec<Knob> {
-    let (most_rows, most_vectors) = (task.shape.m(), task.shape.n().div_ceil(tile.n));
+    let (most_rows, most_vectors) = (task.shape.m().div_ceil(tile.m), task.shape.n().div_ceil(tile.n));
     let plain = tile.plain.as_ref().filter(|_| most_rows > 1);
     let regs = plain.map_or(tile.regs, |plain| plain.regs.max(tile.regs));
-    let fits = |r: usize, v: usize| r <= most_rows && v <= most_vectors && r * v + 2 <= regs;
+    let fits = |r: usize, v: usize| r <= most_rows && v <= most_vectors && tile.registers(r, v) <= regs;
     let all: Vec<(usize, usize)> =
         VECTORS.iter().flat_map(|v| ROWS.iter().map(move |r| (*r, *v))).filter(|(r, v)| fits(*r, *v)).collect();
     let most = all.iter().map(|(r, v)| r * v).max().unwrap_or(1);
@@ -148,7 +155,7 @@ fn orders(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     if task.shape.m() == 1 {
         words.pop();
     }
-    if rows * vectors + 2 > tile.regs {
+    if tile.registers(rows, vectors) > tile.regs {
         words.clear();
     }
     if tile.plain.is_some() && (task.shape.m() > rows || words.is_empty()) {
@@ -168,6 +175,7 @@ fn staging(task: &Task) -> Vec<Knob> {
 fn caches(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     let (m, n, k) = (task.shape.m(), task.shape.n(), task.shape.k());
     let [rows, vectors] = schedule.sizes("b");
+    let rows = rows * tile.m;
     let (width, l1, l2) = (vectors * tile.n, task.caches.l1 as usize, task.caches.l2 as usize);
     let blocked = |whole: usize, fit: usize, unit: usize| {
         let fit = (fit / unit * unit).max(unit);

@@ -1,5 +1,6 @@
 //! Kernel families: how a layer's loops are written in the words of a tile vocabulary.
 
+pub mod amx;
 pub mod axes;
 pub mod bf16;
 pub mod bitserial;
@@ -227,7 +228,7 @@ pub struct Family {
     pub ops: &'static [Op],
     /// The free choices.
     pub axes: for<'a> fn(&'a Task, &'a Family) -> Vec<Axis<'a>>,
-    /// The sums of one block: statements that leave accumulators `c{row}_{vector}` complete.
+    /// The sums of one block: statements that leave accumulators `c{row}_{vector}` complete; those of several rows, `sums`.
     pub inner: fn(&Nest, rows: usize, vectors: usize, partial: usize) -> Vec<Stmt>,
     /// Vector loads of packed weights for a whole panel of `vectors` vectors.
     pub pack: fn(&Nest, &Weights) -> Vec<u8>,
@@ -240,6 +241,7 @@ pub struct Family {
 /// Every kernel family: one file and one row each.
 pub static FAMILIES: &[Family] = &[
     dot::FAMILY,
+    amx::FAMILY,
     chain16::FAMILY,
     bitserial::FAMILY,
     float::FAMILY,

@@ -32,6 +32,23 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     (source(isa, symbol, WORK, body), (rounds * SUMS * tile.n * tile.k) as u64)
 }
 
+/// The same of tiles that multiply matrices: 2 x 2 of them, from registers.
+pub fn tiles(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
+    let (t, bytes) = (&tile.prefix, tile.vector_bytes());
+    let mut body = vec![
+        do_("(void)thread, (void)threads"),
+        do_(format!("memset(args->work, 63, {bytes})")),
+        do_(format!("{t}_begin({}, 6)", tile.m)),
+    ];
+    body.extend((0..4).map(|c| do_(format!("{t}_tile_zero({c})"))));
+    body.extend((4..6).map(|a| do_(format!("{t}_tile_lhs({a}, args->work, {})", tile.k * tile.elem))));
+    body.extend((6..8).map(|b| do_(format!("{t}_tile_rhs({b}, args->work)"))));
+    let round = (0..4).map(|c| do_(format!("{t}_tile_dot({c}, {}, {})", 4 + c / 2, 6 + c % 2))).collect();
+    body.push(for_("r", 0, rounds, 1, round));
+    body.push(do_(format!("{t}_end()")));
+    (source(isa, format!("roof_{t}"), bytes, body), (rounds * 4 * tile.m * tile.n * tile.k) as u64)
+}
+
 /// The same of a tile whose sums are 16 bits wide for `length` steps, at most `rounds`.
 pub fn chains(isa: &Isa, tile: &Tile, length: usize, rounds: usize) -> (Source, u64) {
     let t = &tile.prefix;

@@ -2,7 +2,7 @@
 //! among them.
 
 use super::Nest;
-use crate::emit::{Function, Stmt, do_, if_, let_, set};
+use crate::emit::{Function, Stmt, do_, for_, if_, let_, set};
 use crate::kernel::{Arithmetic, column_stride};
 
 impl Nest<'_> {
@@ -38,14 +38,23 @@ impl Nest<'_> {
     fn block(&self, symbol: &str, rows: usize, vectors: usize, partial: usize) -> Function {
         let name = Self::block_name(symbol, rows, vectors, partial);
         let mut body = Vec::new();
-        for r in 0..rows {
+        for (a, r) in (0..rows).step_by(self.tile.m).enumerate() {
             let at = self.row(&format!("i + {r}"));
-            body.push(let_(&format!("const {} *", self.element()), format!("a{r}"), format!("lhs + {at}")));
+            body.push(let_(&format!("const {} *", self.element()), format!("a{a}"), format!("lhs + {at}")));
         }
-        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.begin(r, v, lanes)));
-        body.extend((self.family.inner)(self, rows, vectors, partial));
         let whole = vectors - usize::from(partial > 0);
-        body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.end(r, v, lanes, v | 1 < whole)));
+        let end = |r: &str, v, lanes| self.end(r, v, lanes, v | 1 < whole);
+        let inner = (self.family.inner)(self, rows, vectors, partial);
+        if self.tile.m > 1 {
+            let mut each: Vec<Stmt> = (0..vectors).map(|v| self.row_of_sums(vectors, v)).collect();
+            each.extend(self.for_each_vector(1, vectors, partial, |_, v, lanes| end("r", v, lanes)));
+            body.extend(inner);
+            body.push(for_("r", 0, rows, 1, each));
+        } else {
+            body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| self.begin(r, v, lanes)));
+            body.extend(inner);
+            body.extend(self.for_each_vector(rows, vectors, partial, |r, v, lanes| end(&r.to_string(), v, lanes)));
+        }
         Function {
             head: format!("static void {name}({}, int64_t i, int64_t column, const char *rhs)", self.parameters()),
             body,
@@ -63,8 +72,14 @@ impl Nest<'_> {
         (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).flat_map(|(r, v)| f(r, v, lanes(v))).collect()
     }
 
+    /// Vector `v` of row `r` of sums that lie in memory.
+    fn row_of_sums(&self, vectors: usize, v: usize) -> Stmt {
+        let (t, at) = (&self.tile.prefix, format!("sums + (r * {vectors} + {v}) * {}", self.tile.n));
+        let_(&format!("{t}_acc"), format!("cr_{v}"), format!("{t}_row({at})"))
+    }
+
     /// The first of the outputs of one accumulator.
-    fn out(&self, r: usize, v: usize) -> String {
+    fn out(&self, r: &str, v: usize) -> String {
         format!("out + (i + {r}) * {} + column + {}", self.task.shape.n(), v * self.tile.n)
     }
 
@@ -90,7 +105,7 @@ impl Nest<'_> {
     /// Do sums begin with `init`? They cannot where they are no plain sums, or the depth's first block is not known.
     fn begins_with_init(&self) -> bool {
         let given = matches!(self.task.arithmetic(), Arithmetic::Int | Arithmetic::Requant);
-        given && !self.stored.scaled() && !self.blocks_depth()
+        given && !self.stored.scaled() && !self.blocks_depth() && self.tile.m == 1
     }
 
     fn init(&self, v: usize) -> String {
@@ -104,7 +119,7 @@ impl Nest<'_> {
     }
 
     /// Stores one accumulator; of two that are requantized as a pair, both with the second.
-    fn end(&self, r: usize, v: usize, lanes: Option<usize>, paired: bool) -> Vec<Stmt> {
+    fn end(&self, r: &str, v: usize, lanes: Option<usize>, paired: bool) -> Vec<Stmt> {
         let (t, out) = (&self.tile.prefix, self.out(r, v));
         let acc = format!("{}{r}_{v}", if self.task.group().is_some() { "f" } else { "c" });
         let (suffix, last) = lanes.map_or(("", String::new()), |l| ("_n", format!(", {l}")));
@@ -146,7 +161,7 @@ impl Nest<'_> {
     }
 
     /// Adds to a block's sums what they begin with: `init`, or the sums of the depth before.
-    fn whole_sums(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
+    fn whole_sums(&self, r: &str, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
         let acc = format!("c{r}_{v}");
         let mut all = vec![];
         if self.task.group().is_none() && self.stored.scaled() {

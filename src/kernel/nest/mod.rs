@@ -41,7 +41,7 @@ pub struct Nest<'a> {
 impl<'a> Nest<'a> {
     pub fn new(task: &'a Task, family: &'a Family, tile: &'a Tile, schedule: &'a Schedule) -> Self {
         let [rows, vectors] = schedule.sizes("b");
-        let (rows, vectors, raw) = (rows.max(1), vectors.max(1), schedule.has("raw"));
+        let (rows, vectors, raw) = (rows.max(1) * tile.m, vectors.max(1), schedule.has("raw"));
         let plain = tile.plain.as_deref().filter(|_| schedule.has("un"));
         Self { task, family, tile: plain.unwrap_or(tile), stored: tile, schedule, rows, vectors, raw }
     }
@@ -100,8 +100,13 @@ impl<'a> Nest<'a> {
         (s.ow - 1) * s.stride + s.kw
     }
 
+    /// Rows that an accumulator is configured for. Where a strip ends before them, what they read is not stored.
+    fn tile_rows(&self) -> usize {
+        self.tile.m.min(self.task.shape.m())
+    }
+
     /// Elements from one plain row to the next.
-    fn row_stride(&self) -> usize {
+    pub fn row_stride(&self) -> usize {
         let k = self.task.shape.k();
         if self.raw {
             return k;
@@ -210,7 +215,7 @@ impl<'a> Nest<'a> {
         let lines = self.strip().min(self.share());
         let elements = match (self.raw, self.plain_rows()) {
             (true, _) => 0,
-            (false, true) => lines * self.row_stride(),
+            (false, true) => lines.next_multiple_of(self.tile_rows()) * self.row_stride(),
             (false, false) => ((lines - 1) * s.stride + s.kh) * self.line(),
         };
         let slack = if self.raw { 0 } else { 64 }; // the last step of the last row may read on

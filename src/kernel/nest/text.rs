@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::Nest;
 use crate::candidate::Name;
 use crate::emit::{Function, Source, Stmt, do_, for_, let_, note};
+use crate::kernel::amx;
 
 impl Nest<'_> {
     /// The whole kernel as text.
@@ -63,7 +64,14 @@ impl Nest<'_> {
         if self.grids() > 0 && !self.grid_per_row() {
             body.extend(self.grid("grids[0]", "in", s.lhs_len()));
         }
-        body.push(for_("line", "line0", "line1", self.strip(), self.strip_body(symbol)));
+        let strips = for_("line", "line0", "line1", self.strip(), self.strip_body(symbol));
+        if self.tile.m > 1 {
+            let t = &self.tile.prefix;
+            let begin = format!("{t}_begin({}, {})", self.tile_rows(), amx::rhs(self, 0));
+            body.extend([do_(begin), strips, do_(format!("{t}_end()"))]);
+        } else {
+            body.push(strips);
+        }
         Function { head: format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)"), body }
     }
 
