@@ -57,6 +57,7 @@ fn list(as_json: bool) -> Result<()> {
         return print(&format!("{}\n", serde_json::to_string_pretty(&document)?));
     }
     let mut text = String::new();
+    let wide = targets.iter().map(|t| t.name.len()).max().unwrap_or(0) + 2;
     for t in &targets {
         let state = match (t.missing(), t.runner.evidence) {
             (Some(why), _) => why,
@@ -67,7 +68,7 @@ fn list(as_json: bool) -> Result<()> {
             (None, Evidence::Measured) => "runs here".into(),
             (None, Evidence::Emulated) => "runs here, emulated: answers are checked, no times".into(),
         };
-        text += &format!("{:<23}{}\n{:<23}  {}\n", t.name, state, "", t.title);
+        text += &format!("{:<wide$}{}\n{:<wide$}  {}\n", t.name, state, "", t.title);
     }
     print(&text)
 }
