@@ -41,14 +41,15 @@ pub struct Tile {
     pub k: usize,
     /// Bytes of a staged element.
     pub elem: usize,
-    /// Activations of a staged element: 32, say, where it holds a bit of each.
+    /// Activations of a staged element: 32, say, where it holds a bit of each, or 4 where it is a table of their sums.
     pub per: usize,
     /// Bits of a packed weight: 4, say, where it is unpacked in registers.
     pub bits: usize,
     /// Vector registers there are.
     pub regs: usize,
     /// Of a `chain` tile: products of one step that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
-    /// counted in a byte, 0 where sums are as wide as the accumulators.
+    /// counted in a byte, 0 where sums are as wide as the accumulators. Of a `lut` tile: tables of one step that meet in a
+    /// 16-bit lane.
     pub lanes: usize,
     /// Of a `chain` tile: what it takes off activations before it multiplies them.
     pub off: usize,

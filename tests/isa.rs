@@ -7,7 +7,7 @@ use bitsmith::bench::build::Builder;
 use bitsmith::bench::problem::Problem;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::emit::Source;
-use bitsmith::kernel::{Task, chain16};
+use bitsmith::kernel::{Task, chain16, lut};
 use bitsmith::layer::{Op, Shape};
 use bitsmith::native::{Isa, Tile};
 use bitsmith::op;
@@ -21,6 +21,9 @@ const ISAS: [&str; 7] =
     ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "arm-neon", "arm-dotprod", "arm-i8mm"];
 /// Those that say how bits are counted.
 const COUNTING: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt"];
+
+/// Those that say how sums are looked up in tables.
+const LOOKING_UP: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vnni"];
 
 /// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
 fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {
@@ -175,6 +178,45 @@ fn every_pair_of_bits(lab: &Lab) {
     }
 }
 
+/// All weights of 1 to 4 bits with all activations through the tables: everywhere, and alone at each place of a step and of the
+/// next one; every index and its complement at every place among the largest activations; and chains of the largest sums,
+/// which longer ones would overflow.
+fn every_entry_of_a_table(lab: &Lab) {
+    let tile = lab.device.isa.tiles_of("lut").next().unwrap();
+    let mut tasks = Vec::new();
+    for (weights, bits) in [(1, 8), (2, 6), (3, 7), (4, 8)] {
+        let full = if weights > 1 { "-full" } else { "" };
+        let scheme = format!("w{weights}a{bits}{full}");
+        let of = |k| lab.task(Shape::gemm(1 << bits, 1 << weights, k).unwrap(), &scheme, Contract::Int8, false, 1);
+        for k in [3, tile.k + 1, 2 * lut::longest(&of(1), tile) * tile.k] {
+            let all = schedules(&of(k), tile);
+            tasks.push((of(k), all));
+        }
+    }
+    let (mut rig, banks) = start(lab, tasks);
+    for bank in &banks {
+        let (m, n, k) = (bank.task.shape.m(), bank.task.shape.n(), bank.task.shape.k());
+        let levels = bank.task.scheme.codes();
+        let codes: Vec<i8> = levels.iter().flat_map(|c| std::iter::repeat_n(*c, k)).collect();
+        let everywhere: Vec<u8> = (0..m).flat_map(|a| std::iter::repeat_n(a as u8, k)).collect();
+        bank.check(&mut rig, &everywhere, &codes, &vec![3; n]);
+        if k > tile.k + 1 {
+            continue;
+        }
+        for place in 0..k {
+            let alone = |i: usize| if i % k == place { everywhere[i] } else { 0 };
+            let lhs: Vec<u8> = (0..everywhere.len()).map(alone).collect();
+            bank.check(&mut rig, &lhs, &codes, &vec![-7; n]);
+        }
+        // columns that differ take the two levels of a bit; rows count down from the largest activation
+        let lhs: Vec<u8> = (0..m * k).map(|i| (m - 1 - i / k % 4.min(m) * (i % k % 3) % m) as u8).collect();
+        for index in 0..16 {
+            let level = |i: usize| levels[if index >> (i % k % 4) & 1 == 0 { i / k } else { n - 1 - i / k }];
+            bank.check(&mut rig, &lhs, &(0..n * k).map(level).collect::<Vec<_>>(), &vec![5; n]);
+        }
+    }
+}
+
 /// All 65,536 pairs through the depthwise tiles: pixels are the activations, channels the weights.
 fn every_pair_of_a_channel(lab: &Lab) {
     let mut tasks = Vec::new();
@@ -271,6 +313,11 @@ mod exact {
     #[test]
     fn every_pair_of_bits() {
         super::COUNTING.iter().for_each(|name| super::every_pair_of_bits(&super::Lab::new(name)));
+    }
+
+    #[test]
+    fn every_entry_of_a_table() {
+        super::LOOKING_UP.iter().for_each(|name| super::every_entry_of_a_table(&super::Lab::new(name)));
     }
 
     on_every_isa! {
@@ -426,6 +473,27 @@ fn words(kind: &str) -> &'static [&'static str] {
             "widen",
             "widen_minus",
         ],
+        "lut" => &[
+            "range",
+            "stage",
+            "quant",
+            "zero",
+            "plus",
+            "plus_n",
+            "store",
+            "store_n",
+            "finish",
+            "finish_n",
+            "requant",
+            "requant_n",
+            "requant_pair",
+            "lhs_load",
+            "rhs_load",
+            "none",
+            "add",
+            "add_top",
+            "widen",
+        ],
         "dw" => &[
             "range",
             "stage",
@@ -557,6 +625,7 @@ fn every_target_compiles_every_word_and_every_tile() {
             let scheme = match kind {
                 "f32" | "dwf" => "f32",
                 "bits" => "w2a2",
+                "lut" => "w4a8",
                 "table" => ["w1a32", "wta32", "", "nf4", "", "", "", "kmeans5"][tile.bits - 1],
                 "int" => "w8a32",
                 "e4m3" => "fp8e4m3",

@@ -237,6 +237,33 @@ fn bit_planes(lab: &Lab) {
     lab.prove(&cases);
 }
 
+/// Tables of sums: weights of 1 to 4 bits and activations of 1 to 8, all small shapes, under every contract, and depths of
+/// several chains.
+fn tables_of_sums(lab: &Lab) {
+    let mut rng = Rng::with_seed(8);
+    let mut cases = Vec::new();
+    let tile = lab.device.isa.tiles_of("lut").next().unwrap();
+    for i in 0..2 * tile.k + 21 {
+        let (weights, bits) = (["w1", "wt", "w2", "w3", "w4"][i % 5], [8, 6, 7, 4, 1, 5, 2, 3][i / 5 % 8]);
+        let k = if i <= 2 * tile.k { i + 1 } else { rng.usize(1..3000) };
+        let (m, n) = (rng.usize(1..25), i % (2 * tile.n + 1) + 1);
+        let shape = match i % 7 {
+            6 => Shape::conv(Op::Conv2d, [m % 5 + 1, 3, k], n, [1, 1], 1, [0; 4]),
+            5 => Shape::gemm(1, n, k),
+            _ => Shape::gemm(m, n, k),
+        };
+        let full = if i % 3 == 0 && !["w1", "wt"].contains(&weights) { "-full" } else { "" };
+        let (scheme, contract) = (format!("{weights}a{bits}{full}"), Contract::ALL[i % 3]);
+        let mut task = lab.task(shape.unwrap(), &scheme, contract, rng.bool(), rng.usize(1..=2));
+        if i % 4 == 0 {
+            task.caches = TINY;
+        }
+        cases.extend(pick(task, &mut rng, |s| s.0[0].word == tile.variant()));
+    }
+    assert_eq!(cases.len(), 2 * tile.k + 21);
+    lab.prove(&cases);
+}
+
 /// Weights with a scale for every group of inputs, of every width, the last group whole or not.
 fn grouped_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(5);
@@ -389,6 +416,9 @@ fn bf16_pairs(lab: &Lab) {
 }
 
 // those of AVX-VNNI are the tiles of AVX2
+on_every_isa!(@ scalar_looks_up "x86-scalar" tables_of_sums);
+on_every_isa!(@ avx2_looks_up "x86-avx2" tables_of_sums);
+on_every_isa!(@ avx512vnni_looks_up "x86-avx512vnni" tables_of_sums);
 on_every_isa!(@ scalar_decodes "x86-scalar" decoded_weights);
 on_every_isa!(@ avx2_decodes "x86-avx2" decoded_weights);
 on_every_isa!(@ avx512vnni_decodes "x86-avx512vnni" decoded_weights);

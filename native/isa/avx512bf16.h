@@ -2,7 +2,7 @@
 #ifndef BS_ISA_AVX512BF16_H
 #define BS_ISA_AVX512BF16_H
 #include "avx512vpopcnt.h"
-#define BS_TILES_AVX512BF16 "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_popcnt f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm bfdot_zmmpair"
+#define BS_TILES_AVX512BF16 "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_popcnt lut_zmmtables f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm bfdot_zmmpair"
 
 /* ---- tile bfdot_zmmpair: 16 outputs x 2 products a step. The instruction takes subnormal numbers for zeros, and makes them
  * zeros. ---- */

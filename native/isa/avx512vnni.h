@@ -2,7 +2,7 @@
 #ifndef BS_ISA_AVX512VNNI_H
 #define BS_ISA_AVX512VNNI_H
 #include "avxvnni.h"
-#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_shuffle f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm"
+#define BS_TILES_AVX512VNNI "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_shuffle lut_zmmtables f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm"
 
 #define avx512_mask(n) ((__mmask16)((1u << (n)) - 1))
 /* of the first 16 of `n` lanes that are left */
@@ -265,6 +265,41 @@ AVX512_NARROW(dot_zmmtriplet, 3, 8)
 #define dot_zmmcrumb_plain dot_zmm
 enum { dot_zmmcrumb_N = 16, dot_zmmcrumb_K = 16, dot_zmmcrumb_ELEM = 1, dot_zmmcrumb_BITS = 2, dot_zmmcrumb_REGS = 26 };
 AVX512_NARROW(dot_zmmcrumb, 2, 4)
+
+/* ---- tile lut_zmmtables: 16 outputs, 8 in either half, which are as those of lut_ymmtables ---- */
+enum { lut_zmmtables_N = 16, lut_zmmtables_K = 16, lut_zmmtables_PER = 4, lut_zmmtables_ELEM = 16, lut_zmmtables_BITS = 2, lut_zmmtables_REGS = 27, lut_zmmtables_LANES = 2 };
+BS_TABLE_ROWS(lut_zmmtables, avx512_range, avx512_quant_u8, avx2_tables)
+BS_INT_WORDS(lut_zmmtables, s32x16, __m512i)
+typedef struct { __m512i low, high; } lut_zmmtables_lhs, lut_zmmtables_rhs;
+typedef __m512i lut_zmmtables_sum;
+#define lut_zmmtables_opaque(x) __asm__ volatile("" : "+v"((x).low), "+v"((x).high))
+BS_WORD __m512i avx512_twice(const struct bs_table *p) {
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)p));
+}
+BS_WORD lut_zmmtables_lhs lut_zmmtables_lhs_load(const struct bs_table *p) {
+    return (lut_zmmtables_lhs){avx512_twice(p), avx512_twice(p + 2)};
+}
+BS_WORD lut_zmmtables_rhs lut_zmmtables_rhs_load(const uint8_t *p) {
+    const __m512i v = _mm512_loadu_si512(p);
+    return (lut_zmmtables_rhs){avx512_field(v, 0, 4, 0), avx512_field(v, 4, 4, 0)};
+}
+BS_WORD __m512i lut_zmmtables_none(void) { return _mm512_setzero_si512(); }
+BS_WORD __m512i avx512_looked_up(__m512i s, lut_zmmtables_lhs x, lut_zmmtables_rhs b, __m512i planes) {
+    s = _mm512_add_epi16(s, _mm512_maddubs_epi16(_mm512_shuffle_epi8(x.low, b.low), planes));
+    return _mm512_add_epi16(s, _mm512_maddubs_epi16(_mm512_shuffle_epi8(x.high, b.high), planes));
+}
+BS_WORD __m512i lut_zmmtables_add(__m512i s, lut_zmmtables_lhs x, lut_zmmtables_rhs b) {
+    return avx512_looked_up(s, x, b, _mm512_set1_epi16(0x0201));
+}
+BS_WORD __m512i lut_zmmtables_add_top(__m512i s, lut_zmmtables_lhs x, lut_zmmtables_rhs b) {
+    return avx512_looked_up(s, x, b, _mm512_set1_epi16((short)0xFE01));
+}
+BS_WORD __m512i lut_zmmtables_widen(__m512i c, __m512i s, int shift) {
+    /* even quarters are of the even tables, odd ones of the odd */
+    __m512i even = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(_mm512_shuffle_i64x2(s, s, 0x08)));
+    __m512i odd = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(_mm512_shuffle_i64x2(s, s, 0x0D)));
+    return _mm512_add_epi32(c, _mm512_sll_epi32(_mm512_add_epi32(even, odd), _mm_cvtsi32_si128(shift)));
+}
 
 /* ---- tile f32_zmm ---- */
 enum { f32_zmm_N = 16, f32_zmm_K = 1, f32_zmm_ELEM = 4, f32_zmm_RHS = 4, f32_zmm_REGS = 32 };

@@ -2,7 +2,7 @@
 #ifndef BS_ISA_AVX512VPOPCNT_H
 #define BS_ISA_AVX512VPOPCNT_H
 #include "avx512vnni.h"
-#define BS_TILES_AVX512VPOPCNT "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_popcnt f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm"
+#define BS_TILES_AVX512VPOPCNT "dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_popcnt lut_zmmtables f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm"
 
 /* ---- tile bits_popcnt: 16 outputs, a bit each of 32 inputs ---- */
 enum { bits_popcnt_N = 16, bits_popcnt_K = 32, bits_popcnt_PER = 32, bits_popcnt_ELEM = 4, bits_popcnt_BITS = 1, bits_popcnt_REGS = 30, bits_popcnt_LANES = 0 };

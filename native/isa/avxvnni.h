@@ -3,7 +3,7 @@
 #ifndef BS_ISA_AVXVNNI_H
 #define BS_ISA_AVXVNNI_H
 #include "avx2.h"
-#define BS_TILES_AVXVNNI "dot_ymm dot_ymmseptet dot_ymmsextet dot_ymmquintet dot_ymmnibble dot_ymmtriplet dot_ymmcrumb bits_shuffle f32_fma dw_madd dw_quad dwf_fma table_ymmnibble table_ymmcrumb table_ymmbit table_ymmbyte int_ymm e4m3_ymm e5m2_ymm f16_ymm bf16_ymm"
+#define BS_TILES_AVXVNNI "dot_ymm dot_ymmseptet dot_ymmsextet dot_ymmquintet dot_ymmnibble dot_ymmtriplet dot_ymmcrumb bits_shuffle lut_ymmtables f32_fma dw_madd dw_quad dwf_fma table_ymmnibble table_ymmcrumb table_ymmbit table_ymmbyte int_ymm e4m3_ymm e5m2_ymm f16_ymm bf16_ymm"
 
 /* ---- tile dot_ymm: 8 outputs x 4 products a step ---- */
 enum { dot_ymm_N = 8, dot_ymm_K = 4, dot_ymm_ELEM = 1, dot_ymm_RHS = 1, dot_ymm_REGS = 16 };

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 /* what this instruction set offers to the emitter */
-#define BS_TILES_SCALAR "dot_scalar chain_short bits_word f32_scalar dw_scalar dwf_scalar table_nibble table_crumb table_bit table_byte int_scalar e4m3_scalar e5m2_scalar f16_scalar bf16_scalar"
+#define BS_TILES_SCALAR "dot_scalar chain_short bits_word lut_tables f32_scalar dw_scalar dwf_scalar table_nibble table_crumb table_bit table_byte int_scalar e4m3_scalar e5m2_scalar f16_scalar bf16_scalar"
 #ifndef BS_WORD
 #define BS_WORD static inline __attribute__((always_inline, unused))
 #endif
@@ -141,6 +141,22 @@ BS_WORD void scalar_planes(uint32_t *to, int64_t stride, const uint8_t *x, int64
             uint32_t word = 0;
             for (int64_t i = first; i < n && i < first + 32; i++) word |= (uint32_t)(x[i] >> j & 1) << (i - first);
             to[j * stride + first / 32] = word;
+        }
+}
+
+/* the sums that 4 codes can come to: entry i of those at the bits of i */
+struct bs_table {
+    uint8_t entry[16];
+};
+/* a row of codes as tables, filled up with zeros to 16 codes: the low bytes and, of two parts, the high bytes `stride`
+ * tables further */
+BS_WORD void scalar_tables(struct bs_table *to, int64_t stride, const uint8_t *x, int64_t n, int parts) {
+    for (int64_t first = 0; first < (n + 15) / 16 * 16; first += 4)
+        for (int i = 0; i < 16; i++) {
+            int sum = 0;
+            for (int j = 0; j < 4; j++) sum += (i >> j & 1) && first + j < n ? x[first + j] : 0;
+            to[first / 4].entry[i] = (uint8_t)sum;
+            if (parts > 1) to[stride + first / 4].entry[i] = (uint8_t)(sum >> 8);
         }
 }
 
@@ -342,6 +358,22 @@ BS_WORD void f32x1_finish_scaled_n(float *p, float c, const float *scale, const 
         } \
     }
 
+/* how rows become tables, a few codes at a time */
+#define BS_TABLE_ROWS(T, RANGE, QUANT, TABLES) \
+    typedef struct bs_table T##_elem; \
+    BS_WORD void T##_range(const float *x, int64_t n, float *low, float *high) { RANGE(x, n, low, high); } \
+    BS_WORD void T##_stage(struct bs_table *to, const uint8_t *x, int64_t n, int parts) { \
+        TABLES(to, (n + 15) / 16 * 4, x, n, parts); \
+    } \
+    BS_WORD void T##_quant(struct bs_table *to, const float *x, int64_t n, struct bs_grid g, int parts) { \
+        uint8_t codes[512]; \
+        for (int64_t i = 0; i < n; i += 512) { \
+            int64_t some = n - i < 512 ? n - i : 512; \
+            QUANT(codes, x + i, some, g); \
+            TABLES(to + i / 4, (n + 15) / 16 * 4, codes, some, parts); \
+        } \
+    }
+
 /* ---- tile dot_scalar: one output, one product ---- */
 enum { dot_scalar_N = 1, dot_scalar_K = 1, dot_scalar_ELEM = 1, dot_scalar_RHS = 1, dot_scalar_REGS = 16 };
 typedef int32_t dot_scalar_lhs, dot_scalar_rhs;
@@ -386,6 +418,32 @@ BS_WORD int32_t bits_word_differ(int32_t s, uint32_t x, uint32_t b) { return s +
 BS_WORD int32_t bits_word_widen(int32_t c, int32_t s, int shift) { return (int32_t)((uint32_t)c + ((uint32_t)s << shift)); }
 BS_WORD int32_t bits_word_widen_minus(int32_t c, int32_t s, int shift) {
     return (int32_t)((uint32_t)c - ((uint32_t)s << shift));
+}
+
+/* ---- tile lut_tables: one output, two planes of the weights of 16 inputs ---- */
+enum { lut_tables_N = 1, lut_tables_K = 16, lut_tables_PER = 4, lut_tables_ELEM = 16, lut_tables_BITS = 2, lut_tables_REGS = 10, lut_tables_LANES = 4 };
+BS_TABLE_ROWS(lut_tables, scalar_range, scalar_quant_u8, scalar_tables)
+BS_INT_WORDS(lut_tables, s32x1, int32_t)
+typedef const struct bs_table *lut_tables_lhs;
+typedef const uint8_t *lut_tables_rhs;
+typedef int16_t lut_tables_sum;
+#define lut_tables_opaque dot_scalar_opaque
+BS_WORD lut_tables_lhs lut_tables_lhs_load(const struct bs_table *p) { return p; }
+BS_WORD lut_tables_rhs lut_tables_rhs_load(const uint8_t *p) { return p; }
+BS_WORD int16_t lut_tables_none(void) { return 0; }
+/* what tables 0 and 1, then 2 and 3, give for both planes of their weights */
+BS_WORD int16_t scalar_looked_up(int16_t s, lut_tables_lhs x, lut_tables_rhs b, int high) {
+    for (int i = 0; i < 4; i++) {
+        const uint8_t *index = b + 2 * (i & 1);
+        int from = i < 2 ? 0 : 4;
+        s = (int16_t)(s + x[i].entry[index[0] >> from & 15] + high * x[i].entry[index[1] >> from & 15]);
+    }
+    return s;
+}
+BS_WORD int16_t lut_tables_add(int16_t s, lut_tables_lhs x, lut_tables_rhs b) { return scalar_looked_up(s, x, b, 2); }
+BS_WORD int16_t lut_tables_add_top(int16_t s, lut_tables_lhs x, lut_tables_rhs b) { return scalar_looked_up(s, x, b, -2); }
+BS_WORD int32_t lut_tables_widen(int32_t c, int16_t s, int shift) {
+    return (int32_t)((uint32_t)c + ((uint32_t)(int32_t)s << shift));
 }
 
 /* ---- tile f32_scalar ---- */

@@ -100,6 +100,13 @@ static inline __m512i bs_widen_u16(__m256i v) {
     for (int i = 0; i < 16; i++) lanes[i] = halves[i];
     return _mm512_loadu_si512(lanes);
 }
+static inline __m512i bs_widen_s16(__m256i v) {
+    int16_t halves[16];
+    int32_t lanes[16];
+    _mm256_storeu_si256((__m256i *)halves, v);
+    for (int i = 0; i < 16; i++) lanes[i] = halves[i];
+    return _mm512_loadu_si512(lanes);
+}
 static inline __m512 bs_gather(__m512i index, const float *from) {
     int32_t lanes[16];
     float floats[16];
@@ -108,6 +115,8 @@ static inline __m512 bs_gather(__m512i index, const float *from) {
     return _mm512_loadu_ps(floats);
 }
 #define _mm512_cvtepu16_epi32(v) bs_widen_u16(v)
+#define _mm512_cvtepi16_epi32(v) bs_widen_s16(v)
+#define _mm512_shuffle_i64x2(a, b, order) simde_mm512_shuffle_i32x4(a, b, order)
 #define _mm512_i32gather_ps(index, from, scale) bs_gather(index, from)
 #define _mm_mask_storeu_epi8(to, mask, v) bs_masked_bytes(to, mask, v)
 #define _mm512_srai_epi32(v, by) ((__m512i)((bs_lanes)(v) >> (by)))

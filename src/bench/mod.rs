@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
 use crate::host::{Caches, Host};
-use crate::kernel::{Task, amx, bitserial, chain16, roof};
+use crate::kernel::{Task, amx, bitserial, chain16, lut, roof};
 use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
@@ -207,6 +207,11 @@ impl<'a> Bench<'a> {
         all.extend(planes.map(|tile| {
             let (source, work) = roof::bits(isa, tile, probe::PRODUCTS);
             (source, work / bitserial::products(task) as u64)
+        }));
+        let tables = isa.tiles_of(lut::FAMILY.tiles).filter(|tile| (lut::FAMILY.serves)(task, tile));
+        all.extend(tables.map(|tile| {
+            let (source, work) = roof::tables(isa, tile, lut::longest(task, tile), probe::PRODUCTS);
+            (source, work / lut::products(task) as u64)
         }));
         all
     }

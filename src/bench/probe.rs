@@ -12,7 +12,7 @@ use super::harness::{Failure, Harness};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
-use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, roof};
+use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, lut, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Macs {
     /// Products of single bits; 0 where there is no such tile.
     #[serde(default)]
     pub binary: f64,
+    /// Activations times two bits of weights, looked up in tables; 0 where there is no such tile.
+    #[serde(default)]
+    pub tables: f64,
 }
 
 /// 1e9 bytes per second, read once from start to end from each level.
@@ -65,6 +68,7 @@ impl Roofs {
             name if name == amx::FAMILY.name => macs.tiles,
             name if name == chain16::FAMILY.name => macs.chain16,
             name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
+            name if name == lut::FAMILY.name => macs.tables / lut::products(task) as f64,
             name if name == bf16::FAMILY.name => macs.bf16,
             _ if task.is_integer() => macs.int8,
             _ => macs.f32,
@@ -146,6 +150,7 @@ pub fn measure(device: &Device, cache: &Path, threads: usize) -> Result<Roofs> {
             tiles: round(best(amx::FAMILY.tiles) * 1e9, 1e-6),
             chain16: round(best("chain") * 1e9, 1e-6),
             binary: round(best("bits") * 1e9, 1e-6),
+            tables: round(best("lut") * 1e9, 1e-6),
         },
         read_gb_per_s: Read {
             l1: round(best("l1"), 10.0),
@@ -207,6 +212,10 @@ impl Plan {
         for tile in isa.tiles_of("bits") {
             let (source, work) = roof::bits(isa, tile, PRODUCTS);
             kernels.push(Kernel { kind: "bits", source, work, threads: 1 });
+        }
+        for tile in isa.tiles_of("lut") {
+            let (source, work) = roof::tables(isa, tile, CHAIN, PRODUCTS);
+            kernels.push(Kernel { kind: "lut", source, work, threads: 1 });
         }
         let (source, work) = roof::chain(isa, 10_000);
         kernels.push(Kernel { kind: "clock", source, work, threads: 1 });

@@ -93,10 +93,12 @@ fn probe(name: &str, threads: usize, as_json: bool) -> Result<()> {
 fn table(r: &Roofs, device: &Device) -> String {
     let (host, per_cycle) = (&device.host, |x: f64| x / 1e9 / r.clock_ghz);
     let counters = Counters::why_not().map_or("available".into(), |why| format!("none ({why}): times only"));
+    let macs = &r.macs_per_s;
     let others = [
-        ("int8 by amx", r.macs_per_s.tiles),
-        ("int4 by chain16", r.macs_per_s.chain16),
-        ("bits by bitserial", r.macs_per_s.binary),
+        ("int8 by amx", macs.tiles),
+        ("int4 by chain16", macs.chain16),
+        ("bits by bitserial", macs.binary),
+        ("2 bits by lut", macs.tables),
     ];
     let row = |(name, rate): (&str, f64)| {
         format!("  {name:<18} {:.1} GMAC/s ({:.1} per cycle)\n", rate / 1e9, per_cycle(rate))

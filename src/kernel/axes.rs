@@ -1,7 +1,7 @@
 //! The schedule spaces: what may be chosen, given the layer, the tile and the caches. Only legal points are built.
 
 use super::product::can_block_depth;
-use super::{Family, Task, bitserial, chain16};
+use super::{Family, Task, bitserial, chain16, lut};
 use crate::candidate::{Axis, Knob, Schedule};
 use crate::native::Tile;
 
@@ -66,6 +66,20 @@ pub fn bitserial<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
 pub fn amx<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
     let mut all = product(task, family);
     keep(&mut all, "staging", |k| k.word == "staged");
+    all
+}
+
+/// Space of `lut`: that of the other matrix products, always staged and without blocks of depth, with the length `d` of a
+/// chain.
+pub fn lut<'a>(task: &'a Task, family: &'a Family) -> Vec<Axis<'a>> {
+    let mut all = product(task, family);
+    keep(&mut all, "caches", |k| k.sizes[2] == 0);
+    keep(&mut all, "staging", |k| k.word == "staged");
+    let choices = move |s: &Schedule| {
+        let tile = tile(task, family, s);
+        lengths(lut::longest(task, tile).min(lut::steps(task, tile)), s)
+    };
+    all.insert(3, ("chain", Box::new(choices)));
     all
 }
 

@@ -1,4 +1,4 @@
-//! Sums that stay narrow for some steps and are widened before they could overflow: what `chain16` and `bitserial` share.
+//! Sums that stay narrow for some steps and are widened before they could overflow: what `chain16`, `bitserial` and `lut` share.
 
 use super::nest::Nest;
 use super::product::{prefetch, step_into};

@@ -10,6 +10,7 @@ pub mod coded;
 pub mod depthwise;
 pub mod dot;
 pub mod float;
+pub mod lut;
 pub mod nest;
 pub mod product;
 pub mod roof;
@@ -234,7 +235,8 @@ pub struct Family {
     pub pack: fn(&Nest, &Weights) -> Vec<u8>,
     /// Steps through the packed weights of one panel.
     pub steps: fn(&Task, &Tile) -> usize,
-    /// Parts that a staged row consists of, each with all of its inputs: planes of bits, where it is cut into some.
+    /// Parts that a staged row consists of, each with all of its inputs: planes of bits, or low and high bytes of
+    /// tables, where it is cut into some.
     pub parts: fn(&Task) -> usize,
 }
 
@@ -244,6 +246,7 @@ pub static FAMILIES: &[Family] = &[
     amx::FAMILY,
     chain16::FAMILY,
     bitserial::FAMILY,
+    lut::FAMILY,
     float::FAMILY,
     depthwise::INT,
     depthwise::FLOAT,

@@ -63,6 +63,13 @@ pub fn bits(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     narrow(isa, tile, (length, rounds), "lhs_load", &differ, &|c, s| format!("{t}_widen({c}, {s}, 0)"))
 }
 
+/// The same of sums looked up in tables of one part, for a pair of planes.
+pub fn tables(isa: &Isa, tile: &Tile, length: usize, rounds: usize) -> (Source, u64) {
+    let t = &tile.prefix;
+    let add = |s: &str| format!("{t}_add({s}, x, b)");
+    narrow(isa, tile, (length, rounds), "lhs_load", &add, &|c, s| format!("{t}_widen({c}, {s}, 0)"))
+}
+
 /// Narrow sums of `length` steps each, made and widened by these expressions.
 fn narrow(
     isa: &Isa,

@@ -39,6 +39,10 @@ fn chains_of_16() -> Shape {
 fn planes() -> Shape {
     Shape::gemm(14, 19, 2051).unwrap()
 }
+/// 65 steps of 16: four chains of 16, or two of 32, and one more.
+fn tables() -> Shape {
+    Shape::gemm(14, 19, 1037).unwrap()
+}
 fn conv() -> Shape {
     Shape::conv(Op::Conv2d, [6, 5, 3], 19, [3, 3], 2, [1; 4]).unwrap()
 }
@@ -97,6 +101,9 @@ pub static VICTIMS: &[Victim] = &[
     victim("planes-quantized", AVX2, planes, ("w2a2", F32io), 1, "shuffle.b3x2.k1.d16.staged.mn.c0x0x0.p0"),
     victim("signs", POPCNT, gemm, ("w1a1", F32io), 1, "popcnt.b6x2.k1.d0.staged.mn.c0x0x0.p0"),
     victim("signs-planes", POPCNT, gemm, ("w1a3", Int8), 1, "popcnt.b6x2.k1.d0.staged.mn.c0x0x0.p0"),
+    victim("tables", AVX2, tables, ("w4a6", Int8), 1, "ymmtables.b3x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("tables-high", AVX2, tables, ("w4a8", F32io), 1, "ymmtables.b3x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("zmm-tables", AVX512, tables, ("w2a8", Int8), 1, "zmmtables.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
     victim("table", SCALAR, gemm, ("nf4", F32io), 1, "nibble.b3x2.k1.raw.mn.c0x0x0.p0"),
     victim("ymm-affine", AVX2, deep, ("w4a32g32-affine", F32io), 1, "ymmnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
     victim("ymm-mx", AVX2, deep, ("mxfp4", F32io), 1, "ymmnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
@@ -270,6 +277,24 @@ pub static MUTATIONS: &[Mutation] = &[
         let byte = bytes[4..].iter_mut().find(|b| **b != 0).unwrap(); // of the second output, which is not clamped
         *byte &= *byte - 1;
     }),
+    // tables of sums
+    header("table entries in the wrong order", AVX2_H, &["tables", "tables-high", "zmm-tables"], &[("_mm_set1_epi8((char)(1 << j))", "_mm_set1_epi8((char)(8 >> j))")]),
+    header("tables of a step exchanged", AVX2_H, &["tables"], &[("_mm256_shuffle_epi8(x.low, b.low)", "_mm256_shuffle_epi8(x.high, b.low)")]),
+    header("a plane counts 1 in place of 2", AVX2_H, &["tables", "tables-high"], &[("0x0201", "0x0101")]),
+    header("sign of the top plane of tables lost", AVX2_H, &["tables", "tables-high"], &[("(short)0xFE01", "0x0201")]),
+    header("sign of the top plane of tables lost on 512 bits", AVX512_H, &["zmm-tables"], &[("(short)0xFE01", "0x0201")]),
+    header("carries of tables forgotten", AVX2_H, &["tables-high", "zmm-tables"], &[("high = _mm256_add_epi8(high, _mm256_cmpeq_epi8(", "high = _mm256_sub_epi8(high, _mm256_cmpeq_epi8(")]),
+    header("sums of tables saturate in bytes", AVX2_H, &["tables-high", "zmm-tables"], &[("low = _mm256_add_epi8(low, code)", "low = _mm256_adds_epu8(low, code)")]),
+    header("sums of odd tables lost", AVX512_H, &["zmm-tables"], &[("_mm512_shuffle_i64x2(s, s, 0x0D)", "_mm512_shuffle_i64x2(s, s, 0x08)")]),
+    header("tables without what is no whole step", AVX2_H, &["tables", "tables-high", "zmm-tables"], &[("memcpy(last, x + i, (size_t)(n - i))", "memcpy(last, x + i, (size_t)(n - i) - 1)")]),
+    text("shift of a pair of planes forgotten", &["tables", "tables-high"], &[("2 + 8 * part", "0 + 8 * part")]),
+    text("high bytes count as low ones", &["tables-high", "zmm-tables"], &[("0 + 8 * part", "0")]),
+    text("tables of high bytes forgotten", &["tables-high", "zmm-tables"], &[("part < 2", "part < 1")]),
+    text("low bytes in place of high ones", &["tables-high", "zmm-tables"], &[("part * 65", "0 * 65")]),
+    text("a part too few staged", &["tables-high", "zmm-tables"], &[(", 2);\n", ", 1);\n")]),
+    text("a chain of tables too long", &["tables", "tables-high"], &[("k += 16", "k += 32"), ("j < 16", "j < 32")]),
+    weights("indices into tables in the wrong order", &["tables", "zmm-tables"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(4))),
+    weights("pairs of planes exchanged", &["tables", "tables-high"], |bytes| bytes[..8320].rotate_left(4160)),
     // decoded weights
     header("index into the table one off", SCALAR_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
     header("codes decoded from the other end", AVX512_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
