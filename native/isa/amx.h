@@ -3,7 +3,7 @@
 #ifndef BS_ISA_AMX_H
 #define BS_ISA_AMX_H
 #include "avx512bf16.h"
-#define BS_TILES_AMX "mm_amx dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_popcnt lut_zmm f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm bfdot_zmmpair"
+#define BS_TILES_AMX "mm_amx dot_zmm dot_zmmseptet dot_zmmsextet dot_zmmquintet dot_zmmnibble dot_zmmtriplet dot_zmmcrumb bits_popcnt lut_zmmtables f32_zmm dw_zmm dw_zmmquad dwf_zmm table_zmmnibble table_zmmcrumb table_zmmbit table_zmmbyte int_zmm e4m3_zmm e5m2_zmm f16_zmm bf16_zmm bfdot_zmmpair"
 
 /* ---- tile mm_amx: rows of sums are finished by the words of 16 x s32. A register's number is part of the instruction, so
  * what names one is a macro. ---- */
