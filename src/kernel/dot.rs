@@ -3,22 +3,25 @@
 
 use super::{Family, Task, axes, product};
 use crate::layer::Op;
+use crate::native::Tile;
 
 /// Sums of narrow weights come times 2^(8 - bits), as if of 8 bits: so many products with -128 stay in 32 bits.
 fn longest(task: &Task) -> usize {
     (1 << 31) / (task.scheme.greatest_activation() * 128)
 }
 
+/// Do the weights' codes fit what the tile stores? Planes of several widths cost so much to put together that only weights
+/// of just their bits have use for them.
+fn fits(task: &Task, tile: &Tile) -> bool {
+    let (bits, one_plane) = (task.scheme.weight_bits(), tile.bits.is_power_of_two());
+    let exactly = bits.ceil() == tile.bits as f64;
+    bits <= tile.bits as f64 && (one_plane || exactly) && (!tile.scaled() || task.shape.k() <= longest(task))
+}
+
 pub const FAMILY: Family = Family {
     name: "dot",
     tiles: "dot",
-    serves: |task, tile| {
-        let fits = || !tile.scaled() || task.shape.k() <= longest(task);
-        task.is_integer()
-            && task.scheme.weight_bits() <= tile.bits as f64
-            && fits()
-            && product::serves_groups(task, tile)
-    },
+    serves: |task, tile| task.is_integer() && fits(task, tile) && product::serves_groups(task, tile),
     ops: &[Op::Gemm, Op::Gemv, Op::Conv2d],
     axes: axes::product,
     inner: product::inner,

@@ -36,7 +36,7 @@ pub fn draw(run: &Run) -> Result<Vec<Drawing>> {
             let curves = curves(run, &context, layer);
             let widths: std::collections::BTreeSet<&u32> = curves.iter().flat_map(|c| c.points.keys()).collect();
             if widths.len() >= LEAST {
-                let stem = format!("bits{suffix}_{}", layer.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+                let stem = format!("bits{suffix}-{}", layer.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
                 charts.push((stem, svg_of(&context, &label(run, layer), &curves)?));
             }
         }
@@ -90,26 +90,41 @@ fn svg_of(context: &Context, layer: &str, curves: &[Curve]) -> Result<String> {
             NOTE.right().draw(area, float, (plot.right - 6, y + 9))?;
         }
         let mut labels = plot.labels(0);
-        curves
-            .iter()
-            .zip(LINES.iter().cycle())
-            .try_for_each(|(curve, color)| draw_curve(area, &plot, &mut labels, curve, *color))?;
-        for (i, (curve, color)) in curves.iter().zip(LINES.iter().cycle()).enumerate() {
+        let drawn = || curves.iter().zip(LINES.iter().cycle()).enumerate().map(|(i, (c, l))| (i, c, *l));
+        drawn().try_for_each(|(i, curve, color)| draw_curve(area, &plot, &mut labels, curve, (color, marker(i))))?;
+        for (i, curve, color) in drawn() {
             let y = 412 + 18 * i as i32;
             line(area, vec![(76, y), (98, y)], color.stroke_width(3))?;
+            area.draw(&marker(i)((87, y), color))?;
             LABEL.size(12.0).draw(area, &curve.title, (106, y))?;
         }
         Ok(())
     })
 }
 
-fn draw_curve(area: &Area, plot: &Plot, labels: &mut Labels, curve: &Curve, color: RGBColor) -> Result<()> {
+type Marker = fn(Point, RGBColor) -> Circle<Point, i32>;
+
+/// Filled where a color stands for the first curve, hollow where it does for a second one.
+fn marker(i: usize) -> Marker {
+    match i / LINES.len() % 2 {
+        0 => |at, color| Circle::new(at, 4, color.filled()),
+        _ => |at, color| Circle::new(at, 4, color.stroke_width(2)),
+    }
+}
+
+fn draw_curve(
+    area: &Area,
+    plot: &Plot,
+    labels: &mut Labels,
+    curve: &Curve,
+    (color, marker): (RGBColor, Marker),
+) -> Result<()> {
     let at = |width: &u32, ns: f64| plot.at(f64::from(*width) / 8.0, ns);
     let path: Vec<Point> = curve.points.iter().map(|(w, p)| at(w, p.0)).collect();
     line(area, path.clone(), color.stroke_width(2))?;
     path.windows(2).for_each(|ends| labels.keep_off_line(ends[0], ends[1]));
     for (here, (_, tile)) in path.iter().zip(curve.points.values()) {
-        area.draw(&Circle::new(*here, 4, color.filled()))?;
+        area.draw(&marker(*here, color))?;
         labels.keep_off(*here, 4);
         labels.beside(area, tile, NOTE.color(color), *here, true)?;
     }
