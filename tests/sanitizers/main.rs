@@ -15,11 +15,11 @@ use bitsmith::emit::{self, Source, short_hash};
 use bitsmith::kernel::Task;
 use bitsmith::layer::{Op, Shape};
 use bitsmith::native::{self, Tile};
-use bitsmith::target::{Evidence, Target};
+use bitsmith::target::{Evidence, RunnerKind, Target};
 use common::{Lab, TINY, cache, rig, sample};
 use rayon::prelude::*;
 
-const SCHEMES: [&str; 18] = [
+const SCHEMES: [&str; 22] = [
     "f32",
     "w8a8",
     "w4a8",
@@ -38,6 +38,10 @@ const SCHEMES: [&str; 18] = [
     "bf16",
     "nvfp4",
     "bf16abf16",
+    "w7a8",
+    "w6a8",
+    "w5a8",
+    "w3a8",
 ];
 
 /// Rows, columns, depth, windows and channels with tails.
@@ -54,8 +58,8 @@ fn shapes() -> Vec<Shape> {
     all.into_iter().map(Result::unwrap).collect()
 }
 
-/// The first of the schemes whose weights are decoded.
-const DECODED: usize = 4;
+/// The first of the schemes that take turns with the shapes.
+const TURNS: usize = 4;
 
 /// Tiles that the targets before this one have from another header.
 fn tried_before(target: &Target) -> BTreeSet<String> {
@@ -66,7 +70,8 @@ fn tried_before(target: &Target) -> BTreeSet<String> {
 
 /// Does this machine run it itself?
 fn here(target: &&Target) -> bool {
-    target.missing().is_none() && target.runner.evidence == Evidence::Measured
+    let host = target.runner.kind == RunnerKind::Host;
+    host && target.missing().is_none() && target.runner.evidence == Evidence::Measured
 }
 
 /// A kernel, its operands and their right answers.
@@ -76,12 +81,12 @@ struct Case {
 }
 
 /// For each shape, scheme, contract and tile that go together one schedule; about every other one of caches so small that
-/// everything is blocked, every third on two threads. Schemes whose weights are decoded take turns with the shapes.
+/// everything is blocked, every third on two threads. Schemes from [`TURNS`] on take turns with the shapes.
 fn cases(lab: &Lab) -> Vec<Case> {
     let mut cases = Vec::new();
     for (i, shape) in shapes().into_iter().enumerate() {
         for (s, scheme) in SCHEMES.iter().enumerate() {
-            if s >= DECODED && i % 3 != s % 3 {
+            if s >= TURNS && i % 3 != s % 3 {
                 continue;
             }
             for (c, contract) in Contract::ALL.into_iter().enumerate() {
@@ -123,7 +128,11 @@ impl Case {
         let accumulates = |t: &&Tile| self.source().text.contains(&format!("{}_acc ", t.prefix));
         let tile = task.isa.tiles.iter().find(accumulates).unwrap();
         // what has scales or zero points between its weights is read byte by byte
-        let element = if task.is_coded() && task.group().is_some() { 1 } else { (tile.bits / 8).max(1) };
+        let element = match tile.kind() {
+            "bits" => 4, // words of planes
+            _ if task.is_coded() && task.group().is_some() => 1,
+            _ => (tile.bits / 8).max(1),
+        };
         for input in &self.problem.inputs {
             let lhs = input.lhs.len() / task.shape.lhs_len();
             let contents = [&input.lhs, rhs, &self.problem.columns];
