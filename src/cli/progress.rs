@@ -57,7 +57,7 @@ impl Progress for Bar {
 
     fn batch(&mut self, tried: usize, best: Option<&Record>) {
         let best = best.and_then(|r| Some((r.median_ns?, r)));
-        let best = best.map_or("none right yet".into(), |(ns, r)| {
+        let best = best.map_or("none timed yet".into(), |(ns, r)| {
             let share = r.roof_share.map_or(String::new(), |s| format!(", {:.0}% of the roof", s * 100.0));
             format!("best {:.1} us{share} ({})", ns / 1e3, r.schedule)
         });
