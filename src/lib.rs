@@ -2,6 +2,7 @@
 //! and how sure are we? The modules stand in floor order: each uses only those above it. `docs/design.md` tells the story.
 
 pub mod input;
+pub mod assign;
 pub mod native;
 pub mod emit;
 pub mod host;
@@ -14,6 +15,7 @@ pub mod scheme;
 pub mod op;
 pub mod quantized;
 pub mod data;
+pub mod model;
 pub mod kernel;
 pub mod record;
 pub mod accuracy;

@@ -4,7 +4,10 @@ mod accuracy;
 mod baseline;
 mod choice;
 mod emit;
+mod import;
 mod layers;
+mod model;
+mod plan;
 mod progress;
 mod report;
 mod schemes;
@@ -49,6 +52,10 @@ enum Verb {
     Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
+    /// Read a model (ONNX, TFLite): its layers, its quantization, and what of it is not understood
+    Import(import::Args),
+    /// Choose one scheme per layer from a table of costs, within limits: the exact optimum
+    Plan(plan::Args),
     /// List number formats, and how their names are made
     Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
@@ -96,6 +103,8 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Tune(args) => tune::run(&args),
         Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Plan(args) => plan::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
