@@ -19,7 +19,12 @@ fn drawn(rng: &mut Rng, layers: usize, schemes: usize, columns: usize) -> Costs 
                 continue;
             }
             let cost = |_| if whole { rng.i32(-3..20).into() } else { rng.f64() * 10.0 };
-            rows.push(Row { layer: format!("l{l}"), tie: tie.clone(), scheme: format!("s{s}"), costs: (0..columns).map(cost).collect() });
+            rows.push(Row {
+                layer: format!("l{l}"),
+                tie: tie.clone(),
+                scheme: format!("s{s}"),
+                costs: (0..columns).map(cost).collect(),
+            });
         }
     }
     Costs { columns: (0..columns).map(|c| format!("c{c}")).collect(), rows }
@@ -110,14 +115,17 @@ fn fronts_of_small_tables_are_whole() {
 fn by_general_solver(costs: &Costs, limits: &[(usize, f64)]) -> Option<f64> {
     let mut variables = ProblemVariables::new();
     let chosen: Vec<_> = costs.rows.iter().map(|_| variables.add(variable().binary())).collect();
-    let total = |column: usize| -> Expression { costs.rows.iter().zip(&chosen).map(|(r, v)| r.costs[column] * *v).sum() };
+    let total =
+        |column: usize| -> Expression { costs.rows.iter().zip(&chosen).map(|(r, v)| r.costs[column] * *v).sum() };
     let mut model = variables.minimise(total(0)).using(good_lp::microlp);
     for layer in costs.layers() {
-        let one: Expression = costs.rows.iter().zip(&chosen).filter(|(r, _)| r.layer == layer).map(|(_, v)| Expression::from(*v)).sum();
+        let one: Expression =
+            costs.rows.iter().zip(&chosen).filter(|(r, _)| r.layer == layer).map(|(_, v)| Expression::from(*v)).sum();
         model = model.with(constraint!(one == 1));
     }
     for (i, a) in costs.rows.iter().enumerate().filter(|(_, r)| !r.tie.is_empty()) {
-        for (b, v) in costs.rows.iter().zip(&chosen).skip(i + 1).filter(|(b, _)| b.tie == a.tie && b.scheme == a.scheme) {
+        for (b, v) in costs.rows.iter().zip(&chosen).skip(i + 1).filter(|(b, _)| b.tie == a.tie && b.scheme == a.scheme)
+        {
             let _ = b;
             model = model.with(constraint!(chosen[i] - *v == 0));
         }
@@ -139,11 +147,16 @@ fn a_general_solver_finds_nothing_better_in_larger_tables() {
         costs.rows.iter_mut().for_each(|r| r.costs.iter_mut().for_each(|c| *c = c.abs()));
         let names = costs.layers();
         let least = |column: usize, pick: fn(f64, f64) -> f64| -> f64 {
-            let of = |l: &&str| costs.rows.iter().filter(move |r| r.layer == **l).map(|r| r.costs[column]).reduce(pick).unwrap();
-            names.iter().map(|l| of(l)).sum()
+            let of = |l: &&str| {
+                costs.rows.iter().filter(move |r| r.layer == **l).map(|r| r.costs[column]).reduce(pick).unwrap()
+            };
+            names.iter().map(of).sum()
         };
-        let limits: Vec<(usize, f64)> = [1, 2].map(|c| (c, 0.6 * least(c, f64::min) + 0.4 * least(c, f64::max))).to_vec();
-        let ours = solve(&costs, &names, &Question { minimize: 0, limits: limits.clone() }, PATIENCE).ok().map(|s| s.objective);
+        let limits: Vec<(usize, f64)> =
+            [1, 2].map(|c| (c, 0.6 * least(c, f64::min) + 0.4 * least(c, f64::max))).to_vec();
+        let ours = solve(&costs, &names, &Question { minimize: 0, limits: limits.clone() }, PATIENCE)
+            .ok()
+            .map(|s| s.objective);
         let theirs = by_general_solver(&costs, &limits);
         assert_eq!(ours.is_some(), theirs.is_some(), "{ours:?} {theirs:?}");
         if let (Some(ours), Some(theirs)) = (ours, theirs) {
@@ -177,7 +190,8 @@ fn mistakes_in_tables_are_named() {
     assert!(say("layer,tie,scheme,e\na,t,x,1\na,u,y,1\n").contains("is tied to `t` and to `u`"));
     let costs = Costs::parse("layer,tie,scheme,e,size\na,t,x,1,5\nb,t,y,1,5\n").unwrap();
     let layers = costs.layers();
-    let solved = |limits| format!("{}", solve(&costs, &layers, &Question { minimize: 0, limits }, PATIENCE).unwrap_err());
+    let solved =
+        |limits| format!("{}", solve(&costs, &layers, &Question { minimize: 0, limits }, PATIENCE).unwrap_err());
     assert_eq!(solved(vec![]), "the layers tied by `t` (a, b) have no scheme in common");
     let costs = Costs::parse("layer,scheme,e,size\na,x,1,5\na,y,2,3\n").unwrap();
     let layers = costs.layers();

@@ -45,9 +45,12 @@ impl Costs {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let header = reader.headers().context("has no header")?.clone();
         let at = |name: &str| header.iter().position(|h| h == name);
-        let must = |name: &str| at(name).ok_or_else(|| anyhow!("has no column `{name}`; its header is layer,tie,scheme,<costs>"));
+        let must = |name: &str| {
+            at(name).ok_or_else(|| anyhow!("has no column `{name}`; its header is layer,tie,scheme,<costs>"))
+        };
         let (layer, scheme, tie) = (must("layer")?, must("scheme")?, at("tie"));
-        let costs: Vec<usize> = (0..header.len()).filter(|i| ![Some(layer), Some(scheme), tie].contains(&Some(*i))).collect();
+        let costs: Vec<usize> =
+            (0..header.len()).filter(|i| ![Some(layer), Some(scheme), tie].contains(&Some(*i))).collect();
         ensure!(!costs.is_empty(), "has no column of costs beside layer, tie and scheme");
         let columns: Vec<String> = costs.iter().map(|i| header[*i].to_string()).collect();
         if let Some(twice) = columns.iter().enumerate().find(|(i, c)| columns[..*i].contains(c)) {
@@ -59,7 +62,9 @@ impl Costs {
             let line = record.position().map_or(0, csv::Position::line);
             let cost = |i: &usize| {
                 let value = record[*i].parse::<f64>().ok().filter(|v| v.is_finite());
-                value.ok_or_else(|| anyhow!("line {line}: field `{}`: `{}` is not a finite number", &header[*i], &record[*i]))
+                value.ok_or_else(|| {
+                    anyhow!("line {line}: field `{}`: `{}` is not a finite number", &header[*i], &record[*i])
+                })
             };
             let row = Row {
                 layer: record[layer].into(),
@@ -72,7 +77,12 @@ impl Costs {
                 bail!("line {line}: layer `{}` has scheme `{}` twice; keep one", row.layer, row.scheme);
             }
             if let Some(other) = rows.iter().find(|r| r.layer == row.layer && r.tie != row.tie) {
-                bail!("line {line}: field `tie`: layer `{}` is tied to `{}` and to `{}`", row.layer, other.tie, row.tie);
+                bail!(
+                    "line {line}: field `tie`: layer `{}` is tied to `{}` and to `{}`",
+                    row.layer,
+                    other.tie,
+                    row.tie
+                );
             }
             rows.push(row);
         }
@@ -101,7 +111,11 @@ impl Costs {
     /// Layers, in the order in which they are first named.
     pub fn layers(&self) -> Vec<&str> {
         let mut layers: Vec<&str> = Vec::new();
-        self.rows.iter().for_each(|r| if !layers.contains(&r.layer.as_str()) { layers.push(&r.layer) });
+        self.rows.iter().for_each(|r| {
+            if !layers.contains(&r.layer.as_str()) {
+                layers.push(&r.layer)
+            }
+        });
         layers
     }
 
@@ -132,8 +146,7 @@ impl Costs {
             }
         }
         let all = order.into_iter().filter(|s| sums[s].0 == layers.len());
-        let choices: Vec<Choice> =
-            all.map(|s| Choice { scheme: s.into(), costs: sums[s].1.clone() }).collect();
+        let choices: Vec<Choice> = all.map(|s| Choice { scheme: s.into(), costs: sums[s].1.clone() }).collect();
         ensure!(!choices.is_empty(), "the layers tied by `{tie}` ({}) have no scheme in common", layers.join(", "));
         Ok(Group { layers: layers.iter().map(ToString::to_string).collect(), choices })
     }

@@ -168,7 +168,9 @@ impl Problem {
                     let next: Vec<f64> = (0..weights.len()).map(|j| weights[j] - now.2[j] + option.2[j]).collect();
                     let (after, dearer) = (over(&next), option.1 - now.1);
                     let merit = match excess > 0.0 {
-                        true if after < excess => (reduced(option, multipliers) - reduced(now, multipliers)) / (excess - after),
+                        true if after < excess => {
+                            (reduced(option, multipliers) - reduced(now, multipliers)) / (excess - after)
+                        }
                         false if after == 0.0 && dearer < 0.0 => dearer,
                         _ => continue,
                     };
@@ -312,11 +314,8 @@ fn thin(states: &mut Vec<State>) {
     for state in states.drain(..) {
         let beaten = |k: &State| k.weights.iter().zip(&state.weights).all(|(a, b)| a <= b);
         let one = state.weights.len() < 2;
-        let dominated = if one {
-            kept.last().is_some_and(beaten)
-        } else {
-            kept.iter().rev().take(COMPARED).any(beaten)
-        };
+        let dominated =
+            if one { kept.last().is_some_and(beaten) } else { kept.iter().rev().take(COMPARED).any(beaten) };
         if !dominated {
             kept.push(state);
         }

@@ -50,7 +50,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
     if args.model.model.is_some() {
-        ensure!(args.networks.is_empty() && args.layers.is_none(), "--model stands alone; leave out --network and --layers");
+        ensure!(
+            args.networks.is_empty() && args.layers.is_none(),
+            "--model stands alone; leave out --network and --layers"
+        );
         return super::model::accuracy(&args.model, &args.schemes, args.contract, &folder(args)?, stop, args.json);
     }
     let layers = layers(args)?;

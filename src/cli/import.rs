@@ -69,7 +69,10 @@ fn text(model: &Model, layers: &[ModelLayer]) -> String {
     graph.inputs.iter().for_each(|i| text += &format!("input   {}\n", shape(graph, *i)));
     graph.outputs.iter().for_each(|o| text += &format!("output  {}\n", shape(graph, *o)));
     let wide = layers.iter().map(|l| l.layer.name.len()).max().unwrap_or(0).clamp(5, 60) + 2;
-    text += &format!("\n{:<wide$}{:<11}{:>8}{:>8}{:>8}{:>10}  {:<5} weights\n", "layer", "op", "m", "n", "k", "MMAC", "relu");
+    text += &format!(
+        "\n{:<wide$}{:<11}{:>8}{:>8}{:>8}{:>10}  {:<5} weights\n",
+        "layer", "op", "m", "n", "k", "MMAC", "relu"
+    );
     for l in layers {
         let s = &l.layer.shape;
         let relu = if l.layer.relu { "yes" } else { "" };
@@ -154,7 +157,8 @@ pub fn export(model: &Model, layers: &[ModelLayer], out: &Path) -> Result<Vec<La
     }
     let views = tensors.iter().map(|(name, dims, bytes)| Ok((name, TensorView::new(Dtype::F32, dims.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>>>()?;
-    safetensors::serialize_to_file(views, None, &weights).with_context(|| format!("cannot write {}", weights.display()))?;
+    safetensors::serialize_to_file(views, None, &weights)
+        .with_context(|| format!("cannot write {}", weights.display()))?;
     write_file(out, &toml_of(model, &named))?;
     Ok(named)
 }
@@ -169,10 +173,15 @@ fn toml_of(model: &Model, layers: &[Layer]) -> String {
         text += &match s.op {
             Op::Gemm | Op::Gemv => format!("m = {}\nn = {}\nk = {}\n", s.m(), s.n(), s.k()),
             Op::Conv2d | Op::Depthwise => {
-                let after = |out: usize, window: usize, before: usize, size: usize| ((out - 1) * s.stride + window).saturating_sub(size + before);
+                let after = |out: usize, window: usize, before: usize, size: usize| {
+                    ((out - 1) * s.stride + window).saturating_sub(size + before)
+                };
                 let pad = [s.top, s.left, after(s.oh, s.kh, s.top, s.h), after(s.ow, s.kw, s.left, s.w)];
                 let f = if s.op == Op::Conv2d { format!("f = {}\n", s.f) } else { String::new() };
-                format!("h = {}\nw = {}\nc = {}\n{f}kh = {}\nkw = {}\nstride = {}\npad = {pad:?}\n", s.h, s.w, s.c, s.kh, s.kw, s.stride)
+                format!(
+                    "h = {}\nw = {}\nc = {}\n{f}kh = {}\nkw = {}\nstride = {}\npad = {pad:?}\n",
+                    s.h, s.w, s.c, s.kh, s.kw, s.stride
+                )
             }
         };
         text += &format!("relu = {}\n", l.relu);

@@ -127,13 +127,25 @@ impl Loaded {
     /// A layer under a scheme.
     /// # Errors
     /// The scheme needs calibration samples, and there are none, or works on chains of layers only.
-    pub fn quantize(&self, index: usize, scheme: &Scheme, contract: Contract, samples: &[Vec<Vec<f32>>]) -> Result<QuantizedLayer> {
+    pub fn quantize(
+        &self,
+        index: usize,
+        scheme: &Scheme,
+        contract: Contract,
+        samples: &[Vec<Vec<f32>>],
+    ) -> Result<QuantizedLayer> {
         let layer = &self.layers[index];
         let parameters = self.model.parameters(layer)?;
         let inputs = samples.get(index).map_or(&[][..], Vec::as_slice);
-        let needs = contract != Contract::F32io || scheme.activations.fixed.is_some() || scheme.rounding.needs_inputs() || !scheme.corrections.is_empty();
+        let needs = contract != Contract::F32io
+            || scheme.activations.fixed.is_some()
+            || scheme.rounding.needs_inputs()
+            || !scheme.corrections.is_empty();
         ensure!(!needs || !inputs.is_empty(), "{scheme} needs samples to calibrate with; give --calibrate N");
-        ensure!(scheme.corrections.iter().all(|c| c.name() != "cle"), "{scheme}: cle works on chains of layers, not on graphs");
+        ensure!(
+            scheme.corrections.iter().all(|c| c.name() != "cle"),
+            "{scheme}: cle works on chains of layers, not on graphs"
+        );
         Ok(quantized(layer.layer.shape, &parameters, inputs, scheme, contract))
     }
 
@@ -152,7 +164,14 @@ impl Loaded {
 /// Scores a model in f32, as it is where it is quantized, and with all its layers under each scheme.
 /// # Errors
 /// Mistakes in what was asked; a table that cannot be written.
-pub fn accuracy(args: &ModelArgs, schemes: &[String], contract: Contract, dir: &Path, stop: &AtomicBool, as_json: bool) -> Result<()> {
+pub fn accuracy(
+    args: &ModelArgs,
+    schemes: &[String],
+    contract: Contract,
+    dir: &Path,
+    stop: &AtomicBool,
+    as_json: bool,
+) -> Result<()> {
     let loaded = args.load()?;
     let (mut table, old) = Table::open::<NetworkScore>(&dir.join("networks.csv"))?;
     let name = loaded.model.graph.name.clone();
@@ -227,16 +246,34 @@ fn inexact(model: &Model) -> String {
 pub fn table_of(rows: &[NetworkScore]) -> String {
     let mut text = format!(
         "{:<22}{:<16}{:>7}  {:<25}{:<24}{:<25}{:<26}{:>10}  against f32\n",
-        "network", "scheme", "samples", "top-1 % (95 %)", "macro F1 % (95 %)", "agreement % (95 %)", "KL, nats (95 %)", "weights kB"
+        "network",
+        "scheme",
+        "samples",
+        "top-1 % (95 %)",
+        "macro F1 % (95 %)",
+        "agreement % (95 %)",
+        "KL, nats (95 %)",
+        "weights kB"
     );
     for r in rows {
-        let share = |v: f64, low: f64, high: f64| format!("{:.2} ({:.2} - {:.2})", 100.0 * v, 100.0 * low, 100.0 * high);
+        let share =
+            |v: f64, low: f64, high: f64| format!("{:.2} ({:.2} - {:.2})", 100.0 * v, 100.0 * low, 100.0 * high);
         let kl = match (r.kl, r.kl_low, r.kl_high) {
             (Some(v), Some(low), Some(high)) => format!("{v:.2e} ({low:.1e} - {high:.1e})"),
             _ => "-".into(),
         };
-        let verdict = if r.scheme == FLOAT { "" } else if r.p_value < 0.05 { "differs" } else { "within noise" };
-        let against = if r.scheme == FLOAT { String::new() } else { format!("{verdict}: {} lost, {} won, p = {:.3}", r.lost, r.won, r.p_value) };
+        let verdict = if r.scheme == FLOAT {
+            ""
+        } else if r.p_value < 0.05 {
+            "differs"
+        } else {
+            "within noise"
+        };
+        let against = if r.scheme == FLOAT {
+            String::new()
+        } else {
+            format!("{verdict}: {} lost, {} won, p = {:.3}", r.lost, r.won, r.p_value)
+        };
         text += &format!(
             "{:<22}{:<16}{:>7}  {:<25}{:<24}{:<25}{kl:<26}{:>10.1}  {against}\n",
             r.network,

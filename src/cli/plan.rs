@@ -73,7 +73,11 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(against) = &args.front {
         let against = costs.column(against)?;
         let front = front(&costs, &layers, &question, against, patience)?;
-        return print(&if args.json { front_document(&costs, &front)? } else { front_table(&costs, &front, question.minimize, against) });
+        return print(&if args.json {
+            front_document(&costs, &front)?
+        } else {
+            front_table(&costs, &front, question.minimize, against)
+        });
     }
     let solution = solve(&costs, &layers, &question, patience)?;
     print(&if args.json { document(&costs, &question, &solution)? } else { table(&costs, &question, &solution) })
@@ -94,7 +98,12 @@ pub fn table(costs: &Costs, question: &Question, solution: &Solution) -> String 
     text += &format!("{:<wide$}{:<18}{}\n\n", "total", "", numbers(&solution.assignment.totals));
     for (column, limit) in &question.limits {
         let total = solution.assignment.totals[*column];
-        text += &format!("{} {} of {limit}: {} to spare\n", names(*column), figure(total), figure((limit - total).max(0.0)));
+        text += &format!(
+            "{} {} of {limit}: {} to spare\n",
+            names(*column),
+            figure(total),
+            figure((limit - total).max(0.0))
+        );
     }
     text + &proof(names(question.minimize), solution)
 }
@@ -150,10 +159,14 @@ fn document(costs: &Costs, question: &Question, s: &Solution) -> Result<String> 
 }
 
 fn front_document(costs: &Costs, front: &Front) -> Result<String> {
-    let points: Vec<_> = front.points.iter().map(|p| {
-        let (schemes, totals) = chosen(costs, p);
-        json!({ "schemes": schemes, "totals": totals })
-    }).collect();
+    let points: Vec<_> = front
+        .points
+        .iter()
+        .map(|p| {
+            let (schemes, totals) = chosen(costs, p);
+            json!({ "schemes": schemes, "totals": totals })
+        })
+        .collect();
     let document = json!({ "front": points, "whole": front.whole, "seconds": front.seconds });
     Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
 }
@@ -172,6 +185,10 @@ fn front_table(costs: &Costs, front: &Front, minimized: usize, against: usize) -
         let (a, b) = (figure(point.totals[against]), figure(point.totals[minimized]));
         text += &format!("{a:>14}{b:>14}  {}\n", mix.join(", "));
     }
-    let end = if front.whole { "the whole front: no other assignment is on it" } else { "the front as far as the time went, from its dear end" };
+    let end = if front.whole {
+        "the whole front: no other assignment is on it"
+    } else {
+        "the front as far as the time went, from its dear end"
+    };
     text + &format!("{} points, {end} ({:.0} ms)\n", front.points.len(), front.seconds * 1e3)
 }

@@ -23,7 +23,8 @@ impl Graph {
         ensure!(outputs.len() <= shapes.len(), "gives {} outputs, not {}", shapes.len(), outputs.len());
         let into: usize = dims.iter().map(|d| d.iter().product::<usize>()).sum();
         let out: usize = shapes.iter().map(|d| d.iter().product::<usize>()).sum();
-        let foldable = !matches!(op, Operation::Quantize(_) | Operation::Dequantize) && (out <= into || out <= self.room);
+        let foldable =
+            !matches!(op, Operation::Quantize(_) | Operation::Dequantize) && (out <= into || out <= self.room);
         if foldable && !inputs.is_empty() && inputs.iter().all(|i| self.values[*i].constant.is_some()) {
             let arrays: Vec<Array> = inputs.iter().map(|i| self.plain(*i)).collect::<Result<_>>()?;
             self.room -= if out > into { out } else { 0 };
@@ -33,10 +34,13 @@ impl Graph {
         let quant = match &op {
             Operation::Quantize(q) => Some(q.clone()),
             // what only moves numbers leaves them on their grid
-            Operation::Reshape(_) | Operation::Transpose(_) | Operation::MaxPool(_) | Operation::Identity
-            | Operation::Slice(_) | Operation::Split { .. } | Operation::Expand(_) => {
-                self.values[inputs[0]].quant.clone().filter(|q| q.scales.len() == 1)
-            }
+            Operation::Reshape(_)
+            | Operation::Transpose(_)
+            | Operation::MaxPool(_)
+            | Operation::Identity
+            | Operation::Slice(_)
+            | Operation::Split { .. }
+            | Operation::Expand(_) => self.values[inputs[0]].quant.clone().filter(|q| q.scales.len() == 1),
             _ => None,
         };
         let ids: Vec<ValueId> = outputs.iter().zip(shapes).map(|(name, dims)| self.value(name, Some(dims))).collect();
@@ -46,7 +50,13 @@ impl Graph {
     }
 
     /// Adds a node that is not understood; its outputs may still be known to have some shape.
-    pub fn add_unsupported(&mut self, name: &str, why: &str, inputs: &[ValueId], outputs: &[(&str, Option<Vec<usize>>)]) -> Vec<ValueId> {
+    pub fn add_unsupported(
+        &mut self,
+        name: &str,
+        why: &str,
+        inputs: &[ValueId],
+        outputs: &[(&str, Option<Vec<usize>>)],
+    ) -> Vec<ValueId> {
         let ids: Vec<ValueId> = outputs.iter().map(|(name, dims)| self.value(name, dims.clone())).collect();
         let op = Operation::Unsupported(why.into());
         self.nodes.push(Node { name: name.into(), op, inputs: inputs.to_vec(), outputs: ids.clone() });
@@ -122,7 +132,7 @@ pub fn reshaped(wanted: &[i64], from: &[usize], keep: bool) -> Result<Vec<usize>
         });
     }
     let known = dims.iter().flatten().try_fold(1usize, |p, d| p.checked_mul(*d)).context("is too large")?;
-    let left = if known > 0 { total / known } else { 0 };
+    let left = total.checked_div(known).unwrap_or(0);
     let dims: Vec<usize> = dims.into_iter().map(|d| d.unwrap_or(left)).collect();
     let fits = wanted.iter().filter(|d| **d == -1).count() <= 1 && super::graph::elements(&dims) == Some(total);
     ensure!(fits, "shape {from:?} cannot become {wanted:?}");

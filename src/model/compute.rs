@@ -19,7 +19,9 @@ pub fn compute(op: &Operation, inputs: &[&Array]) -> Result<Vec<Array>> {
         Operation::MatMul { transposed } => matmul(x, inputs[1], *transposed, shape),
         Operation::Unary(op) => Array::f32(shape, x.floats().iter().map(|v| unary(*op, *v)).collect()),
         Operation::Binary(op) => binary(*op, x, inputs[1], shape)?,
-        Operation::MaxPool(window) => pool(window, x, &shape, |seen, _| seen.iter().copied().fold(f32::NEG_INFINITY, f32::max))?,
+        Operation::MaxPool(window) => {
+            pool(window, x, &shape, |seen, _| seen.iter().copied().fold(f32::NEG_INFINITY, f32::max))?
+        }
         Operation::AveragePool { window, whole } => pool(window, x, &shape, |seen, all| {
             let count = if *whole { all } else { seen.len() };
             (seen.iter().map(|v| f64::from(*v)).sum::<f64>() / count as f64) as f32
@@ -32,7 +34,10 @@ pub fn compute(op: &Operation, inputs: &[&Array]) -> Result<Vec<Array>> {
             let (scale, shift) = (inputs[1].floats(), inputs[2].floats());
             let inner: usize = x.dims[axis + 1..].iter().product();
             let channel = |i: usize| (i / inner.max(1)) % x.dims[*axis];
-            Array::f32(shape, x.floats().iter().enumerate().map(|(i, v)| v * scale[channel(i)] + shift[channel(i)]).collect())
+            Array::f32(
+                shape,
+                x.floats().iter().enumerate().map(|(i, v)| v * scale[channel(i)] + shift[channel(i)]).collect(),
+            )
         }
         Operation::Reshape(_) | Operation::Identity => Array { dims: shape, data: x.data.clone() },
         Operation::Transpose(perm) => transpose(x, perm),
@@ -55,7 +60,13 @@ pub fn unary(op: Unary, x: f32) -> f32 {
     match op {
         Unary::Relu => x.max(0.0),
         Unary::Clip(low, high) => x.max(low).min(high),
-        Unary::LeakyRelu(slope) => if x < 0.0 { slope * x } else { x },
+        Unary::LeakyRelu(slope) => {
+            if x < 0.0 {
+                slope * x
+            } else {
+                x
+            }
+        }
         Unary::Sigmoid => sigmoid(x),
         Unary::Tanh => x.tanh(),
         Unary::Gelu => (0.5 * f64::from(x) * (1.0 + erf(f64::from(x) / std::f64::consts::SQRT_2))) as f32,
@@ -74,12 +85,30 @@ pub fn unary(op: Unary, x: f32) -> f32 {
         Unary::Reciprocal => 1.0 / x,
         Unary::Floor => x.floor(),
         Unary::Round => x.round_ties_even(),
-        Unary::Sign => if x == 0.0 { 0.0 } else { x.signum() },
+        Unary::Sign => {
+            if x == 0.0 {
+                0.0
+            } else {
+                x.signum()
+            }
+        }
         Unary::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Unary::HardSigmoid(alpha, beta) => (alpha * x + beta).clamp(0.0, 1.0),
         Unary::Silu => x * sigmoid(x),
-        Unary::Elu(alpha) => if x < 0.0 { alpha * x.exp_m1() } else { x },
-        Unary::Bipolar(size) => if x >= 0.0 { size } else { -size },
+        Unary::Elu(alpha) => {
+            if x < 0.0 {
+                alpha * x.exp_m1()
+            } else {
+                x
+            }
+        }
+        Unary::Bipolar(size) => {
+            if x >= 0.0 {
+                size
+            } else {
+                -size
+            }
+        }
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
     }
 }
@@ -195,7 +224,8 @@ fn conv(window: &Window, groups: usize, relu: bool, inputs: &[&Array], shape: &[
             let iy = (oy * window.stride[0] + ky * window.dilation[0]).checked_sub(window.pad[0]).filter(|i| *i < h);
             let Some(iy) = iy else { continue };
             for kx in 0..kw {
-                let ix = (ox * window.stride[1] + kx * window.dilation[1]).checked_sub(window.pad[1]).filter(|i| *i < w);
+                let ix =
+                    (ox * window.stride[1] + kx * window.dilation[1]).checked_sub(window.pad[1]).filter(|i| *i < w);
                 let Some(ix) = ix else { continue };
                 let from = (iy * w + ix) * c + o / outs * each;
                 let at = ((o * kh + ky) * kw + kx) * each;
@@ -341,7 +371,10 @@ fn concat(inputs: &[&Array], axis: usize, shape: Vec<usize>) -> Array {
     let all_ints = inputs.iter().all(|a| !matches!(a.data, Data::F32(_)));
     let cut = |a: &Array, o: usize| (o * inner(a), (o + 1) * inner(a));
     if all_ints {
-        let of = |(o, a): (usize, &Array)| { let (from, to) = cut(a, o); (from..to).map(|i| a.data.int(i)).collect::<Vec<_>>() };
+        let of = |(o, a): (usize, &Array)| {
+            let (from, to) = cut(a, o);
+            (from..to).map(|i| a.data.int(i)).collect::<Vec<_>>()
+        };
         let all = (0..outer).flat_map(|o| inputs.iter().flat_map(move |a| of((o, a)))).collect();
         return Array { dims: shape, data: Data::I64(all).like(&inputs[0].data) };
     }
@@ -378,7 +411,8 @@ fn slice(x: &Array, ranges: &[(i64, i64, i64)], shape: Vec<usize>) -> Array {
 
 fn gather(x: &Array, indices: &Array, axis: usize, shape: Vec<usize>) -> Result<Array> {
     let size = x.dims[axis] as i64;
-    let at: Vec<i64> = (0..indices.len()).map(|i| indices.data.int(i)).map(|i| if i < 0 { i + size } else { i }).collect();
+    let at: Vec<i64> =
+        (0..indices.len()).map(|i| indices.data.int(i)).map(|i| if i < 0 { i + size } else { i }).collect();
     if let Some(wrong) = at.iter().find(|i| !(0..size).contains(*i)) {
         bail!("index {wrong} is none of {size}");
     }
@@ -398,7 +432,9 @@ fn gather(x: &Array, indices: &Array, axis: usize, shape: Vec<usize>) -> Result<
 fn split(x: &Array, axis: usize, sizes: &[usize]) -> Vec<Array> {
     let mut start = 0;
     let part = |size: &usize| {
-        let range = |(i, d): (usize, &usize)| if i == axis { (start as i64, (start + size) as i64, 1) } else { (0, *d as i64, 1) };
+        let range = |(i, d): (usize, &usize)| {
+            if i == axis { (start as i64, (start + size) as i64, 1) } else { (0, *d as i64, 1) }
+        };
         let ranges: Vec<_> = x.dims.iter().enumerate().map(range).collect();
         let shape = x.dims.iter().enumerate().map(|(i, d)| if i == axis { *size } else { *d }).collect();
         start += size;
@@ -415,19 +451,22 @@ mod tests {
     fn operations_by_hand() {
         let a = Array::f32(vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let get = |op, inputs: &[&Array]| compute(&op, inputs).unwrap().remove(0);
-        assert_eq!(get(Operation::Transpose(vec![1, 0]), &[&a]).floats(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0][..]);
+        assert_eq!(get(Operation::Transpose(vec![1, 0]), &[&a]).floats().to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
         let row = Array::f32(vec![3], vec![10.0, 20.0, 30.0]);
-        assert_eq!(get(Operation::Binary(Binary::Add), &[&a, &row]).floats(), [11.0, 22.0, 33.0, 14.0, 25.0, 36.0][..]);
+        assert_eq!(get(Operation::Binary(Binary::Add), &[&a, &row]).floats().to_vec(), [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
         let mean = Operation::Reduce { fold: Fold::Mean, axes: vec![0], keep: false };
         assert_eq!(get(mean, &[&a]), Array::f32(vec![3], vec![2.5, 3.5, 4.5]));
-        assert_eq!(get(Operation::Slice(vec![(1, -1, -1), (0, 3, 2)]), &[&a]), Array::f32(vec![2, 2], vec![4.0, 6.0, 1.0, 3.0]));
+        assert_eq!(
+            get(Operation::Slice(vec![(1, -1, -1), (0, 3, 2)]), &[&a]),
+            Array::f32(vec![2, 2], vec![4.0, 6.0, 1.0, 3.0])
+        );
         assert_eq!(get(Operation::Gather(1), &[&a, &Array::ints(&[-1])]), Array::f32(vec![2, 1], vec![3.0, 6.0]));
         let product = get(Operation::MatMul { transposed: [false, true] }, &[&a, &a]);
         assert_eq!(product, Array::f32(vec![2, 2], vec![14.0, 32.0, 32.0, 77.0]));
         let padded = get(Operation::Pad { amounts: vec![[1, 0], [0, 1]], value: 9.0 }, &[&a]);
-        assert_eq!(padded.floats(), [9.0, 9.0, 9.0, 9.0, 1.0, 2.0, 3.0, 9.0, 4.0, 5.0, 6.0, 9.0][..]);
+        assert_eq!(padded.floats().to_vec(), [9.0, 9.0, 9.0, 9.0, 1.0, 2.0, 3.0, 9.0, 4.0, 5.0, 6.0, 9.0]);
         let joined = get(Operation::Concat(1), &[&a, &a]);
-        assert_eq!(joined.floats(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 4.0, 5.0, 6.0][..]);
+        assert_eq!(joined.floats().to_vec(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 4.0, 5.0, 6.0]);
         let parts = compute(&Operation::Split { axis: 1, sizes: vec![1, 2] }, &[&a]).unwrap();
         assert_eq!((parts[0].floats()[1], parts[1].floats()[2]), (4.0, 5.0));
         let soft = get(Operation::Softmax { axis: 1, beta: 1.0 }, &[&Array::f32(vec![1, 2], vec![0.0, 3f32.ln()])]);

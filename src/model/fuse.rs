@@ -66,7 +66,9 @@ fn join(graph: &mut Graph, layer: usize, next: usize) -> Option<()> {
     let (node, after) = (graph.nodes[layer].clone(), graph.nodes[next].clone());
     match &after.op {
         Operation::Unary(_) => {
-            let (Operation::Conv { relu, .. } | Operation::Linear { relu }) = &mut graph.nodes[layer].op else { return None };
+            let (Operation::Conv { relu, .. } | Operation::Linear { relu }) = &mut graph.nodes[layer].op else {
+                return None;
+            };
             *relu = true;
         }
         Operation::Affine { .. } => {

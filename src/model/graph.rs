@@ -151,7 +151,11 @@ impl Quant {
     /// `int8, per channel`.
     pub fn name(&self) -> String {
         let sign = if self.signed { "" } else { "u" };
-        let per = if self.scales.len() > 1 { format!(", {} scales along axis {}", self.scales.len(), self.axis) } else { String::new() };
+        let per = if self.scales.len() > 1 {
+            format!(", {} scales along axis {}", self.scales.len(), self.axis)
+        } else {
+            String::new()
+        };
         format!("{sign}int{}{per}", self.bits)
     }
 
@@ -159,7 +163,9 @@ impl Quant {
     pub fn values(&self, codes: &Array) -> Vec<f32> {
         let inner: usize = codes.dims.iter().skip(self.axis + 1).product();
         let place = |i: usize| (i / inner.max(1)) % self.scales.len().max(1);
-        (0..codes.len()).map(|i| (codes.data.int(i) - i64::from(self.zeros[place(i)])) as f32 * self.scales[place(i)]).collect()
+        (0..codes.len())
+            .map(|i| (codes.data.int(i) - i64::from(self.zeros[place(i)])) as f32 * self.scales[place(i)])
+            .collect()
     }
 }
 
@@ -254,33 +260,64 @@ pub enum Fold {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     /// Inputs: x, weights [f, kh, kw, c / groups], of depthwise layers [c, kh, kw, 1], bias where there is one.
-    Conv { window: Window, groups: usize, relu: bool },
+    Conv {
+        window: Window,
+        groups: usize,
+        relu: bool,
+    },
     /// Inputs: x [.., k], weights [n, k], bias where there is one.
-    Linear { relu: bool },
+    Linear {
+        relu: bool,
+    },
     /// Of two activations, batches broadcast; the second may be given transposed.
-    MatMul { transposed: [bool; 2] },
+    MatMul {
+        transposed: [bool; 2],
+    },
     Unary(Unary),
     Binary(Binary),
     MaxPool(Window),
     /// `whole`: padding counts as elements.
-    AveragePool { window: Window, whole: bool },
-    Reduce { fold: Fold, axes: Vec<usize>, keep: bool },
-    Softmax { axis: usize, beta: f32 },
-    LogSoftmax { axis: usize },
+    AveragePool {
+        window: Window,
+        whole: bool,
+    },
+    Reduce {
+        fold: Fold,
+        axes: Vec<usize>,
+        keep: bool,
+    },
+    Softmax {
+        axis: usize,
+        beta: f32,
+    },
+    LogSoftmax {
+        axis: usize,
+    },
     /// Over the last dimensions from `axis` on; inputs: x, scale, bias.
-    LayerNorm { axis: usize, epsilon: f32 },
+    LayerNorm {
+        axis: usize,
+        epsilon: f32,
+    },
     /// Inputs: x, scale, shift: of each channel of `axis`.
-    Affine { axis: usize },
+    Affine {
+        axis: usize,
+    },
     Reshape(Vec<usize>),
     Transpose(Vec<usize>),
     Concat(usize),
     /// [before, after] of each dimension, with a constant.
-    Pad { amounts: Vec<[usize; 2]>, value: f32 },
+    Pad {
+        amounts: Vec<[usize; 2]>,
+        value: f32,
+    },
     /// (start, end, step) of each dimension; a negative step goes down to above `end`.
     Slice(Vec<(i64, i64, i64)>),
     /// Inputs: x, indices.
     Gather(usize),
-    Split { axis: usize, sizes: Vec<usize> },
+    Split {
+        axis: usize,
+        sizes: Vec<usize>,
+    },
     Expand(Vec<usize>),
     /// To codes of the output's quantization; from floats or from codes of another.
     Quantize(Quant),

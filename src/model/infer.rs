@@ -149,8 +149,11 @@ pub fn taken((start, end, step): (i64, i64, i64)) -> usize {
 fn conv(window: &Window, groups: usize, x: &[usize], w: &[usize], bias: Option<&[usize]>) -> Result<Vec<usize>> {
     let [height, width, c] = image(x, window.channels_first)?;
     ensure!(w.len() == 4, "weights {w:?} are not of four dimensions");
-    ensure!(groups > 0 && c % groups == 0 && w[3] == c / groups, "weights {w:?} in {groups} groups do not fit {c} channels");
-    ensure!(w[0] > 0 && w[0] % groups == 0, "{} outputs cannot be in {groups} groups", w[0]);
+    ensure!(
+        groups > 0 && c.is_multiple_of(groups) && w[3] == c / groups,
+        "weights {w:?} in {groups} groups do not fit {c} channels"
+    );
+    ensure!(w[0] > 0 && w[0].is_multiple_of(groups), "{} outputs cannot be in {groups} groups", w[0]);
     ensure!([w[1], w[2]] == window.kernel, "weights {w:?} are not of a {:?} window", window.kernel);
     ensure!(bias.is_none_or(|b| b.iter().product::<usize>() == w[0]), "the bias is not of {} outputs", w[0]);
     let [oh, ow] = slid(window, [height, width])?;

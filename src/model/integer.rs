@@ -24,7 +24,8 @@ pub fn encode(quant: &Quant, dims: &[usize], x: &[f32]) -> Vec<i32> {
 /// The same with halves away from zero, as TFLite's QUANTIZE.
 fn encode_away(quant: &Quant, x: &[f32]) -> Vec<i32> {
     let (low, high) = quant.range();
-    let code = |v: &f32| ((v / quant.scales[0]).round() as i64 + i64::from(quant.zeros[0])).clamp(low.into(), high.into());
+    let code =
+        |v: &f32| ((v / quant.scales[0]).round() as i64 + i64::from(quant.zeros[0])).clamp(low.into(), high.into());
     x.iter().map(|v| code(v) as i32).collect()
 }
 
@@ -109,9 +110,20 @@ pub fn is_exact(op: &Operation) -> bool {
     use Operation as O;
     matches!(
         op,
-        O::Conv { .. } | O::Linear { .. } | O::Binary(Binary::Add | Binary::Sub | Binary::Mul) | O::MaxPool(_) | O::Reshape(_)
-            | O::Transpose(_) | O::Identity | O::AveragePool { .. } | O::Pad { .. } | O::Slice(_) | O::Split { .. }
-            | O::Unary(Unary::Relu | Unary::Clip(..)) | O::Softmax { .. } | O::Expand(_)
+        O::Conv { .. }
+            | O::Linear { .. }
+            | O::Binary(Binary::Add | Binary::Sub | Binary::Mul)
+            | O::MaxPool(_)
+            | O::Reshape(_)
+            | O::Transpose(_)
+            | O::Identity
+            | O::AveragePool { .. }
+            | O::Pad { .. }
+            | O::Slice(_)
+            | O::Split { .. }
+            | O::Unary(Unary::Relu | Unary::Clip(..))
+            | O::Softmax { .. }
+            | O::Expand(_)
     )
 }
 
@@ -127,13 +139,19 @@ pub fn run(graph: &Graph, node: &Node, inputs: &[&Array], rounding: Rounding) ->
         Operation::Linear { .. } => linear(graph, node, inputs, rounding)?,
         Operation::Unary(Unary::Relu) if same(from.as_ref().ok(), &to) => clamp(inputs[0], to.zero, to.high),
         Operation::Unary(Unary::Clip(low, high)) if same(from.as_ref().ok(), &to) => {
-            let code = |v: f32| (f64::from((v / to.scale).round()) as i64 + i64::from(to.zero)).clamp(to.low.into(), to.high.into());
+            let code = |v: f32| {
+                (f64::from((v / to.scale).round()) as i64 + i64::from(to.zero)).clamp(to.low.into(), to.high.into())
+            };
             clamp(inputs[0], code(*low) as i32, code(*high) as i32)
         }
-        Operation::Binary(op @ (Binary::Add | Binary::Sub | Binary::Mul)) if rounding == Rounding::FixedPoint && node.inputs.len() == 2 => {
+        Operation::Binary(op @ (Binary::Add | Binary::Sub | Binary::Mul))
+            if rounding == Rounding::FixedPoint && node.inputs.len() == 2 =>
+        {
             binary(*op, [(inputs[0], from?), (inputs[1], grid(node.inputs[1])?)], to)?
         }
-        Operation::AveragePool { window, whole: false } if rounding == Rounding::FixedPoint && same(from.as_ref().ok(), &to) => {
+        Operation::AveragePool { window, whole: false }
+            if rounding == Rounding::FixedPoint && same(from.as_ref().ok(), &to) =>
+        {
             average(window, inputs[0], to)?
         }
         Operation::Softmax { axis, beta } if rounding == Rounding::FixedPoint && axis + 1 == inputs[0].dims.len() => {
@@ -142,10 +160,20 @@ pub fn run(graph: &Graph, node: &Node, inputs: &[&Array], rounding: Rounding) ->
         Operation::Pad { amounts, value: 0.0 } if same(from.as_ref().ok(), &to) => {
             compute(&Operation::Pad { amounts: amounts.clone(), value: to.zero as f32 }, inputs)?.remove(0)
         }
-        Operation::MaxPool(_) | Operation::Reshape(_) | Operation::Transpose(_) | Operation::Identity | Operation::Slice(_)
-        | Operation::Split { .. } | Operation::Expand(_) if same(from.as_ref().ok(), &to) => {
+        Operation::MaxPool(_)
+        | Operation::Reshape(_)
+        | Operation::Transpose(_)
+        | Operation::Identity
+        | Operation::Slice(_)
+        | Operation::Split { .. }
+        | Operation::Expand(_)
+            if same(from.as_ref().ok(), &to) =>
+        {
             let codes = compute(&node.op, inputs)?;
-            return Ok(codes.into_iter().map(|a| Array { data: a.data.like(&Data::I32(vec![])), dims: a.dims }).collect());
+            return Ok(codes
+                .into_iter()
+                .map(|a| Array { data: a.data.like(&Data::I32(vec![])), dims: a.dims })
+                .collect());
         }
         op => {
             let value = |(a, id): (&&Array, &usize)| match quant(*id) {
@@ -233,7 +261,8 @@ impl Offsets {
         let grid = |id: usize| graph.values[id].quant.as_ref().context("a tensor without a grid");
         let outputs = inputs[1].dims[0];
         let zeros = &grid(node.inputs[1])?.zeros;
-        let bias = inputs.get(2).map_or_else(|| vec![0; outputs], |b| (0..b.len()).map(|i| b.data.int(i) as i32).collect());
+        let bias =
+            inputs.get(2).map_or_else(|| vec![0; outputs], |b| (0..b.len()).map(|i| b.data.int(i) as i32).collect());
         ensure!(bias.len() == outputs, "a bias of {} outputs", bias.len());
         let weights = if zeros.len() == 1 { vec![zeros[0]; outputs] } else { zeros.clone() };
         Ok(Self { input: grid(node.inputs[0])?.zeros[0], weights, bias })
@@ -244,7 +273,14 @@ fn codes(x: &Array) -> Vec<i32> {
     (0..x.len()).map(|i| x.data.int(i) as i32).collect()
 }
 
-fn conv(graph: &Graph, node: &Node, window: &Window, groups: usize, inputs: &[&Array], rounding: Rounding) -> Result<Array> {
+fn conv(
+    graph: &Graph,
+    node: &Node,
+    window: &Window,
+    groups: usize,
+    inputs: &[&Array],
+    rounding: Rounding,
+) -> Result<Array> {
     let shape = infer(&node.op, &inputs.iter().map(|a| a.dims.as_slice()).collect::<Vec<_>>())?.remove(0);
     let (how, offsets) = (Requantize::of(graph, node, rounding)?, Offsets::of(graph, node, inputs)?);
     let first = window.channels_first;
@@ -283,9 +319,10 @@ fn linear(graph: &Graph, node: &Node, inputs: &[&Array], rounding: Rounding) -> 
     let (how, offsets) = (Requantize::of(graph, node, rounding)?, Offsets::of(graph, node, inputs)?);
     let (x, weights, k) = (codes(inputs[0]), codes(inputs[1]), inputs[1].dims[1].max(1));
     let row = |x: &[i32]| {
-        let each = weights.chunks_exact(k).enumerate().map(|(o, w)| {
-            how.code(offsets.bias[o].wrapping_add(dot(x, w, offsets.input, offsets.weights[o])), o)
-        });
+        let each = weights
+            .chunks_exact(k)
+            .enumerate()
+            .map(|(o, w)| how.code(offsets.bias[o].wrapping_add(dot(x, w, offsets.input, offsets.weights[o])), o));
         each.collect::<Vec<i32>>()
     };
     Ok(Array { dims: shape, data: Data::I32(x.chunks_exact(k).flat_map(row).collect()) })

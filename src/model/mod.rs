@@ -106,7 +106,8 @@ impl Model {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let name = path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(bytes, &end, &name.replace([',', '"', '/', '#'], "-"), folder, given).with_context(|| path.display().to_string())
+        Self::parse(bytes, &end, &name.replace([',', '"', '/', '#'], "-"), folder, given)
+            .with_context(|| path.display().to_string())
     }
 
     /// Reads the bytes of a model in a format of [`FORMATS`].
@@ -115,7 +116,9 @@ impl Model {
     pub fn parse(bytes: Vec<u8>, format: &str, name: &str, folder: &Path, given: &Given) -> Result<Self> {
         let (_, reader) = FORMATS.iter().find(|(e, _)| *e == format).context("is of no format that is read")?;
         let (mut graph, rounding) = reader(bytes, name, folder, given)?;
-        if let Some((wrong, _)) = given.0.iter().find(|(n, _)| !graph.inputs.iter().any(|i| graph.values[*i].name == *n)) {
+        if let Some((wrong, _)) =
+            given.0.iter().find(|(n, _)| !graph.inputs.iter().any(|i| graph.values[*i].name == *n))
+        {
             let names: Vec<&str> = graph.inputs.iter().map(|i| graph.values[*i].name.as_str()).collect();
             bail!("has no input `{wrong}`; it has {}", names.join(", "));
         }
@@ -128,12 +131,16 @@ impl Model {
         let mut found: Vec<ModelLayer> = Vec::new();
         for (i, node) in self.graph.nodes.iter().enumerate() {
             let Some(Ok(shape)) = layers::shape_of(&self.graph, node) else { continue };
-            let clean: String = node.name.chars().map(|c| if ",\"\n\r#;".contains(c) || c.is_control() { '_' } else { c }).collect();
+            // TFLite names an operator by all that was fused into it
+            let first = node.name.split(';').next().unwrap_or_default();
+            let clean: String =
+                first.chars().map(|c| if ",\"\n\r#;".contains(c) || c.is_control() { '_' } else { c }).collect();
             let clean = clean.trim().trim_matches('/').to_string();
             let clean = if clean.is_empty() || clean.len() > 120 { format!("layer{i}") } else { clean };
             let twice = found.iter().any(|l| l.layer.name == clean);
             let name = if twice { format!("{clean}_{i}") } else { clean };
-            let layer = Layer { network: self.graph.name.clone(), relu: layers::relu(node), ..Layer::of_shape(&name, shape) };
+            let layer =
+                Layer { network: self.graph.name.clone(), relu: layers::relu(node), ..Layer::of_shape(&name, shape) };
             found.push(ModelLayer { node: i, layer });
         }
         found
@@ -164,7 +171,8 @@ impl Model {
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             bail!("cannot be run: node `{}`: {why}{more}", node.name);
         }
-        let used: Vec<_> = self.graph.inputs.iter().filter(|i| self.graph.nodes.iter().any(|n| n.inputs.contains(i))).collect();
+        let used: Vec<_> =
+            self.graph.inputs.iter().filter(|i| self.graph.nodes.iter().any(|n| n.inputs.contains(i))).collect();
         ensure!(used.len() == 1, "cannot be run on one array of samples: it has {} inputs", used.len());
         self.graph.known(*used[0])
     }

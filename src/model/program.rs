@@ -59,14 +59,8 @@ impl<'m> Program<'m> {
         let graph = &model.graph;
         let input = graph.inputs.iter().copied().find(|i| graph.nodes.iter().any(|n| n.inputs.contains(i)));
         let input = input.context("has no input")?;
-        let mut program = Self {
-            model,
-            numbers,
-            kernels: HashMap::new(),
-            floats: HashMap::new(),
-            last: HashMap::new(),
-            input,
-        };
+        let mut program =
+            Self { model, numbers, kernels: HashMap::new(), floats: HashMap::new(), last: HashMap::new(), input };
         for (i, node) in graph.nodes.iter().enumerate() {
             program.last.extend(node.inputs.iter().map(|v| (*v, i)));
             if program.in_integers(node) {
@@ -80,7 +74,8 @@ impl<'m> Program<'m> {
             for id in node.inputs.iter().filter(|id| graph.values[**id].constant.is_some()) {
                 let value = &graph.values[*id];
                 let array = value.constant.clone().context("is no constant")?;
-                let array = value.quant.as_ref().map_or(array.clone(), |q| Array::f32(array.dims.clone(), q.values(&array)));
+                let array =
+                    value.quant.as_ref().map_or(array.clone(), |q| Array::f32(array.dims.clone(), q.values(&array)));
                 program.floats.insert(*id, Arc::new(array));
             }
         }
@@ -225,7 +220,8 @@ impl<'m> Program<'m> {
 
     fn output(&self, values: &Values) -> Result<Vec<f32>> {
         let id = self.model.graph.outputs[0];
-        let array = values[id].as_ref().with_context(|| format!("`{}` was not computed", self.model.graph.values[id].name))?;
+        let array =
+            values[id].as_ref().with_context(|| format!("`{}` was not computed", self.model.graph.values[id].name))?;
         let quant = self.model.graph.values[id].quant.as_ref().filter(|_| self.numbers == Numbers::AsIs);
         Ok(quant.map_or_else(|| array.floats().into_owned(), |q: &Quant| q.values(array)))
     }
@@ -239,7 +235,9 @@ impl<'m> Program<'m> {
             let Some(node) = graph.nodes.iter().find(|n| n.outputs.contains(&output)) else { return false };
             match node.op {
                 Operation::Softmax { .. } => return true,
-                Operation::Dequantize | Operation::Quantize(_) | Operation::Reshape(_) | Operation::Identity => output = node.inputs[0],
+                Operation::Dequantize | Operation::Quantize(_) | Operation::Reshape(_) | Operation::Identity => {
+                    output = node.inputs[0]
+                }
                 _ => return false,
             }
         }
@@ -247,7 +245,13 @@ impl<'m> Program<'m> {
 }
 
 /// A layer under a scheme, calibrated by what reached it in f32.
-pub fn quantized(shape: Shape, parameters: &Parameters, samples: &[Vec<f32>], scheme: &Scheme, contract: Contract) -> QuantizedLayer {
+pub fn quantized(
+    shape: Shape,
+    parameters: &Parameters,
+    samples: &[Vec<f32>],
+    scheme: &Scheme,
+    contract: Contract,
+) -> QuantizedLayer {
     let draft = Draft {
         shape,
         weights: parameters.weights.clone(),

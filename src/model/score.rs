@@ -98,7 +98,7 @@ impl Answers {
     pub fn divergences(&self, truth: &Self) -> Vec<f64> {
         let one = |i: usize| {
             let (p, q) = (truth.log_probabilities(i), self.log_probabilities(i));
-            p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q.max(FLOOR.ln()))).sum::<f64>()
+            p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q.max(FLOOR.ln()))).sum::<f64>().max(0.0)
         };
         (0..self.outputs.len()).map(one).collect()
     }
@@ -111,7 +111,14 @@ impl Answers {
 }
 
 /// Compares a network's answers with the labels and with the float network's.
-pub fn score(network: &str, scheme: &str, contract: Contract, got: &Answers, truth: &Answers, labels: &[u8]) -> NetworkScore {
+pub fn score(
+    network: &str,
+    scheme: &str,
+    contract: Contract,
+    got: &Answers,
+    truth: &Answers,
+    labels: &[u8],
+) -> NetworkScore {
     let n = labels.len();
     let (classes, float) = (got.classes(), truth.classes());
     let right = |c: &Option<usize>, y: &u8| *c == Some(usize::from(*y));
@@ -239,7 +246,8 @@ pub fn labelled(x: &std::path::Path, y: &std::path::Path, dims: &[usize]) -> Res
     let label = |v: &f32| (v.fract() == 0.0 && (0.0..256.0).contains(v)).then_some(*v as u8);
     let labels: Option<Vec<u8>> = labels.data.iter().map(label).collect();
     let labels = labels.filter(|l| !l.is_empty());
-    let y = labels.with_context(|| format!("{}: labels must be whole numbers from 0 to 255, at least one", y.display()))?;
+    let y =
+        labels.with_context(|| format!("{}: labels must be whole numbers from 0 to 255, at least one", y.display()))?;
     Ok(Labelled { x: data.data.chunks_exact(one).map(<[f32]>::to_vec).collect(), y })
 }
 

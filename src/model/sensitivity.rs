@@ -34,7 +34,12 @@ pub struct Sensitivity {
 /// What reaches each layer in f32 when the network runs on some samples: [layer][sample].
 /// # Errors
 /// As [`Program::trace`]; `tick` said to stop.
-pub fn inputs(program: &Program, layers: &[ModelLayer], x: &[Vec<f32>], tick: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Vec<Vec<f32>>>> {
+pub fn inputs(
+    program: &Program,
+    layers: &[ModelLayer],
+    x: &[Vec<f32>],
+    tick: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<Vec<Vec<f32>>>> {
     let one = |sample: &Vec<f32>| {
         if !tick() {
             bail!("stopped");
@@ -54,7 +59,14 @@ pub fn inputs(program: &Program, layers: &[ModelLayer], x: &[Vec<f32>], tick: &(
 pub fn affordable(model: &Model, layers: &[ModelLayer], samples: usize) -> usize {
     const MOST: usize = 64 << 20;
     let all: usize = layers.iter().map(|l| l.layer.shape.lhs_len()).sum();
-    let values: usize = model.graph.values.iter().filter_map(|v| v.dims.as_ref()).map(|d| d.iter().product::<usize>()).max().unwrap_or(1);
+    let values: usize = model
+        .graph
+        .values
+        .iter()
+        .filter_map(|v| v.dims.as_ref())
+        .map(|d| d.iter().product::<usize>())
+        .max()
+        .unwrap_or(1);
     samples.min((MOST / all.max(values).max(1)).max(1))
 }
 
@@ -102,7 +114,8 @@ pub fn row(
     (got, truth): (&Answers, &Answers),
     labels: &[u8],
 ) -> Sensitivity {
-    let right = |a: &Answers| a.outputs.iter().zip(labels).filter(|(o, y)| class(o) == Some(usize::from(**y))).count() as i64;
+    let right =
+        |a: &Answers| a.outputs.iter().zip(labels).filter(|(o, y)| class(o) == Some(usize::from(**y))).count() as i64;
     let divergences = got.divergences(truth);
     let kl = divergences.iter().sum::<f64>() / divergences.len().max(1) as f64;
     Sensitivity {

@@ -25,7 +25,8 @@ pub use tensor::{bfloat, half};
 pub fn read(bytes: Bytes, name: &str, folder: &Path, given: &Given) -> Result<Graph> {
     let model = proto::Model::decode(bytes).map_err(|e| anyhow!("is no ONNX model: {e}"))?;
     let graph = model.graph.context("holds no graph")?;
-    let opset = model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx").map_or(0, |o| o.version);
+    let opset =
+        model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx").map_or(0, |o| o.version);
     let mut reader = Reader {
         graph: Graph::new(name, &format!("ONNX, opset {opset}")),
         names: HashMap::new(),
@@ -34,7 +35,10 @@ pub fn read(bytes: Bytes, name: &str, folder: &Path, given: &Given) -> Result<Gr
         opset,
     };
     if !(7..=26).contains(&opset) {
-        reader.graph.notes.push(format!("opset {opset} is not one that was looked at (7 to 26); operators may mean something else"));
+        reader
+            .graph
+            .notes
+            .push(format!("opset {opset} is not one that was looked at (7 to 26); operators may mean something else"));
     }
     if let Some(function) = model.functions.first() {
         reader.graph.notes.push(format!("model-local functions, such as `{}`, are not expanded", function.name));
@@ -62,7 +66,8 @@ pub fn read(bytes: Bytes, name: &str, folder: &Path, given: &Given) -> Result<Gr
         reader.node(i, node, folder);
     }
     for output in &graph.output {
-        let id = *reader.names.get(&output.name).with_context(|| format!("no node gives the output `{}`", output.name))?;
+        let id =
+            *reader.names.get(&output.name).with_context(|| format!("no node gives the output `{}`", output.name))?;
         reader.graph.outputs.push(id);
     }
     ensure!(!reader.graph.outputs.is_empty(), "has no outputs");
@@ -89,7 +94,11 @@ fn input_dims(info: &ValueInfo, given: &Given, notes: &mut Vec<String>) -> Resul
         match (dim.dim_value, &dim.dim_param) {
             (Some(d), _) if d > 0 => dims.push(usize::try_from(d)?),
             (_, name) if i == 0 => {
-                notes.push(format!("input `{}`: the batch (`{}`) is taken as 1", info.name, name.as_deref().unwrap_or("?")));
+                notes.push(format!(
+                    "input `{}`: the batch (`{}`) is taken as 1",
+                    info.name,
+                    name.as_deref().unwrap_or("?")
+                ));
                 dims.push(1);
             }
             (_, name) => return Err(ask(&format!("an open dimension {i} (`{}`)", name.as_deref().unwrap_or("?")))),
@@ -145,7 +154,9 @@ impl Reader {
     fn optional(&self, node: &Node, i: usize) -> Result<Option<ValueId>> {
         match node.input.get(i).filter(|n| !n.is_empty()) {
             None => Ok(None),
-            Some(name) => self.names.get(name).copied().map(Some).ok_or_else(|| anyhow!("nothing gives its input `{name}`")),
+            Some(name) => {
+                self.names.get(name).copied().map(Some).ok_or_else(|| anyhow!("nothing gives its input `{name}`"))
+            }
         }
     }
 

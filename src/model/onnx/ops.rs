@@ -59,7 +59,8 @@ impl Reader {
             "Constant" => self.constant_node(node, folder),
             "ConstantOfShape" => {
                 let dims = sizes(&self.integers(node, 0)?.context("has no shape")?)?;
-                let fill = node.attribute("value").and_then(|a| a.t.as_ref()).map(|t| tensor::array(t, folder)).transpose()?;
+                let fill =
+                    node.attribute("value").and_then(|a| a.t.as_ref()).map(|t| tensor::array(t, folder)).transpose()?;
                 let fill = fill.unwrap_or(Array::f32(vec![1], vec![0.0]));
                 let count = dims.iter().try_fold(1usize, |p, d| p.checked_mul(*d)).filter(|n| *n <= 1 << 16);
                 let count = count.context("is a constant of more than 65,536 elements")?;
@@ -69,7 +70,8 @@ impl Reader {
             }
             "Shape" => {
                 let dims: Vec<i64> = self.graph.known(self.input(node, 0)?)?.iter().map(|d| *d as i64).collect();
-                let part = |at: i64| (if at < 0 { at + dims.len() as i64 } else { at }).clamp(0, dims.len() as i64) as usize;
+                let part =
+                    |at: i64| (if at < 0 { at + dims.len() as i64 } else { at }).clamp(0, dims.len() as i64) as usize;
                 let (start, end) = (part(node.int("start", 0)), part(node.int("end", i64::MAX)));
                 Ok(vec![self.constant(&node.output[0], Array::ints(&dims[start.min(end)..end]))])
             }
@@ -227,7 +229,10 @@ impl Reader {
             <[usize; 2]>::try_from(sizes(ints)?).ok().with_context(|| format!("{name} {ints:?} are not two"))
         };
         let (stride, dilation) = (pair("strides")?, pair("dilations")?);
-        ensure!(stride.iter().chain(&kernel).chain(&dilation).all(|v| (1..1 << 20).contains(v)), "a window or stride of 0");
+        ensure!(
+            stride.iter().chain(&kernel).chain(&dilation).all(|v| (1..1 << 20).contains(v)),
+            "a window or stride of 0"
+        );
         let [h, w, _] = image(self.graph.known(x)?, true)?;
         let pad = match node.text("auto_pad").unwrap_or("NOTSET") {
             "NOTSET" | "" => {
@@ -255,14 +260,20 @@ impl Reader {
         if node.int("ceil_mode", 0) == 1 {
             let [h, w, _] = image(self.graph.known(x)?, true)?;
             for (i, size) in [h, w].into_iter().enumerate() {
-                let left = (size + window.pad[i] + window.pad[i + 2]).checked_sub(kernel[i]).map_or(0, |r| r % window.stride[i]);
+                let left = (size + window.pad[i] + window.pad[i + 2])
+                    .checked_sub(kernel[i])
+                    .map_or(0, |r| r % window.stride[i]);
                 let more = if left > 0 { window.stride[i] - left } else { 0 };
                 ensure!(more == 0 || !whole, "ceil_mode together with count_include_pad");
                 window.pad[i + 2] += more;
             }
         }
         ensure!(node.output.len() < 2 || node.output[1].is_empty(), "gives indices");
-        let op = if node.op_type == "MaxPool" { Operation::MaxPool(window) } else { Operation::AveragePool { window, whole } };
+        let op = if node.op_type == "MaxPool" {
+            Operation::MaxPool(window)
+        } else {
+            Operation::AveragePool { window, whole }
+        };
         self.one(name, node, op, &[x])
     }
 
@@ -314,7 +325,11 @@ impl Reader {
         let n = gamma.len();
         ensure!(beta.len() == n && mean.len() == n && variance.len() == n, "its parameters differ in length");
         let epsilon = node.float("epsilon", 1e-5);
-        let scale: Vec<f32> = gamma.iter().zip(&variance).map(|(g, v)| (f64::from(*g) / (f64::from(*v) + f64::from(epsilon)).sqrt()) as f32).collect();
+        let scale: Vec<f32> = gamma
+            .iter()
+            .zip(&variance)
+            .map(|(g, v)| (f64::from(*g) / (f64::from(*v) + f64::from(epsilon)).sqrt()) as f32)
+            .collect();
         let shift = (0..n).map(|i| beta[i] - mean[i] * scale[i]).collect();
         let scale = self.constant("scale", Array::f32(vec![n], scale));
         let shift = self.constant("shift", Array::f32(vec![n], shift));
@@ -329,7 +344,11 @@ impl Reader {
         let at = axis(node.int("axis", if self.opset < 13 { 1 } else { -1 }), rank)?;
         let inner: usize = self.graph.known(x)?[at + 1..].iter().product();
         ensure!(self.opset >= 13 || inner == 1, "of opset {} over several dimensions", self.opset);
-        let op = if node.op_type == "LogSoftmax" { Operation::LogSoftmax { axis: at } } else { Operation::Softmax { axis: at, beta: 1.0 } };
+        let op = if node.op_type == "LogSoftmax" {
+            Operation::LogSoftmax { axis: at }
+        } else {
+            Operation::Softmax { axis: at, beta: 1.0 }
+        };
         self.one(name, node, op, &[x])
     }
 
@@ -373,7 +392,10 @@ impl Reader {
         let axes = part(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
         let steps = part(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
         let n = starts.len();
-        ensure!(ends.len() == n && axes.len() == n && steps.len() == n, "starts, ends, axes and steps differ in number");
+        ensure!(
+            ends.len() == n && axes.len() == n && steps.len() == n,
+            "starts, ends, axes and steps differ in number"
+        );
         let mut ranges: Vec<(i64, i64, i64)> = dims.iter().map(|d| (0, *d as i64, 1)).collect();
         for i in 0..n {
             let at = axis(axes[i], dims.len())?;

@@ -101,7 +101,8 @@ impl Reader {
             let (outer, along, rest) = (i / (inner * length), i / inner % length, i % inner);
             (outer * dims[at] + along / block) * inner + rest
         };
-        let value = |i: usize| (array.data.int(i) - zeros.as_ref().map_or(0, |z| z[place(i)])) as f32 * scales[place(i)];
+        let value =
+            |i: usize| (array.data.int(i) - zeros.as_ref().map_or(0, |z| z[place(i)])) as f32 * scales[place(i)];
         let floats = (0..array.len()).map(value).collect();
         let dims = array.dims.clone();
         Ok(vec![self.constant(&node.output[0], Array::f32(dims, floats))])
@@ -138,7 +139,8 @@ impl Reader {
         let mut inputs = vec![x, weights];
         if let Some(b) = self.optional(node, bias)? {
             let zeros = vec![0; units.len()];
-            self.graph.values[b].quant = Some(Quant { scales: units, zeros, axis: 0, bits: 32, signed: true, narrow: false });
+            self.graph.values[b].quant =
+                Some(Quant { scales: units, zeros, axis: 0, bits: 32, signed: true, narrow: false });
             inputs.push(b);
         }
         let ids = self.one(name, node, op, &inputs)?;

@@ -39,7 +39,8 @@ fn of(tensor: &Tensor, folder: &Path) -> Result<Array> {
         t::UINT8 | t::BOOL if typed => Data::U8(tensor.int32_data.iter().map(|v| *v as u8).collect()),
         t::UINT8 | t::BOOL => Data::U8(raw.to_vec()),
         t::INT4 | t::UINT4 | t::INT2 | t::UINT2 => {
-            let bytes: Bytes = if typed { tensor.int32_data.iter().map(|v| *v as u8).collect::<Vec<_>>().into() } else { raw };
+            let bytes: Bytes =
+                if typed { tensor.int32_data.iter().map(|v| *v as u8).collect::<Vec<_>>().into() } else { raw };
             packed(&bytes, count, tensor.data_type)?
         }
         other => bail!("holds elements of type {other}, which are not read"),
@@ -102,7 +103,9 @@ fn external(tensor: &Tensor, folder: &Path) -> Result<Bytes> {
     let home = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let home = home.canonicalize().with_context(|| format!("cannot read {}", home.display()))?;
     ensure!(real.starts_with(&home), "external data `{location}` leads out of the model's folder; move it there");
-    let number = |key: &str| entry(key).map(|v| v.parse::<u64>().with_context(|| format!("external data: {key} is `{v}`"))).transpose();
+    let number = |key: &str| {
+        entry(key).map(|v| v.parse::<u64>().with_context(|| format!("external data: {key} is `{v}`"))).transpose()
+    };
     let size = real.metadata()?.len();
     let offset = number("offset")?.unwrap_or(0);
     let length = number("length")?.unwrap_or(size.saturating_sub(offset));

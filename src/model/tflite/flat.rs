@@ -118,6 +118,9 @@ impl<'a> Vector<'a> {
     }
 
     pub fn i64s(&self) -> Vec<i64> {
-        self.raw(8).chunks_exact(8).map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect()
+        self.raw(8)
+            .chunks_exact(8)
+            .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+            .collect()
     }
 }

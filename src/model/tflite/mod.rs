@@ -65,7 +65,9 @@ pub fn read(bytes: &[u8], name: &str, given: &Given) -> Result<(Graph, Rounding)
     ensure!(!reader.graph.inputs.is_empty() && !reader.graph.outputs.is_empty(), "has no inputs or no outputs");
     let given_by = |id: &ValueId| {
         let graph = &reader.graph;
-        graph.inputs.contains(id) || graph.values[*id].constant.is_some() || graph.nodes.iter().any(|n| n.outputs.contains(id))
+        graph.inputs.contains(id)
+            || graph.values[*id].constant.is_some()
+            || graph.nodes.iter().any(|n| n.outputs.contains(id))
     };
     if let Some(lost) = reader.graph.outputs.iter().find(|o| !given_by(o)) {
         bail!("no operator gives the output `{}`", reader.graph.values[*lost].name);
@@ -194,12 +196,14 @@ fn numbers(bytes: &[u8], kind: i8, count: usize) -> Result<Data> {
         kind::BFLOAT16 => Data::F32(pairs().map(bfloat).collect()),
         kind::INT32 => Data::I32(words().map(i32::from_le_bytes).collect()),
         kind::INT16 => Data::I32(pairs().map(|v| i32::from(v as i16)).collect()),
-        kind::INT64 => Data::I64(bytes.chunks_exact(8).filter_map(|b| b.try_into().ok()).map(i64::from_le_bytes).collect()),
+        kind::INT64 => {
+            Data::I64(bytes.chunks_exact(8).filter_map(|b| b.try_into().ok()).map(i64::from_le_bytes).collect())
+        }
         kind::INT8 => Data::I8(bytes.iter().map(|b| *b as i8).collect()),
         kind::UINT8 | kind::BOOL => Data::U8(bytes.to_vec()),
         kind::INT4 => {
             ensure!(bytes.len() == count.div_ceil(2), "has {} bytes for {count} elements of 4 bits", bytes.len());
-            let nibble = |i: usize| if i % 2 == 0 { (bytes[i / 2] << 4) as i8 >> 4 } else { bytes[i / 2] as i8 >> 4 };
+            let nibble = |i: usize| if i.is_multiple_of(2) { (bytes[i / 2] << 4) as i8 >> 4 } else { bytes[i / 2] as i8 >> 4 };
             Data::I8((0..count).map(nibble).collect())
         }
         other => bail!("holds elements of type {other}, which are not read"),

@@ -10,17 +10,74 @@ use crate::model::infer::image;
 
 /// `BuiltinOperator`: number and name of what is understood, and of some that are not, so that they can be named.
 static NAMES: &[(i32, &str)] = &[
-    (0, "ADD"), (1, "AVERAGE_POOL_2D"), (2, "CONCATENATION"), (3, "CONV_2D"), (4, "DEPTHWISE_CONV_2D"), (5, "DEPTH_TO_SPACE"),
-    (6, "DEQUANTIZE"), (7, "EMBEDDING_LOOKUP"), (8, "FLOOR"), (9, "FULLY_CONNECTED"), (11, "L2_NORMALIZATION"),
-    (14, "LOGISTIC"), (16, "LSTM"), (17, "MAX_POOL_2D"), (18, "MUL"), (19, "RELU"), (20, "RELU_N1_TO_1"), (21, "RELU6"),
-    (22, "RESHAPE"), (23, "RESIZE_BILINEAR"), (24, "RNN"), (25, "SOFTMAX"), (27, "SVDF"), (28, "TANH"), (32, "CUSTOM"),
-    (34, "PAD"), (36, "GATHER"), (39, "TRANSPOSE"), (40, "MEAN"), (41, "SUB"), (42, "DIV"), (43, "SQUEEZE"),
-    (44, "UNIDIRECTIONAL_SEQUENCE_LSTM"), (45, "STRIDED_SLICE"), (47, "EXP"), (49, "SPLIT"), (50, "LOG_SOFTMAX"), (53, "CAST"),
-    (54, "PRELU"), (55, "MAXIMUM"), (56, "ARG_MAX"), (57, "MINIMUM"), (59, "NEG"), (60, "PADV2"), (65, "SLICE"),
-    (67, "TRANSPOSE_CONV"), (70, "EXPAND_DIMS"), (73, "LOG"), (74, "SUM"), (75, "SQRT"), (76, "RSQRT"), (77, "SHAPE"),
-    (78, "POW"), (82, "REDUCE_MAX"), (83, "PACK"), (88, "UNPACK"), (89, "REDUCE_MIN"), (92, "SQUARE"), (97, "RESIZE_NEAREST_NEIGHBOR"),
-    (98, "LEAKY_RELU"), (99, "SQUARED_DIFFERENCE"), (101, "ABS"), (111, "ELU"), (114, "QUANTIZE"), (116, "ROUND"),
-    (117, "HARD_SWISH"), (126, "BATCH_MATMUL"), (150, "GELU"),
+    (0, "ADD"),
+    (1, "AVERAGE_POOL_2D"),
+    (2, "CONCATENATION"),
+    (3, "CONV_2D"),
+    (4, "DEPTHWISE_CONV_2D"),
+    (5, "DEPTH_TO_SPACE"),
+    (6, "DEQUANTIZE"),
+    (7, "EMBEDDING_LOOKUP"),
+    (8, "FLOOR"),
+    (9, "FULLY_CONNECTED"),
+    (11, "L2_NORMALIZATION"),
+    (14, "LOGISTIC"),
+    (16, "LSTM"),
+    (17, "MAX_POOL_2D"),
+    (18, "MUL"),
+    (19, "RELU"),
+    (20, "RELU_N1_TO_1"),
+    (21, "RELU6"),
+    (22, "RESHAPE"),
+    (23, "RESIZE_BILINEAR"),
+    (24, "RNN"),
+    (25, "SOFTMAX"),
+    (27, "SVDF"),
+    (28, "TANH"),
+    (32, "CUSTOM"),
+    (34, "PAD"),
+    (36, "GATHER"),
+    (39, "TRANSPOSE"),
+    (40, "MEAN"),
+    (41, "SUB"),
+    (42, "DIV"),
+    (43, "SQUEEZE"),
+    (44, "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    (45, "STRIDED_SLICE"),
+    (47, "EXP"),
+    (49, "SPLIT"),
+    (50, "LOG_SOFTMAX"),
+    (53, "CAST"),
+    (54, "PRELU"),
+    (55, "MAXIMUM"),
+    (56, "ARG_MAX"),
+    (57, "MINIMUM"),
+    (59, "NEG"),
+    (60, "PADV2"),
+    (65, "SLICE"),
+    (67, "TRANSPOSE_CONV"),
+    (70, "EXPAND_DIMS"),
+    (73, "LOG"),
+    (74, "SUM"),
+    (75, "SQRT"),
+    (76, "RSQRT"),
+    (77, "SHAPE"),
+    (78, "POW"),
+    (82, "REDUCE_MAX"),
+    (83, "PACK"),
+    (88, "UNPACK"),
+    (89, "REDUCE_MIN"),
+    (92, "SQUARE"),
+    (97, "RESIZE_NEAREST_NEIGHBOR"),
+    (98, "LEAKY_RELU"),
+    (99, "SQUARED_DIFFERENCE"),
+    (101, "ABS"),
+    (111, "ELU"),
+    (114, "QUANTIZE"),
+    (116, "ROUND"),
+    (117, "HARD_SWISH"),
+    (126, "BATCH_MATMUL"),
+    (150, "GELU"),
 ];
 
 impl Reader<'_> {
@@ -73,13 +130,21 @@ impl Reader<'_> {
     fn agreed(&self, ids: &[ValueId], outputs: &[i32]) -> Result<()> {
         for (id, output) in ids.iter().zip(outputs) {
             let (found, stated) = (self.graph.known(*id)?, &self.declared[*output as usize].0);
-            let same = found == stated.as_slice() || self.tensors[*output as usize].vector(7, 4)?.len > 0 || self.given.any();
+            let same =
+                found == stated.as_slice() || self.tensors[*output as usize].vector(7, 4)?.len > 0 || self.given.any();
             ensure!(same, "gives shape {found:?} where the file states {stated:?}");
         }
         Ok(())
     }
 
-    fn lower(&mut self, name: &str, kind: &str, op: &Table<'_>, inputs: &[i32], outputs: &[i32]) -> Result<Vec<ValueId>> {
+    fn lower(
+        &mut self,
+        name: &str,
+        kind: &str,
+        op: &Table<'_>,
+        inputs: &[i32],
+        outputs: &[i32],
+    ) -> Result<Vec<ValueId>> {
         let ids: Vec<ValueId> = inputs.iter().filter(|i| **i >= 0).map(|i| self.value(*i)).collect::<Result<_>>()?;
         let options = op.table(4)?;
         let int = |field: usize| options.map_or(Ok(0), |o| o.i32(field, 0));
@@ -91,7 +156,7 @@ impl Reader<'_> {
         }
         if let Some(binary) = binary(kind) {
             ensure!(ids.len() == 2, "has {} inputs", ids.len());
-            let y = self.one(name, Operation::Binary(binary), &ids, )?;
+            let y = self.one(name, Operation::Binary(binary), &ids)?;
             return self.activated(name, y, if matches!(kind, "ADD" | "SUB" | "MUL" | "DIV") { byte(0)? } else { 0 });
         }
         let axes = |this: &Self| -> Result<Vec<usize>> {
@@ -104,7 +169,11 @@ impl Reader<'_> {
             "AVERAGE_POOL_2D" | "MAX_POOL_2D" => {
                 let o = options.context("has no options")?;
                 let window = self.window(&o, x, [o.i32(4, 0)?, o.i32(3, 0)?], [1, 1])?;
-                let op = if kind == "MAX_POOL_2D" { Operation::MaxPool(window) } else { Operation::AveragePool { window, whole: false } };
+                let op = if kind == "MAX_POOL_2D" {
+                    Operation::MaxPool(window)
+                } else {
+                    Operation::AveragePool { window, whole: false }
+                };
                 let y = self.one(name, op, &ids[..1])?;
                 return self.activated(name, y, o.i8(5)?);
             }
@@ -116,7 +185,12 @@ impl Reader<'_> {
             "LEAKY_RELU" => Operation::Unary(Unary::LeakyRelu(options.map_or(Ok(0.0), |o| o.f32(0, 0.0))?)),
             "GELU" => Operation::Unary(if byte(0)? != 0 { Unary::GeluTanh } else { Unary::Gelu }),
             "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" => {
-                let fold = match kind { "MEAN" => Fold::Mean, "SUM" => Fold::Sum, "REDUCE_MAX" => Fold::Max, _ => Fold::Min };
+                let fold = match kind {
+                    "MEAN" => Fold::Mean,
+                    "SUM" => Fold::Sum,
+                    "REDUCE_MAX" => Fold::Max,
+                    _ => Fold::Min,
+                };
                 Operation::Reduce { fold, axes: axes(self)?, keep: byte(0)? != 0 }
             }
             "CONCATENATION" => {
@@ -134,7 +208,9 @@ impl Reader<'_> {
             "RESHAPE" => {
                 let wanted = match ids.get(1) {
                     Some(id) => self.graph.integers(*id)?,
-                    None => options.context("has no shape")?.vector(0, 4)?.i32s().iter().map(|d| i64::from(*d)).collect(),
+                    None => {
+                        options.context("has no shape")?.vector(0, 4)?.i32s().iter().map(|d| i64::from(*d)).collect()
+                    }
                 };
                 Operation::Reshape(reshaped(&wanted, &dims, false)?)
             }
@@ -167,7 +243,10 @@ impl Reader<'_> {
             }
             "STRIDED_SLICE" => self.strided(options.as_ref(), &ids, &dims)?,
             "SLICE" => {
-                let (begin, size) = (self.graph.integers(*ids.get(1).context("has no begin")?)?, self.graph.integers(*ids.get(2).context("has no size")?)?);
+                let (begin, size) = (
+                    self.graph.integers(*ids.get(1).context("has no begin")?)?,
+                    self.graph.integers(*ids.get(2).context("has no size")?)?,
+                );
                 ensure!(begin.len() == dims.len() && size.len() == dims.len(), "does not fit {dims:?}");
                 let range = |i: usize| {
                     let end = if size[i] < 0 { dims[i] as i64 } else { begin[i].saturating_add(size[i]) };
@@ -261,7 +340,13 @@ impl Reader<'_> {
         self.activated(name, y, o.i8(activation)?)
     }
 
-    fn connected(&mut self, name: &str, options: Option<&Table<'_>>, ids: &[ValueId], outputs: &[i32]) -> Result<Vec<ValueId>> {
+    fn connected(
+        &mut self,
+        name: &str,
+        options: Option<&Table<'_>>,
+        ids: &[ValueId],
+        outputs: &[i32],
+    ) -> Result<Vec<ValueId>> {
         let (mut x, w) = (ids[0], *ids.get(1).context("has no weights")?);
         ensure!(self.graph.values[w].constant.is_some(), "weights that are computed");
         let k = self.graph.known(w)?.get(1).copied().filter(|k| *k > 0).context("weights of no columns")?;
@@ -289,8 +374,14 @@ impl Reader<'_> {
         let part = |i: usize| self.graph.integers(*ids.get(i).context("has no bounds")?);
         let (begin, end, step) = (part(1)?, part(2)?, part(3)?);
         let (low, high) = (o.i32(0, 0)?, o.i32(1, 0)?);
-        ensure!(o.i32(2, 0)? == 0 && o.i32(3, 0)? == 0 && o.i32(4, 0)? == 0, "with an ellipsis, or axes added or removed");
-        ensure!(begin.len() == dims.len() && end.len() == dims.len() && step.len() == dims.len(), "does not fit {dims:?}");
+        ensure!(
+            o.i32(2, 0)? == 0 && o.i32(3, 0)? == 0 && o.i32(4, 0)? == 0,
+            "with an ellipsis, or axes added or removed"
+        );
+        ensure!(
+            begin.len() == dims.len() && end.len() == dims.len() && step.len() == dims.len(),
+            "does not fit {dims:?}"
+        );
         let range = |i: usize| {
             let d = dims[i] as i64;
             ensure!(step[i] > 0, "a step of {}", step[i]);
