@@ -453,7 +453,10 @@ mod tests {
         let get = |op, inputs: &[&Array]| compute(&op, inputs).unwrap().remove(0);
         assert_eq!(get(Operation::Transpose(vec![1, 0]), &[&a]).floats().to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
         let row = Array::f32(vec![3], vec![10.0, 20.0, 30.0]);
-        assert_eq!(get(Operation::Binary(Binary::Add), &[&a, &row]).floats().to_vec(), [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
+        assert_eq!(
+            get(Operation::Binary(Binary::Add), &[&a, &row]).floats().to_vec(),
+            [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]
+        );
         let mean = Operation::Reduce { fold: Fold::Mean, axes: vec![0], keep: false };
         assert_eq!(get(mean, &[&a]), Array::f32(vec![3], vec![2.5, 3.5, 4.5]));
         assert_eq!(

@@ -203,7 +203,8 @@ fn numbers(bytes: &[u8], kind: i8, count: usize) -> Result<Data> {
         kind::UINT8 | kind::BOOL => Data::U8(bytes.to_vec()),
         kind::INT4 => {
             ensure!(bytes.len() == count.div_ceil(2), "has {} bytes for {count} elements of 4 bits", bytes.len());
-            let nibble = |i: usize| if i.is_multiple_of(2) { (bytes[i / 2] << 4) as i8 >> 4 } else { bytes[i / 2] as i8 >> 4 };
+            let nibble =
+                |i: usize| if i.is_multiple_of(2) { (bytes[i / 2] << 4) as i8 >> 4 } else { bytes[i / 2] as i8 >> 4 };
             Data::I8((0..count).map(nibble).collect())
         }
         other => bail!("holds elements of type {other}, which are not read"),
