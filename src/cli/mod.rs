@@ -7,6 +7,7 @@ mod emit;
 mod import;
 mod layers;
 mod model;
+mod network;
 mod plan;
 mod progress;
 mod report;

@@ -22,7 +22,7 @@ use crate::record::{Table, read_table};
 use crate::scheme::{self, Scheme};
 
 /// A model, and the samples that it is calibrated and scored with.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ModelArgs {
     /// Your own network: .onnx or .tflite
     #[arg(long, value_name = "FILE", requires_all = ["data", "labels"])]

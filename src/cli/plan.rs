@@ -131,7 +131,7 @@ fn gap(s: &Solution) -> f64 {
 }
 
 /// Six significant digits.
-fn figure(v: f64) -> String {
+pub fn figure(v: f64) -> String {
     if v == 0.0 {
         return "0".into();
     }

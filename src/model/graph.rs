@@ -164,7 +164,7 @@ impl Quant {
         let inner: usize = codes.dims.iter().skip(self.axis + 1).product();
         let place = |i: usize| (i / inner.max(1)) % self.scales.len().max(1);
         (0..codes.len())
-            .map(|i| (codes.data.int(i) - i64::from(self.zeros[place(i)])) as f32 * self.scales[place(i)])
+            .map(|i| codes.data.int(i).saturating_sub(self.zeros[place(i)].into()) as f32 * self.scales[place(i)])
             .collect()
     }
 }

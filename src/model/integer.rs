@@ -1,5 +1,6 @@
 //! Networks that are quantized already, in their own integers. TFLite's rule is that of its reference kernels: 32-bit sums,
-//! fixed-point multipliers of 31 bits, rounded twice (gemmlowp; "TensorFlow Lite 8-bit quantization specification"). ONNX's
+//! fixed-point multipliers of 31 bits, rounded twice in convolutions (gemmlowp) and once in matrix products ("TensorFlow
+//! Lite 8-bit quantization specification"). ONNX's
 //! is that of QLinearConv and QLinearMatMul: one multiplier in f32, half to even.
 
 use anyhow::{Context, Result, ensure};
@@ -16,7 +17,7 @@ pub fn encode(quant: &Quant, dims: &[usize], x: &[f32]) -> Vec<i32> {
     let code = |(i, v): (usize, &f32)| {
         let at = (i / inner.max(1)) % quant.scales.len();
         let level = (v / quant.scales[at]).round_ties_even();
-        (level as i64 + i64::from(quant.zeros[at])).clamp(low.into(), high.into()) as i32
+        (level as i64).saturating_add(quant.zeros[at].into()).clamp(low.into(), high.into()) as i32
     };
     x.iter().enumerate().map(code).collect()
 }
@@ -24,8 +25,9 @@ pub fn encode(quant: &Quant, dims: &[usize], x: &[f32]) -> Vec<i32> {
 /// The same with halves away from zero, as TFLite's QUANTIZE.
 fn encode_away(quant: &Quant, x: &[f32]) -> Vec<i32> {
     let (low, high) = quant.range();
-    let code =
-        |v: &f32| ((v / quant.scales[0]).round() as i64 + i64::from(quant.zeros[0])).clamp(low.into(), high.into());
+    let code = |v: &f32| {
+        ((v / quant.scales[0]).round() as i64).saturating_add(quant.zeros[0].into()).clamp(low.into(), high.into())
+    };
     x.iter().map(|v| code(v) as i32).collect()
 }
 
@@ -63,6 +65,13 @@ impl Multiplier {
             (q, shift) = (q / 2, shift + 1);
         }
         if shift < -31 { Self { multiplier: 0, shift: 0 } } else { Self { multiplier: q as i32, shift: shift.min(30) } }
+    }
+
+    /// The same, rounded once: halves up.
+    fn apply_once(self, x: i32) -> i64 {
+        let shift = 31 - self.shift;
+        let product = i128::from(x) * i128::from(self.multiplier);
+        ((product + (1i128 << (shift - 1))) >> shift) as i64
     }
 
     pub fn apply(self, x: i32) -> i32 {
@@ -140,7 +149,7 @@ pub fn run(graph: &Graph, node: &Node, inputs: &[&Array], rounding: Rounding) ->
         Operation::Unary(Unary::Relu) if same(from.as_ref().ok(), &to) => clamp(inputs[0], to.zero, to.high),
         Operation::Unary(Unary::Clip(low, high)) if same(from.as_ref().ok(), &to) => {
             let code = |v: f32| {
-                (f64::from((v / to.scale).round()) as i64 + i64::from(to.zero)).clamp(to.low.into(), to.high.into())
+                ((v / to.scale).round() as i64).saturating_add(to.zero.into()).clamp(to.low.into(), to.high.into())
             };
             clamp(inputs[0], code(*low) as i32, code(*high) as i32)
         }
@@ -197,7 +206,9 @@ pub fn quantize(to: &Quant, from: Option<&Quant>, x: &Array, rounding: Rounding)
     let both = from.and_then(flat).zip(flat(to)).filter(|_| rounding == Rounding::FixedPoint);
     if let Some((a, b)) = both {
         let by = Multiplier::of(f64::from(a.scale) / f64::from(b.scale));
-        let code = |i: usize| by.apply(x.data.int(i) as i32 - a.zero).saturating_add(b.zero).clamp(b.low, b.high);
+        let code = |i: usize| {
+            by.apply((x.data.int(i) as i32).wrapping_sub(a.zero)).saturating_add(b.zero).clamp(b.low, b.high)
+        };
         return Array { dims: x.dims.clone(), data: Data::I32((0..x.len()).map(code).collect()) };
     }
     let floats = from.map_or_else(|| x.floats().into_owned(), |q| q.values(x));
@@ -217,6 +228,8 @@ fn clamp(x: &Array, low: i32, high: i32) -> Array {
 struct Requantize {
     units: Vec<f64>,
     fixed: Vec<Multiplier>,
+    /// Products of matrices are rounded once, convolutions twice.
+    once: bool,
     to: Flat,
     rounding: Rounding,
 }
@@ -236,16 +249,18 @@ impl Requantize {
             Rounding::Float => f64::from(from.scale * w / to.scale),
         };
         let units: Vec<f64> = weights.scales.iter().map(unit).collect();
-        Ok(Self { fixed: units.iter().map(|u| Multiplier::of(*u)).collect(), units, to, rounding })
+        let once = matches!(node.op, Operation::Linear { .. });
+        Ok(Self { once, fixed: units.iter().map(|u| Multiplier::of(*u)).collect(), units, to, rounding })
     }
 
     fn code(&self, sum: i32, output: usize) -> i32 {
         let at = if self.units.len() == 1 { 0 } else { output };
         let level = match self.rounding {
+            Rounding::FixedPoint if self.once => self.fixed[at].apply_once(sum),
             Rounding::FixedPoint => i64::from(self.fixed[at].apply(sum)),
             Rounding::Float => (sum as f32 * self.units[at] as f32).round_ties_even() as i64,
         };
-        (level + i64::from(self.to.zero)).clamp(self.to.low.into(), self.to.high.into()) as i32
+        level.saturating_add(self.to.zero.into()).clamp(self.to.low.into(), self.to.high.into()) as i32
     }
 }
 
@@ -311,7 +326,9 @@ fn conv(
 }
 
 fn dot(x: &[i32], w: &[i32], zero: i32, weight_zero: i32) -> i32 {
-    x.iter().zip(w).fold(0i32, |sum, (x, w)| sum.wrapping_add((x - zero).wrapping_mul(w - weight_zero)))
+    x.iter()
+        .zip(w)
+        .fold(0i32, |sum, (x, w)| sum.wrapping_add(x.wrapping_sub(zero).wrapping_mul(w.wrapping_sub(weight_zero))))
 }
 
 fn linear(graph: &Graph, node: &Node, inputs: &[&Array], rounding: Rounding) -> Result<Array> {
@@ -338,11 +355,11 @@ fn binary(op: Binary, [(a, from), (b, other)]: [(&Array, Flat); 2], to: Flat) ->
     let sum = Multiplier::of(twice / (f64::from(1 << LEFT) * f64::from(to.scale)));
     let product = Multiplier::of(f64::from(from.scale) * f64::from(other.scale) / f64::from(to.scale));
     let code = |(i, j): (usize, usize)| {
-        let (x, y) = (a.data.int(i) as i32 - from.zero, b.data.int(j) as i32 - other.zero);
+        let (x, y) = ((a.data.int(i) as i32).wrapping_sub(from.zero), (b.data.int(j) as i32).wrapping_sub(other.zero));
         let (u, v) = (left.apply(x << LEFT), right.apply(y << LEFT));
         let level = match op {
-            Binary::Add => sum.apply(u + v),
-            Binary::Sub => sum.apply(u - v),
+            Binary::Add => sum.apply(u.wrapping_add(v)),
+            Binary::Sub => sum.apply(u.wrapping_sub(v)),
             _ => product.apply(x.wrapping_mul(y)),
         };
         level.saturating_add(to.zero).clamp(to.low, to.high)
@@ -360,17 +377,17 @@ fn average(window: &Window, x: &Array, to: Flat) -> Result<Array> {
     let data = codes(&if first { super::compute::transpose(x, &[0, 2, 3, 1]) } else { x.clone() });
     let mut y = Vec::with_capacity(oh * ow * c);
     for (oy, ox, channel) in (0..oh).flat_map(|oy| (0..ow).flat_map(move |ox| (0..c).map(move |c| (oy, ox, c)))) {
-        let (mut sum, mut count) = (0, 0);
+        let (mut sum, mut count) = (0i64, 0i64);
         for (ky, kx) in (0..window.kernel[0]).flat_map(|ky| (0..window.kernel[1]).map(move |kx| (ky, kx))) {
             let iy = (oy * window.stride[0] + ky).checked_sub(window.pad[0]).filter(|v| *v < h);
             let ix = (ox * window.stride[1] + kx).checked_sub(window.pad[1]).filter(|v| *v < w);
             if let (Some(iy), Some(ix)) = (iy, ix) {
-                sum += data[(iy * w + ix) * c + channel];
+                sum += i64::from(data[(iy * w + ix) * c + channel]);
                 count += 1;
             }
         }
         let half = if sum > 0 { count / 2 } else { -count / 2 };
-        y.push(if count == 0 { to.zero } else { ((sum + half) / count).clamp(to.low, to.high) });
+        y.push(if count == 0 { to.zero } else { ((sum + half) / count).clamp(to.low.into(), to.high.into()) as i32 });
     }
     let flat = Array { dims: vec![1, oh, ow, c], data: Data::I32(y) };
     Ok(if first { super::compute::transpose(&flat, &[0, 3, 1, 2]) } else { flat })
@@ -382,10 +399,10 @@ fn softmax(x: &Array, beta: f32, from: Flat, to: Flat) -> Array {
     let length = x.dims.last().copied().unwrap_or(1).max(1);
     let row = |row: &[i32]| {
         let most = row.iter().copied().max().unwrap_or(0);
-        let exp = |v: &i32| table[(255 - (most - v)).clamp(0, 255) as usize];
+        let exp = |v: &i32| table[(255 - (i64::from(most) - i64::from(*v))).clamp(0, 255) as usize];
         let sum: f32 = row.iter().map(exp).sum();
         let by = 1.0 / (sum * to.scale);
-        let code = |v: &i32| ((exp(v) * by + 0.5) as i32 + to.zero).clamp(to.low, to.high);
+        let code = |v: &i32| ((exp(v) * by + 0.5) as i32).saturating_add(to.zero).clamp(to.low, to.high);
         row.iter().map(code).collect::<Vec<i32>>()
     };
     let all = codes(x);

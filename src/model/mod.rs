@@ -36,7 +36,7 @@ pub enum Rounding {
 pub struct Given(Vec<(String, Vec<usize>)>);
 
 /// `NAME=1x3x224x224`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct InputShape(String, Vec<usize>);
 
 impl FromStr for InputShape {

@@ -234,7 +234,7 @@ impl Reader {
             "a window or stride of 0"
         );
         let [h, w, _] = image(self.graph.known(x)?, true)?;
-        let pad = match node.text("auto_pad").unwrap_or("NOTSET") {
+        let pad: [usize; 4] = match node.text("auto_pad").unwrap_or("NOTSET") {
             "NOTSET" | "" => {
                 let ints = node.ints("pads").unwrap_or(&[0; 4]);
                 <[usize; 4]>::try_from(sizes(ints)?).ok().with_context(|| format!("pads {ints:?} are not four"))?
@@ -248,6 +248,7 @@ impl Reader {
             }
             other => bail!("auto_pad `{other}`"),
         };
+        ensure!(pad.iter().all(|p| *p < 1 << 20), "pads of {pad:?}");
         Ok(Window { kernel, stride, pad, dilation, channels_first: true })
     }
 

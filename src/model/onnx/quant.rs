@@ -101,8 +101,9 @@ impl Reader {
             let (outer, along, rest) = (i / (inner * length), i / inner % length, i % inner);
             (outer * dims[at] + along / block) * inner + rest
         };
-        let value =
-            |i: usize| (array.data.int(i) - zeros.as_ref().map_or(0, |z| z[place(i)])) as f32 * scales[place(i)];
+        let value = |i: usize| {
+            array.data.int(i).saturating_sub(zeros.as_ref().map_or(0, |z| z[place(i)])) as f32 * scales[place(i)]
+        };
         let floats = (0..array.len()).map(value).collect();
         let dims = array.dims.clone();
         Ok(vec![self.constant(&node.output[0], Array::f32(dims, floats))])

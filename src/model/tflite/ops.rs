@@ -382,6 +382,7 @@ impl Reader<'_> {
             begin.len() == dims.len() && end.len() == dims.len() && step.len() == dims.len(),
             "does not fit {dims:?}"
         );
+        ensure!(dims.len() <= 8, "of {} dimensions", dims.len());
         let range = |i: usize| {
             let d = dims[i] as i64;
             ensure!(step[i] > 0, "a step of {}", step[i]);
