@@ -75,6 +75,9 @@ const BYTES: usize = 3;
 /// Longest search for an assignment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A quantized layer and its node.
+type NodeLayer = (usize, Arc<QuantizedLayer>);
+
 /// A model on its way through a run. Of the samples that are not for calibration the first half chooses, and the second,
 /// which nothing was chosen by, scores.
 pub struct Network<'a> {
@@ -203,11 +206,7 @@ impl<'a> Network<'a> {
     }
 
     /// The layers under their chosen schemes, by node, and what all weights take.
-    fn program(
-        &self,
-        chosen: &Assignment,
-        samples: &[Vec<Vec<f32>>],
-    ) -> Result<(f64, Vec<(usize, Arc<QuantizedLayer>)>)> {
+    fn program(&self, chosen: &Assignment, samples: &[Vec<Vec<f32>>]) -> Result<(f64, Vec<NodeLayer>)> {
         let (mut bytes, mut layers) = (0.0, Vec::new());
         for (i, l) in self.loaded.layers.iter().enumerate() {
             let scheme = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map_or(FLOAT, |c| c.1.as_str());

@@ -2,6 +2,7 @@
 
 mod build;
 pub mod compute;
+mod fixed;
 mod fuse;
 pub mod graph;
 pub mod infer;
@@ -12,6 +13,7 @@ pub mod program;
 pub mod score;
 pub mod sensitivity;
 mod tflite;
+mod windows;
 
 use std::path::Path;
 use std::str::FromStr;

@@ -4,6 +4,7 @@ mod ops;
 mod proto;
 mod quant;
 mod tensor;
+mod windows;
 
 use std::collections::HashMap;
 use std::path::Path;

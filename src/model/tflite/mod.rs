@@ -1,6 +1,7 @@
 //! TensorFlow Lite models (schema version 3): floats, int8 and int16 with scales per tensor or channel, int4 weights.
 
 mod flat;
+mod layers;
 mod ops;
 
 use anyhow::{Context, Result, bail, ensure};
