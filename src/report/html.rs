@@ -34,20 +34,22 @@ pub fn render(name: &'static str, template: &'static str, page: serde_json::Valu
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_template("style.css", include_str!("style.css"))?;
     environment.add_template(name, template)?;
-    let text = environment.get_template(name)?.render(value(page))?;
+    let text = environment.get_template(name)?.render(template_value(page))?;
     Ok(text.replace("&#x2f;", "/")) // harmless where every attribute is quoted, and names of layers stay searchable
 }
 
-/// What the template sees.
-fn value(json: serde_json::Value) -> Value {
+/// What a template sees.
+pub fn template_value(json: serde_json::Value) -> Value {
     use serde_json::Value as Json;
     match json {
         Json::Null => Value::from(()),
         Json::Bool(b) => Value::from(b),
         Json::Number(n) => n.as_u64().map_or_else(|| Value::from(n.as_f64()), Value::from),
         Json::String(s) => Value::from(s),
-        Json::Array(all) => all.into_iter().map(value).collect(),
-        Json::Object(map) => Value::from(map.into_iter().map(|(k, v)| (k, value(v))).collect::<BTreeMap<_, _>>()),
+        Json::Array(all) => all.into_iter().map(template_value).collect(),
+        Json::Object(map) => {
+            Value::from(map.into_iter().map(|(k, v)| (k, template_value(v))).collect::<BTreeMap<_, _>>())
+        }
     }
 }
 

@@ -4,7 +4,7 @@ pub mod accuracy;
 mod bits;
 mod canvas;
 mod convergence;
-mod format;
+pub(crate) mod format;
 mod heatmap;
 mod html;
 mod network;
@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::run::{Run, write_file};
+pub(crate) use html::template_value;
 pub use summary::summary;
 
 /// File stem and SVG text.
