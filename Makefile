@@ -16,9 +16,10 @@ PACKAGES := \
 	libsimde-dev \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
 	openssh-server openssh-client \
-	cmake clang pkg-config
+	cmake clang pkg-config \
+	chromium chromium-driver
 
-setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles; and peers
+setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $(PACKAGES) >/dev/null
@@ -28,7 +29,7 @@ $(PEERS)/ready: Makefile
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
-	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium
 	@touch $@
 
 lint: ## formatting and lints

@@ -56,7 +56,7 @@ enum Verb {
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
-    /// Rebuild the tables and charts of a run from its records alone
+    /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
