@@ -24,8 +24,12 @@ pub static FILES: &[(&str, &str)] = &[
     ("isa/simde.h", include_str!("../native/isa/simde.h")),
     ("isa/amx_emulated.h", include_str!("../native/isa/amx_emulated.h")),
     ("isa/neon.h", include_str!("../native/isa/neon.h")),
+    ("isa/neon_bits.h", include_str!("../native/isa/neon_bits.h")),
+    ("isa/neon_lut.h", include_str!("../native/isa/neon_lut.h")),
+    ("isa/neon_decode.h", include_str!("../native/isa/neon_decode.h")),
     ("isa/dotprod.h", include_str!("../native/isa/dotprod.h")),
     ("isa/i8mm.h", include_str!("../native/isa/i8mm.h")),
+    ("isa/armbf16.h", include_str!("../native/isa/armbf16.h")),
 ];
 
 /// One tile of an instruction set: the smallest product its vocabulary can say, outputs x depth.

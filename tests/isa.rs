@@ -20,10 +20,10 @@ use common::{Lab, cache};
 const ISAS: [&str; 7] =
     ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "arm-neon", "arm-dotprod", "arm-i8mm"];
 /// Those that say how bits are counted.
-const COUNTING: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt"];
+const COUNTING: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt", "arm-neon"];
 
 /// Those that say how sums are looked up in tables.
-const LOOKING_UP: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vnni"];
+const LOOKING_UP: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vnni", "arm-neon"];
 
 /// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
 fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {

@@ -392,15 +392,20 @@ mod bit_planes {
     fn avx512vpopcnt() {
         super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
     }
+    #[test]
+    fn neon() {
+        super::bit_planes(&super::Lab::new("arm-neon"));
+    }
 }
 
 /// bf16 in pairs: every depth up to two steps and one more, windows whose rows are of odd length.
 fn bf16_pairs(lab: &Lab) {
     let mut rng = Rng::with_seed(7);
     let mut cases = Vec::new();
-    let pairs = |s: &Schedule| s.0[0].word == "zmmpair";
-    for n in 1..=33 {
-        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % 5 + 1).unwrap();
+    let tile = lab.device.isa.tiles_of("bfdot").next().unwrap();
+    let pairs = |s: &Schedule| s.0[0].word == tile.variant();
+    for n in 1..=2 * tile.n + 1 {
+        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % (2 * tile.k + 1) + 1).unwrap();
         cases.extend(pick(lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), 1), &mut rng, pairs));
     }
     for _ in 0..12 {
@@ -419,13 +424,15 @@ fn bf16_pairs(lab: &Lab) {
 on_every_isa!(@ scalar_looks_up "x86-scalar" tables_of_sums);
 on_every_isa!(@ avx2_looks_up "x86-avx2" tables_of_sums);
 on_every_isa!(@ avx512vnni_looks_up "x86-avx512vnni" tables_of_sums);
+on_every_isa!(@ neon_looks_up "arm-neon" tables_of_sums);
 on_every_isa!(@ scalar_decodes "x86-scalar" decoded_weights);
 on_every_isa!(@ avx2_decodes "x86-avx2" decoded_weights);
 on_every_isa!(@ avx512vnni_decodes "x86-avx512vnni" decoded_weights);
+on_every_isa!(@ neon_decodes "arm-neon" decoded_weights);
 
 #[test]
 fn bf16_pairs_are_multiplied() {
-    bf16_pairs(&Lab::new("x86-avx512bf16"));
+    ["x86-avx512bf16", "arm-bf16"].iter().for_each(|name| bf16_pairs(&Lab::new(name)));
 }
 
 on_every_isa! {

@@ -184,8 +184,14 @@ fn avx512bf16() {
 }
 
 #[test]
+fn neon() {
+    hunt("arm-neon");
+}
+
+#[test]
 fn every_row_of_the_table_is_tried() {
-    let tried = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "x86-avx512vpopcnt", "x86-avx512bf16"];
+    let x86 = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "x86-avx512vpopcnt", "x86-avx512bf16"];
+    let tried = [&x86[..], &["arm-neon"]].concat();
     assert!(MUTATIONS.iter().all(|m| !m.victims.is_empty()), "a mutation without a victim");
     assert!(
         VICTIMS.iter().all(|v| tried.contains(&v.target) && Target::find(v.target).is_ok()),

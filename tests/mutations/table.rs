@@ -43,6 +43,10 @@ fn planes() -> Shape {
 fn tables() -> Shape {
     Shape::gemm(14, 19, 1037).unwrap()
 }
+/// 129 steps of 16: four chains of 32, or one of 128, and one more.
+fn long_tables() -> Shape {
+    Shape::gemm(14, 19, 2061).unwrap()
+}
 fn conv() -> Shape {
     Shape::conv(Op::Conv2d, [6, 5, 3], 19, [3, 3], 2, [1; 4]).unwrap()
 }
@@ -59,6 +63,7 @@ const AVXVNNI: &str = "x86-avxvnni";
 const AVX512: &str = "x86-avx512vnni";
 const POPCNT: &str = "x86-avx512vpopcnt";
 const AVX512BF16: &str = "x86-avx512bf16";
+const NEON: &str = "arm-neon";
 const INT: (&str, Contract) = ("w8a8", Int8);
 const DYNAMIC: (&str, Contract) = ("w8a8", F32io);
 const FLOAT: (&str, Contract) = ("f32", F32io);
@@ -111,6 +116,13 @@ pub static VICTIMS: &[Victim] = &[
     victim("zmm-table", AVX512, deep, ("nf4g32", F32io), 1, "zmmnibble.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm-e4m3", AVX512, gemm, ("fp8e4m3", F32io), 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("pairs", AVX512BF16, gemm, ("bf16abf16", F32io), 1, "zmmpair.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("cnt", NEON, planes, ("w2a2", F32io), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("cnt-signs", NEON, gemm, ("w1a3", Int8), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("tbl", NEON, long_tables, ("w4a8", F32io), 1, "tbl.b3x2.k1.d32.staged.mn.c0x0x0.p0"),
+    victim("tbl-nibble", NEON, deep, ("w4a32g32-affine", F32io), 1, "tblnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("tbl-mx", NEON, deep, ("mxfp4", F32io), 1, "tblnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("tbl-crumb", NEON, gemm, ("wta32", F32io), 1, "tblcrumb.b6x2.k1.raw.mn.c0x0x0.p0"),
+    victim("neon-e4m3", NEON, gemm, ("fp8e4m3", F32io), 1, "neon.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
 ];
 
@@ -124,6 +136,9 @@ const fn weights(what: &'static str, victims: &'static [&'static str], edit: fn(
     Mutation { what, place: Place::Weights(edit), victims }
 }
 
+const NEON_BITS_H: &str = "isa/neon_bits.h";
+const NEON_LUT_H: &str = "isa/neon_lut.h";
+const NEON_DECODE_H: &str = "isa/neon_decode.h";
 const SCALAR_H: &str = "isa/scalar.h";
 const AVX2_H: &str = "isa/avx2.h";
 const AVXVNNI_H: &str = "isa/avxvnni.h";
@@ -313,6 +328,23 @@ pub static MUTATIONS: &[Mutation] = &[
     weights("codes of two outputs exchanged", &["table", "zmm-table", "ymm-mx"], |bytes| bytes[..8].rotate_left(4)),
     weights("nibbles of decoded weights in the wrong order", &["table", "ymm-mx"], |bytes| bytes[..4].iter_mut().for_each(|b| *b = b.rotate_left(4))),
     weights("pairs in the wrong order", &["pairs"], |bytes| bytes.chunks_exact_mut(4).for_each(|pair| pair.rotate_left(2))),
+    // the same of NEON
+    header("bits of a byte in the wrong order", NEON_BITS_H, &["cnt", "cnt-signs"], &[("0x8040201008040201", "0x0102040810204080")]),
+    header("planes of NEON without what is no whole vector", NEON_BITS_H, &["cnt"], &[("x + i, n - i, planes)", "x + i, n - i - 1, planes)")]),
+    header("a plane of NEON counts positive", NEON_BITS_H, &["cnt", "cnt-signs"], &[("return vsubq_s32(c, neon_bytes(s, shift))", "return vaddq_s32(c, neon_bytes(s, shift))")]),
+    text("a chain of bytes of NEON too long", &["cnt"], &[("k += 16", "k += 64"), ("j < 16", "j < 64")]),
+    header("carries of NEON's tables forgotten", NEON_LUT_H, &["tbl"], &[("high = vsubq_u8(high, vcltq_u8(low, code))", "high = vaddq_u8(high, vcltq_u8(low, code))")]),
+    header("even and odd tables of NEON exchanged", NEON_LUT_H, &["tbl"], &[("even = vld1q_u8(p), odd = vld1q_u8(p + 16)", "even = vld1q_u8(p + 16), odd = vld1q_u8(p)")]),
+    header("sign of the top plane of NEON's tables lost", NEON_LUT_H, &["tbl"], &[("s.top = vsraq_n_u16(s.top", "s.high = vsraq_n_u16(s.high")]),
+    header("second planes left in the first ones", NEON_LUT_H, &["tbl"], &[("vshlq_n_u16(vaddq_u16(s.high, s.top), 8)", "vshlq_n_u16(s.high, 8)")]),
+    text("a chain of NEON's tables too long", &["tbl"], &[("k += 32", "k += 128"), ("j < 32", "j < 128")]),
+    header("bytes of a level in the wrong order", NEON_DECODE_H, &["tbl-nibble", "tbl-mx"], &[("vzip2q_u16(low, high) : vzip1q_u16(low, high)", "vzip2q_u16(high, low) : vzip1q_u16(high, low)")]),
+    header("nibbles of a byte exchanged", NEON_DECODE_H, &["tbl-nibble", "tbl-mx"], &[("d % 2 ? vshrq_n_u8(b, 4)", "d % 2 == 0 ? vshrq_n_u8(b, 4)")]),
+    header("zero points of NEON forgotten", NEON_DECODE_H, &["tbl-nibble"], &[("return vsubq_f32(v, w);", "return (void)w, v;")]),
+    header("power of two of NEON an exponent off", NEON_DECODE_H, &["tbl-mx"], &[("vmovl_u8(neon_quad(p)))), 23)", "vmovl_u8(neon_quad(p)))), 22)")]),
+    header("bits above an index reach it", NEON_DECODE_H, &["tbl-crumb"], &[("vdupq_n_u32((1 << BITS) - 1)", "vdupq_n_u32(15)")]),
+    header("sign of NEON's e4m3 left in the exponent", NEON_DECODE_H, &["neon-e4m3"], &[("(int16_t)0xBF80", "(int16_t)0xFF80")]),
+    header("depths of a word in the wrong order", NEON_DECODE_H, &["neon-e4m3", "tbl-nibble"], &[("{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15}", "{0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15}")]),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),
