@@ -7,6 +7,7 @@ use bitsmith::candidate::{Contract, Regime, Schedule};
 use bitsmith::host::Caches;
 use bitsmith::kernel::Task;
 use bitsmith::layer::{Op, Shape};
+use bitsmith::target::{TARGETS, Target};
 use common::rig::Case;
 use common::{ARITHMETICS, Lab, TINY, sample};
 use fastrand::Rng;
@@ -366,7 +367,11 @@ macro_rules! on_every_isa {
         on_every_isa!(@ neon "arm-neon" $($test)*);
         // what these share with neon is tried there
         on_every_isa!(@ dotprod "arm-dotprod" products_of_every_size depthwise narrow_weights grouped_weights);
-        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size blocked_products convolutions depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ armv7 "armv7-neon" products_of_every_size convolutions depthwise narrow_weights grouped_weights larger_layers);
+        on_every_isa!(@ sve512 "arm-sve512" products_of_every_size blocked_products convolutions depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ sve256 "arm-sve256" products_of_every_size narrow_weights grouped_weights);
+        on_every_isa!(@ sve2 "arm-sve2" products_of_every_size blocked_products convolutions depthwise narrow_weights grouped_weights);
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -376,6 +381,18 @@ macro_rules! on_every_isa {
             })*
         }
     };
+}
+
+/// Vectors of lengths that no target has: one header for all of them, and the harness asks Linux for the length.
+#[test]
+fn vectors_of_other_lengths() {
+    for (name, from, to) in
+        [("arm-sve512-qemu", "512", "128"), ("arm-sve512-qemu", "512", "256"), ("arm-sve256-qemu", "256", "512")]
+    {
+        let text = TARGETS.iter().find(|(n, _)| *n == name).unwrap().1;
+        let text = text.replace(from, to).replace("sve-max-vq=2", "sve-max-vq=4");
+        narrow_weights(&Lab::of(Target::parse("t.toml", &text).unwrap()));
+    }
 }
 
 /// By the instruction sets that say how bits are counted.
