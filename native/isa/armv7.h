@@ -32,7 +32,7 @@ BS_WORD int32x4_t vzip1q_s32(int32x4_t a, int32x4_t b) { return vzipq_s32(a, b).
 BS_WORD int32x4_t vzip2q_s32(int32x4_t a, int32x4_t b) { return vzipq_s32(a, b).val[1]; }
 BS_WORD float32x4_t vfmaq_n_f32(float32x4_t c, float32x4_t a, float b) { return vfmaq_f32(c, a, vdupq_n_f32(b)); }
 #include "neon.h"
-#define BS_TILES_ARMV7 "dot_mull dot_mulllane dot_mullseptet dot_mullsextet dot_mullquintet dot_mullnibble dot_mulltriplet dot_mullcrumb chain_mull chain_mullnibble chain_mullcrumb f32_quad dw_mull dwf_quad"
+#define BS_TILES_ARMV7 "dot_mull dot_mulllane dot_mullseptet dot_mullsextet dot_mullquintet dot_mullnibble dot_mulltriplet dot_mullcrumb chain_long chain_longnibble chain_longcrumb f32_quad dw_mull dwf_quad"
 
 /* ---- tiles dot_mull*: as dot_pair* ---- */
 enum { dot_mull_N = 4, dot_mull_K = 8, dot_mull_ELEM = 1, dot_mull_RHS = 1, dot_mull_REGS = 6 };
@@ -63,17 +63,17 @@ enum { dot_mulllane_N = 8, dot_mulllane_K = 4, dot_mulllane_ELEM = 2, dot_mullla
 NEON_LANES(dot_mulllane)
 #define dot_mulllane_opaque(x) NEON_OPAQUE(dot_mulllane, x)
 
-/* ---- tiles chain_mull*: as chain_mlal, chain_nibble and chain_crumb ---- */
-enum { chain_mull_N = 4, chain_mull_K = 8, chain_mull_ELEM = 1, chain_mull_RHS = 1, chain_mull_REGS = 4, chain_mull_LANES = 2, chain_mull_OFF = 128 };
-NEON_CHAIN(chain_mull, 1)
-NEON_WHOLE(chain_mull)
-#define chain_mull_opaque(x) chain_mull_hide(&(x))
-enum { chain_mullnibble_N = 4, chain_mullnibble_K = 8, chain_mullnibble_ELEM = 1, chain_mullnibble_BITS = 4, chain_mullnibble_REGS = 4, chain_mullnibble_LANES = 2, chain_mullnibble_OFF = 128 };
-NEON_CHAIN_NARROW(chain_mullnibble, 4, 1)
-#define chain_mullnibble_opaque(x) chain_mullnibble_hide(&(x))
-enum { chain_mullcrumb_N = 4, chain_mullcrumb_K = 16, chain_mullcrumb_ELEM = 1, chain_mullcrumb_BITS = 2, chain_mullcrumb_REGS = 4, chain_mullcrumb_LANES = 4, chain_mullcrumb_OFF = 128 };
-NEON_CHAIN_NARROW(chain_mullcrumb, 2, 2)
-#define chain_mullcrumb_opaque(x) chain_mullcrumb_hide(&(x))
+/* ---- tiles chain_long*: as chain_mlal, chain_nibble and chain_crumb ---- */
+enum { chain_long_N = 4, chain_long_K = 8, chain_long_ELEM = 1, chain_long_RHS = 1, chain_long_REGS = 4, chain_long_LANES = 2, chain_long_OFF = 128 };
+NEON_CHAIN(chain_long, 1)
+NEON_WHOLE(chain_long)
+#define chain_long_opaque(x) chain_long_hide(&(x))
+enum { chain_longnibble_N = 4, chain_longnibble_K = 8, chain_longnibble_ELEM = 1, chain_longnibble_BITS = 4, chain_longnibble_REGS = 4, chain_longnibble_LANES = 2, chain_longnibble_OFF = 128 };
+NEON_CHAIN_NARROW(chain_longnibble, 4, 1)
+#define chain_longnibble_opaque(x) chain_longnibble_hide(&(x))
+enum { chain_longcrumb_N = 4, chain_longcrumb_K = 16, chain_longcrumb_ELEM = 1, chain_longcrumb_BITS = 2, chain_longcrumb_REGS = 4, chain_longcrumb_LANES = 4, chain_longcrumb_OFF = 128 };
+NEON_CHAIN_NARROW(chain_longcrumb, 2, 2)
+#define chain_longcrumb_opaque(x) chain_longcrumb_hide(&(x))
 
 /* ---- tile f32_quad: fused products take no activation out of a lane here ---- */
 enum { f32_quad_N = 4, f32_quad_K = 1, f32_quad_ELEM = 4, f32_quad_RHS = 4, f32_quad_REGS = 14 };
