@@ -3,11 +3,13 @@
 
 mod common;
 
+use bitsmith::bench::harness::Harness;
 use bitsmith::candidate::{Contract, Regime, Schedule};
 use bitsmith::host::Caches;
 use bitsmith::kernel::Task;
 use bitsmith::layer::{Op, Shape};
-use common::rig::Case;
+use bitsmith::target::{TARGETS, Target};
+use common::rig::{Case, program};
 use common::{ARITHMETICS, Lab, TINY, sample};
 use fastrand::Rng;
 
@@ -366,7 +368,10 @@ macro_rules! on_every_isa {
         on_every_isa!(@ neon "arm-neon" $($test)*);
         // what these share with neon is tried there
         on_every_isa!(@ dotprod "arm-dotprod" products_of_every_size depthwise narrow_weights grouped_weights);
-        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size convolutions depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ armv7 "armv7-neon" products_of_every_size convolutions depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ sve512 "arm-sve512" products_of_every_size depthwise narrow_weights);
+        on_every_isa!(@ sve2 "arm-sve2" products_of_every_size blocked_products narrow_weights grouped_weights);
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -376,6 +381,54 @@ macro_rules! on_every_isa {
             })*
         }
     };
+}
+
+/// Each tile of SVE at each length of vectors, also at those that no target has: one header for all of them. A core of 512 bits
+/// is asked for 128 and 256.
+#[test]
+fn vectors_of_every_length() {
+    let built_in = |name: &str| TARGETS.iter().find(|(n, _)| *n == name).unwrap().1;
+    for (name, from) in [("arm-sve512-qemu", "512"), ("arm-sve256-qemu", "256")] {
+        for bits in ["128", "256", "512"] {
+            let text = built_in(name).replace(from, bits).replace("sve-max-vq=2", "sve-max-vq=4");
+            every_tile(&Lab::of(Target::parse("t.toml", &text).unwrap()));
+        }
+    }
+}
+
+/// A core refuses kernels of longer vectors than it has.
+#[test]
+fn vectors_that_are_too_long_are_refused() {
+    let text = TARGETS.iter().find(|(n, _)| *n == "arm-sve256-qemu").unwrap().1;
+    let lab = Lab::of(Target::parse("t.toml", &text.replace("256", "512")).unwrap());
+    let task = lab.task(Shape::gemm(2, 3, 4).unwrap(), "w8a8", Contract::Int8, false, 1);
+    let source = task.emit(&task.space().unwrap().points[0]).unwrap();
+    let command = lab.device.runner.command(&program(&lab, &[source]), 1).unwrap();
+    let refused = Harness::start(command, std::time::Duration::from_secs(30)).err().unwrap().to_string();
+    assert!(refused.contains("no vectors of 512 bits"), "{refused}");
+}
+
+/// Rows, columns and depth of a tile and some more, by each tile, unpacked in registers and ahead.
+fn every_tile(lab: &Lab) {
+    let mut rng = Rng::with_seed(10);
+    let mut cases = Vec::new();
+    for (i, tile) in lab.device.isa.tiles.iter().enumerate() {
+        let (n, k) = (tile.n + 3, 2 * tile.k + 1);
+        let channels = Shape::conv(Op::Depthwise, [4, 5, n], n, [3, 3], 1, [1; 4]);
+        let shape = if tile.kind().starts_with("dw") { channels } else { Shape::gemm(5, n, k) };
+        let scheme = match tile.kind() {
+            "f32" | "dwf" => "f32",
+            "chain" => "w2a8",
+            _ => &format!("w{}a8", tile.bits.min(8)),
+        };
+        let contract = if scheme == "f32" { Contract::F32io } else { Contract::ALL[i % 3] };
+        let task = lab.task(shape.unwrap(), scheme, contract, rng.bool(), 1);
+        let of = |s: &Schedule| s.0[0].word == tile.variant();
+        cases.extend(pick(task.clone(), &mut rng, |s| of(s) && !s.has("un")));
+        cases.extend(pick(task, &mut rng, |s| of(s) && s.has("un")));
+    }
+    assert!(cases.len() >= lab.device.isa.tiles.len());
+    lab.prove(&cases);
 }
 
 /// By the instruction sets that say how bits are counted.

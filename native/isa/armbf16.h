@@ -2,7 +2,7 @@
 #ifndef BS_ISA_ARMBF16_H
 #define BS_ISA_ARMBF16_H
 #include "i8mm.h"
-#define BS_TILES_ARMBF16 "dot_usdot dot_usdotfour dot_usdotseptet dot_usdotsextet dot_usdotquintet dot_usdotnibble dot_usdottriplet dot_usdotcrumb f32_fma dw_mlal dw_usdot dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon bfdot_bfpair"
+#define BS_TILES_ARMBF16 "dot_usmmla dot_usmmlaseptet dot_usmmlasextet dot_usmmlaquintet dot_usmmlanibble dot_usmmlatriplet dot_usmmlacrumb dot_usdot dot_usdotfour dot_usdotseptet dot_usdotsextet dot_usdotquintet dot_usdotnibble dot_usdottriplet dot_usdotcrumb f32_fma dw_mlal dw_usdot dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon bfdot_bfpair"
 
 /* ---- tile bfdot_bfpair: 4 outputs x 4 products a step. The instruction takes subnormal numbers for zeros and makes them zeros;
  * it adds the two products of a pair, then the sum, both times rounding to odd: off by less than twice what nearest is. ---- */

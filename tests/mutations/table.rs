@@ -47,6 +47,10 @@ fn tables() -> Shape {
 fn long_tables() -> Shape {
     Shape::gemm(14, 19, 2061).unwrap()
 }
+/// Three pairs of rows, and two and a half.
+fn odd_rows() -> Shape {
+    Shape::gemm(11, 19, 37).unwrap()
+}
 fn conv() -> Shape {
     Shape::conv(Op::Conv2d, [6, 5, 3], 19, [3, 3], 2, [1; 4]).unwrap()
 }
@@ -64,6 +68,9 @@ const AVX512: &str = "x86-avx512vnni";
 const POPCNT: &str = "x86-avx512vpopcnt";
 const AVX512BF16: &str = "x86-avx512bf16";
 const NEON: &str = "arm-neon";
+const I8MM: &str = "arm-i8mm";
+const SVE256: &str = "arm-sve256";
+const ARMV7: &str = "armv7-neon";
 const INT: (&str, Contract) = ("w8a8", Int8);
 const DYNAMIC: (&str, Contract) = ("w8a8", F32io);
 const FLOAT: (&str, Contract) = ("f32", F32io);
@@ -117,13 +124,18 @@ pub static VICTIMS: &[Victim] = &[
     victim("zmm-e4m3", AVX512, gemm, ("fp8e4m3", F32io), 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("pairs", AVX512BF16, gemm, ("bf16abf16", F32io), 1, "zmmpair.b6x2.k1.staged.mn.c0x0x0.p0"),
     victim("cnt", NEON, planes, ("w2a2", F32io), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
-    victim("cnt-signs", NEON, gemm, ("w1a3", Int8), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("cnt-signs", NEON, planes, ("w1a3", Int8), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
     victim("tbl", NEON, long_tables, ("w4a8", F32io), 1, "tbl.b3x2.k1.d32.staged.mn.c0x0x0.p0"),
     victim("tbl-nibble", NEON, deep, ("w4a32g32-affine", F32io), 1, "tblnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
     victim("tbl-mx", NEON, deep, ("mxfp4", F32io), 1, "tblnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
     victim("tbl-crumb", NEON, gemm, ("wta32", F32io), 1, "tblcrumb.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("neon-e4m3", NEON, gemm, ("fp8e4m3", F32io), 1, "neon.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
+    victim("row-pairs", I8MM, odd_rows, INT, 1, "usmmla.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("row-pairs-groups", I8MM, deep, ("w4a8g32", F32io), 1, "usmmlanibble.b3x2.k1.staged.un.c0x0x0.p0"),
+    victim("sve-row-pairs", SVE256, odd_rows, INT, 1, "svmmla.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("sve-nibble", SVE256, gemm, ("w4a8", Int8), 1, "svusdotnibble.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("armv7", ARMV7, gemm, DYNAMIC, 1, "mull.b2x2.k1.staged.mn.c0x0x0.p0"),
 ];
 
 const fn text(what: &'static str, victims: &'static [&'static str], edits: Edits) -> Mutation {
@@ -144,6 +156,10 @@ const AVX2_H: &str = "isa/avx2.h";
 const AVXVNNI_H: &str = "isa/avxvnni.h";
 const AVX512_H: &str = "isa/avx512vnni.h";
 const POPCNT_H: &str = "isa/avx512vpopcnt.h";
+const I8MM_H: &str = "isa/i8mm.h";
+const SVE_H: &str = "isa/sve.h";
+const SVEI8MM_H: &str = "isa/svei8mm.h";
+const ARMV7_H: &str = "isa/armv7.h";
 
 #[rustfmt::skip]
 pub static MUTATIONS: &[Mutation] = &[
@@ -347,6 +363,16 @@ pub static MUTATIONS: &[Mutation] = &[
     header("depths of a word in the wrong order", NEON_DECODE_H, &["neon-e4m3", "tbl-nibble"], &[("{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15}", "{0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15}")]),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
+    // rows two by two, vectors of no stated length, 32-bit ARM
+    text("rows of a pair exchanged", &["row-pairs", "sve-row-pairs"], &[("_row(s1_0, 0)", "_row(s1_0, 2)"), ("_row(s1_0, 1)", "_row(s1_0, 0)"), ("_row(s1_0, 2)", "_row(s1_0, 1)")]),
+    text("second row of a pair read for the first", &["row-pairs", "sve-row-pairs"], &[("_raw(a2 +", "_raw(a3 +")]),
+    text("last row of an odd number paired with the first", &["row-pairs", "sve-row-pairs"], &[("_raw(a4 +", "_raw(a0 +")]),
+    header("second outputs of a pair for the first", I8MM_H, &["row-pairs"], &[("vld1q_s8(p), vld1q_s8(p + 16)", "vld1q_s8(p), vld1q_s8(p)")]),
+    header("parts of nibbles exchanged on the way to scratch", I8MM_H, &["row-pairs-groups"], &[("to + i / 2 * next + i % 2 * 16", "to + i % 2 * next + i / 2 * 16")]),
+    header("a lane too many stored", SVE_H, &["sve-row-pairs"], &[("svst1_s32(SVE_FIRST(n), p, v)", "svst1_s32(SVE_FIRST(n + 1), p, v)")]),
+    header("sign of nibbles lost on vectors of no stated length", SVE_H, &["sve-nibble"], &[("v = svlsl_n_u8_x(svptrue_b8(), v, (uint8_t)(to - from))", "v = svlsl_n_u8_x(svptrue_b8(), v, (uint8_t)(to - from - 1))")]),
+    header("halves of a vector of pairs exchanged", SVEI8MM_H, &["sve-row-pairs"], &[("svuzp1_s64(a, b)", "svuzp1_s64(b, a)")]),
+    header("rounding towards zero", ARMV7_H, &["armv7"], &[("vsubq_f32(vaddq_f32(v, whole), whole)", "v")]),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),
     weights("nibbles packed in the wrong order", &["nibble", "nibble-raw"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(4))),
     weights("crumbs packed in the wrong order", &["crumb"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(2))),
