@@ -14,13 +14,6 @@ BS_WORD float32x4_t neon_f16(const void *p) { return vcvt_f32_f16(vreinterpret_f
 BS_WORD float32x4_t neon_bf16(const void *p) {
     return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
 }
-/* f32 rounded to bf16 in the high halves; the low halves are not cleared of what rounding leaves */
-BS_WORD uint32x4_t neon_to_bf16(const float *x) {
-    const uint32x4_t v = vreinterpretq_u32_f32(vld1q_f32(x)), sign = vdupq_n_u32(0x80000000);
-    uint32x4_t size = vminq_u32(vbicq_u32(v, sign), vdupq_n_u32(0x7F7F0000));
-    size = vaddq_u32(size, vaddq_u32(vandq_u32(vshrq_n_u32(v, 16), vdupq_n_u32(1)), vdupq_n_u32(0x7FFF)));
-    return vorrq_u32(size, vandq_u32(v, sign));
-}
 /* 8 numbers of 8 bits as f16; of e4m3 times 2^-8. Its sign comes out twice; the copy is where f16 has the high bit of the
  * exponent. */
 BS_WORD float16x8_t neon_e4m3(int8x8_t v) {
@@ -130,9 +123,7 @@ NEON_CODES(e5m2_neon, 1, neon_e5m2, neon_low_f16, neon_high_f16)
 
 /* ---- tiles f16_neon, which fcvtl takes out of memory depth by depth, and bf16_neon: two depths in the halves of a word ---- */
 enum { f16_neon_N = 4, f16_neon_K = 1, f16_neon_ELEM = 4, f16_neon_RHS = 2, f16_neon_REGS = 30 };
-BS_CODED_WORDS(f16_neon, f32x4, float32x4_t, 1)
-BS_PLAIN_CODES(f16_neon, float32x4_t, float32x4_t, )
-#define f16_neon_rhs_load neon_f16
+BS_NUMBERS(f16_neon, f32x4, float32x4_t, 1, float32x4_t, neon_f16, )
 enum { bf16_neon_N = 4, bf16_neon_K = 2, bf16_neon_ELEM = 4, bf16_neon_RHS = 2, bf16_neon_REGS = 30 };
 BS_CODED_WORDS(bf16_neon, f32x4, float32x4_t, 1)
 typedef uint32x4_t bf16_neon_rhs;

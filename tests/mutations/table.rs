@@ -153,6 +153,12 @@ const NEON_LUT_H: &str = "isa/neon_lut.h";
 const NEON_DECODE_H: &str = "isa/neon_decode.h";
 const SCALAR_H: &str = "isa/scalar.h";
 const AVX2_H: &str = "isa/avx2.h";
+const AVX2_BITS_H: &str = "isa/avx2_bits.h";
+const AVX2_LUT_H: &str = "isa/avx2_lut.h";
+const AVX2_DECODE_H: &str = "isa/avx2_decode.h";
+const AVX512_LUT_H: &str = "isa/avx512_lut.h";
+const AVX512_DECODE_H: &str = "isa/avx512_decode.h";
+const SCALAR_DECODE_H: &str = "isa/scalar_decode.h";
 const AVXVNNI_H: &str = "isa/avxvnni.h";
 const AVX512_H: &str = "isa/avx512vnni.h";
 const POPCNT_H: &str = "isa/avx512vpopcnt.h";
@@ -294,9 +300,9 @@ pub static MUTATIONS: &[Mutation] = &[
     text("positive weights forgotten", &["signs", "signs-planes"], &[("c0_0 = bits_popcnt_plus(c0_0, (const void *)(rhs + (0) * 64))", "c0_0 = c0_0")]),
     text("signs that agree are counted", &["signs", "signs-planes"], &[("_differ(", "_both(")]),
     text("a plane too few staged", &["planes"], &[("x, 2051, 2)", "x, 2051, 1)")]),
-    header("a nibble's bits miscounted", AVX2_H, &["planes"], &[("2, 3, 2, 3, 3, 4)", "2, 3, 2, 3, 3, 3)")]),
-    header("planes without what is no whole vector", AVX2_H, &["planes", "planes-quantized"], &[("scalar_planes(to + i / 32, stride, x + i, n - i, planes)", "scalar_planes(to + i / 32, stride, x + i, n - i - 1, planes)")]),
-    header("bits of a byte's neighbour", AVX2_H, &["planes"], &[("_mm_cvtsi32_si128(7 - j)", "_mm_cvtsi32_si128(8 - j)")]),
+    header("a nibble's bits miscounted", AVX2_BITS_H, &["planes"], &[("2, 3, 2, 3, 3, 4)", "2, 3, 2, 3, 3, 3)")]),
+    header("planes without what is no whole vector", AVX2_BITS_H, &["planes", "planes-quantized"], &[("scalar_planes(to + i / 32, stride, x + i, n - i, planes)", "scalar_planes(to + i / 32, stride, x + i, n - i - 1, planes)")]),
+    header("bits of a byte's neighbour", AVX2_BITS_H, &["planes"], &[("_mm_cvtsi32_si128(7 - j)", "_mm_cvtsi32_si128(8 - j)")]),
     header("codes of 255 whatever the bits", SCALAR_H, &["planes-quantized"], &[("/ (float)top", "/ 255.0f")]),
     header("codes not clamped to the top in vectors", AVX2_H, &["planes-quantized"], &[("_mm256_min_epu8(q, top)", "q"), ("_mm256_min_epu8(_mm256_packus_epi16(q, q), top)", "_mm256_packus_epi16(q, q)")]),
     header("zero is negative", AVX512_H, &["signs"], &[("_CMP_GE_OQ", "_CMP_GT_OQ")]),
@@ -309,15 +315,15 @@ pub static MUTATIONS: &[Mutation] = &[
         *byte &= *byte - 1;
     }),
     // tables of sums
-    header("table entries in the wrong order", AVX2_H, &["tables", "tables-high", "zmm-tables"], &[("_mm_set1_epi8((char)(1 << j))", "_mm_set1_epi8((char)(8 >> j))")]),
-    header("tables of a step exchanged", AVX2_H, &["tables"], &[("_mm256_shuffle_epi8(x.low, b.low)", "_mm256_shuffle_epi8(x.high, b.low)")]),
-    header("a plane counts 1 in place of 2", AVX2_H, &["tables", "tables-high"], &[("0x0201", "0x0101")]),
-    header("sign of the top plane of tables lost", AVX2_H, &["tables", "tables-high"], &[("(short)0xFE01", "0x0201")]),
-    header("sign of the top plane of tables lost on 512 bits", AVX512_H, &["zmm-tables"], &[("(short)0xFE01", "0x0201")]),
-    header("carries of tables forgotten", AVX2_H, &["tables-high", "zmm-tables"], &[("high = _mm256_add_epi8(high, _mm256_cmpeq_epi8(", "high = _mm256_sub_epi8(high, _mm256_cmpeq_epi8(")]),
-    header("sums of tables saturate in bytes", AVX2_H, &["tables-high", "zmm-tables"], &[("low = _mm256_add_epi8(low, code)", "low = _mm256_adds_epu8(low, code)")]),
-    header("sums of odd tables lost", AVX512_H, &["zmm-tables"], &[("_mm512_shuffle_i64x2(s, s, 0x0D)", "_mm512_shuffle_i64x2(s, s, 0x08)")]),
-    header("tables without what is no whole step", AVX2_H, &["tables", "tables-high", "zmm-tables"], &[("memcpy(last, x + i, (size_t)(n - i))", "memcpy(last, x + i, (size_t)(n - i) - 1)")]),
+    header("table entries in the wrong order", AVX2_LUT_H, &["tables", "tables-high", "zmm-tables"], &[("_mm_set1_epi8((char)(1 << j))", "_mm_set1_epi8((char)(8 >> j))")]),
+    header("tables of a step exchanged", AVX2_LUT_H, &["tables"], &[("_mm256_shuffle_epi8(x.low, b.low)", "_mm256_shuffle_epi8(x.high, b.low)")]),
+    header("a plane counts 1 in place of 2", AVX2_LUT_H, &["tables", "tables-high"], &[("0x0201", "0x0101")]),
+    header("sign of the top plane of tables lost", AVX2_LUT_H, &["tables", "tables-high"], &[("(short)0xFE01", "0x0201")]),
+    header("sign of the top plane of tables lost on 512 bits", AVX512_LUT_H, &["zmm-tables"], &[("(short)0xFE01", "0x0201")]),
+    header("carries of tables forgotten", AVX2_LUT_H, &["tables-high", "zmm-tables"], &[("high = _mm256_add_epi8(high, _mm256_cmpeq_epi8(", "high = _mm256_sub_epi8(high, _mm256_cmpeq_epi8(")]),
+    header("sums of tables saturate in bytes", AVX2_LUT_H, &["tables-high", "zmm-tables"], &[("low = _mm256_add_epi8(low, code)", "low = _mm256_adds_epu8(low, code)")]),
+    header("sums of odd tables lost", AVX512_LUT_H, &["zmm-tables"], &[("_mm512_shuffle_i64x2(s, s, 0x0D)", "_mm512_shuffle_i64x2(s, s, 0x08)")]),
+    header("tables without what is no whole step", AVX2_LUT_H, &["tables", "tables-high", "zmm-tables"], &[("memcpy(last, x + i, (size_t)(n - i))", "memcpy(last, x + i, (size_t)(n - i) - 1)")]),
     text("shift of a pair of planes forgotten", &["tables", "tables-high"], &[("2 + 8 * part", "0 + 8 * part")]),
     text("high bytes count as low ones", &["tables-high", "zmm-tables"], &[("0 + 8 * part", "0")]),
     text("tables of high bytes forgotten", &["tables-high", "zmm-tables"], &[("part < 2", "part < 1")]),
@@ -327,17 +333,17 @@ pub static MUTATIONS: &[Mutation] = &[
     weights("indices into tables in the wrong order", &["tables", "zmm-tables"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(4))),
     weights("pairs of planes exchanged", &["tables", "tables-high"], |bytes| bytes[..8320].rotate_left(4160)),
     // decoded weights
-    header("index into the table one off", SCALAR_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
-    header("codes decoded from the other end", AVX512_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
-    header("half of the table by the wrong bit", AVX2_H, &["ymm-affine", "ymm-mx"], &[("(28 - 4 * d)", "(29 - 4 * d)")]),
+    header("index into the table one off", SCALAR_DECODE_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
+    header("codes decoded from the other end", AVX512_DECODE_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
+    header("half of the table by the wrong bit", AVX2_DECODE_H, &["ymm-affine", "ymm-mx"], &[("(28 - 4 * d)", "(29 - 4 * d)")]),
     text("a tail's last depth decoded twice", &["ymm-affine", "ymm-mx", "zmm-table"], &[("(b0_t, table, 4)", "(b0_t, table, 3)")]),
     text("scale of the next output's group", &["zmm-table"], &[("(rhs + 512))", "(rhs + 514))")]),
     text("a group of decoded weights too few", &["ymm-affine", "ymm-mx", "zmm-table"], &[("group < 3", "group < 2")]),
     text("zero point of the next output", &["ymm-affine"], &[("_points((const void *)(rhs + 0))", "_points((const void *)(rhs + 1))")]),
-    header("zero points forgotten", AVX2_H, &["ymm-affine"], &[("f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }", "f32x8_minus(__m256 v, __m256 w) { return (void)w, v; }")]),
-    header("power of two an exponent off", AVX2_H, &["ymm-mx"], &[("_mm256_cvtepu8_epi32(v), 23)", "_mm256_cvtepu8_epi32(v), 22)")]),
-    header("sign of e4m3 left in the exponent", AVX512_H, &["zmm-e4m3"], &[("(short)0xBF80", "(short)0xFF80")]),
-    header("bias of e4m3 not undone", AVX512_H, &["zmm-e4m3"], &[("(e4m3_zmm, f32x16, __m512, 0x1p8f)", "(e4m3_zmm, f32x16, __m512, 1)")]),
+    header("zero points forgotten", AVX2_DECODE_H, &["ymm-affine"], &[("f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }", "f32x8_minus(__m256 v, __m256 w) { return (void)w, v; }")]),
+    header("power of two an exponent off", AVX2_DECODE_H, &["ymm-mx"], &[("_mm256_cvtepu8_epi32(v), 23)", "_mm256_cvtepu8_epi32(v), 22)")]),
+    header("sign of e4m3 left in the exponent", AVX512_DECODE_H, &["zmm-e4m3"], &[("(short)0xBF80", "(short)0xFF80")]),
+    header("bias of e4m3 not undone", AVX512_DECODE_H, &["zmm-e4m3"], &[("(e4m3_zmm, f32x16, __m512, 0x1p8f,", "(e4m3_zmm, f32x16, __m512, 1,")]),
     header("activations cut to f16", AVX2_H, &["ymm-halves"], &[("_MM_FROUND_TO_NEAREST_INT", "_MM_FROUND_TO_ZERO")]),
     text("activations left f32", &["ymm-halves"], &[("_stage_f16(", "_stage(")]),
     text("an odd row not filled up", &["pairs"], &[("row[i] = 0;", "row[i] = 0x7FC0;")]),
