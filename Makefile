@@ -14,7 +14,7 @@ PEERS := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/peers
 PACKAGES := \
 	libclang-dev \
 	libsimde-dev \
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user \
 	openssh-server openssh-client \
 	cmake clang pkg-config \
 	chromium chromium-driver

@@ -137,12 +137,22 @@ pub static TARGETS: &[(&str, &str)] = &[
     ("x86-avx512vpopcnt-simde", include_str!("../targets/x86-avx512vpopcnt-simde.toml")),
     ("x86-avx512bf16-simde", include_str!("../targets/x86-avx512bf16-simde.toml")),
     ("x86-amx-emulated", include_str!("../targets/x86-amx-emulated.toml")),
+    ("armv7-neon", include_str!("../targets/armv7-neon.toml")),
     ("arm-neon", include_str!("../targets/arm-neon.toml")),
+    ("arm-sve512", include_str!("../targets/arm-sve512.toml")),
+    ("arm-sve256", include_str!("../targets/arm-sve256.toml")),
+    ("arm-sve2", include_str!("../targets/arm-sve2.toml")),
     ("arm-dotprod", include_str!("../targets/arm-dotprod.toml")),
     ("arm-i8mm", include_str!("../targets/arm-i8mm.toml")),
+    ("arm-bf16", include_str!("../targets/arm-bf16.toml")),
     ("arm-neon-qemu", include_str!("../targets/arm-neon-qemu.toml")),
     ("arm-dotprod-qemu", include_str!("../targets/arm-dotprod-qemu.toml")),
     ("arm-i8mm-qemu", include_str!("../targets/arm-i8mm-qemu.toml")),
+    ("arm-bf16-qemu", include_str!("../targets/arm-bf16-qemu.toml")),
+    ("armv7-neon-qemu", include_str!("../targets/armv7-neon-qemu.toml")),
+    ("arm-sve512-qemu", include_str!("../targets/arm-sve512-qemu.toml")),
+    ("arm-sve256-qemu", include_str!("../targets/arm-sve256-qemu.toml")),
+    ("arm-sve2-qemu", include_str!("../targets/arm-sve2-qemu.toml")),
     ("pi4", include_str!("../targets/pi4.toml")),
     ("pi5", include_str!("../targets/pi5.toml")),
     ("neoverse-n1", include_str!("../targets/neoverse-n1.toml")),
@@ -191,7 +201,7 @@ impl Target {
     /// Why this machine cannot run the target, if it cannot. Nobody asks another machine.
     pub fn missing(&self) -> Option<String> {
         let program = match (self.runner.kind, self.family, std::env::consts::ARCH) {
-            (RunnerKind::Host, Family::X86, "x86_64") | (RunnerKind::Host, Family::Arm, "aarch64") => {
+            (RunnerKind::Host, Family::X86, "x86_64") | (RunnerKind::Host, Family::Arm, "aarch64" | "arm") => {
                 return self.lacking(&Machine::here()).map(|what| format!("this CPU lacks {what}"));
             }
             (RunnerKind::Host, family, arch) => {

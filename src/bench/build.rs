@@ -59,7 +59,7 @@ impl Builder {
         }
         let mut builder = Self { compiler, cache: cache.into(), native, ahead: None, id };
         if kind == "gcc" && !builder.compiler.flags.iter().any(|f| f == "-include") {
-            builder.ahead = builder.compile_ahead(&format!("isa/{}.h", target.isa))?;
+            builder.ahead = builder.compile_ahead(&native::header_of(&target.isa))?;
         }
         Ok(builder)
     }

@@ -184,8 +184,39 @@ fn avx512bf16() {
 }
 
 #[test]
+fn arm_neon() {
+    hunt("arm-neon");
+}
+
+#[test]
+fn arm_i8mm() {
+    hunt("arm-i8mm");
+}
+
+#[test]
+fn arm_sve256() {
+    hunt("arm-sve256");
+}
+
+#[test]
+fn armv7_neon() {
+    hunt("armv7-neon");
+}
+
+#[test]
 fn every_row_of_the_table_is_tried() {
-    let tried = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "x86-avx512vpopcnt", "x86-avx512bf16"];
+    let tried = [
+        "x86-scalar",
+        "x86-avx2",
+        "x86-avxvnni",
+        "x86-avx512vnni",
+        "x86-avx512vpopcnt",
+        "x86-avx512bf16",
+        "arm-neon",
+        "arm-i8mm",
+        "arm-sve256",
+        "armv7-neon",
+    ];
     assert!(MUTATIONS.iter().all(|m| !m.victims.is_empty()), "a mutation without a victim");
     assert!(
         VICTIMS.iter().all(|v| tried.contains(&v.target) && Target::find(v.target).is_ok()),

@@ -100,9 +100,9 @@ impl<'a> Nest<'a> {
         (s.ow - 1) * s.stride + s.kw
     }
 
-    /// Rows that an accumulator is configured for. Where a strip ends before them, what they read is not stored.
+    /// Rows that a numbered register is configured for. Where a strip ends before them, what they read is not stored.
     fn tile_rows(&self) -> usize {
-        self.tile.m.min(self.task.shape.m())
+        if self.tile.numbered() { self.tile.m.min(self.task.shape.m()) } else { 1 }
     }
 
     /// Elements from one plain row to the next.

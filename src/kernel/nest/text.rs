@@ -30,7 +30,7 @@ impl Nest<'_> {
         }
         functions.push(self.entry(&symbol));
         functions.iter().for_each(|f| f.print(&mut text));
-        Source { symbol, header: format!("isa/{}.h", self.task.isa.name), text, work_bytes: self.work_bytes() }
+        Source { symbol, header: self.task.isa.header(), text, work_bytes: self.work_bytes() }
     }
 
     /// Parameters that every function below the entry shares.
@@ -65,7 +65,7 @@ impl Nest<'_> {
             body.extend(self.grid("grids[0]", "in", s.lhs_len()));
         }
         let strips = for_("line", "line0", "line1", self.strip(), self.strip_body(symbol));
-        if self.tile.m > 1 {
+        if self.tile.numbered() {
             let t = &self.tile.prefix;
             let begin = format!("{t}_begin({}, {})", self.tile_rows(), amx::rhs(self, 0));
             body.extend([do_(begin), strips, do_(format!("{t}_end()"))]);

@@ -1,162 +1,16 @@
-//! Every family on every instruction set, bit for bit against the law, on all small shapes and their tails, with every
-//! buffer flush against an inaccessible page. Shapes and schedules are drawn by chance, always the same.
+//! Formats of few bits, groups, and weights that are decoded, by the families that serve them.
 
-mod common;
-
-use bitsmith::candidate::{Contract, Regime, Schedule};
-use bitsmith::host::Caches;
+use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::kernel::Task;
 use bitsmith::layer::{Op, Shape};
-use common::rig::Case;
-use common::{ARITHMETICS, Lab, TINY, sample};
 use fastrand::Rng;
 
-/// Widest vector and deepest step of the tiles of one kind, but for those that unpack weights: see `narrow_weights`.
-fn extents(lab: &Lab, kind: &str) -> (usize, usize) {
-    let tiles = || lab.device.isa.tiles_of(kind).filter(|t| t.bits >= 8);
-    (tiles().map(|t| t.n).max().unwrap(), tiles().map(|t| t.k).max().unwrap())
-}
-
-fn pick(task: Task, rng: &mut Rng, wanted: impl Fn(&Schedule) -> bool) -> Option<Case> {
-    let points: Vec<Schedule> = task.space().unwrap().points.into_iter().filter(wanted).collect();
-    rng.choice(points).map(|schedule| Case { task, schedule })
-}
-
-/// One case of each arithmetic for each of `count` shapes, on 1 to `threads` threads.
-fn draw(
-    lab: &Lab,
-    count: usize,
-    threads: usize,
-    caches: Option<Caches>,
-    shape: impl Fn(&mut Rng) -> Shape,
-) -> Vec<Case> {
-    let mut rng = Rng::with_seed(count as u64);
-    let mut cases = Vec::new();
-    for _ in 0..count {
-        let shape = shape(&mut rng);
-        for (scheme, contract) in ARITHMETICS {
-            let mut task = lab.task(shape, scheme, contract, rng.bool(), rng.usize(1..=threads));
-            task.caches = caches.unwrap_or(task.caches);
-            cases.extend(pick(task, &mut rng, |_| true));
-        }
-    }
-    cases
-}
-
-/// All widths and depths up to two tiles and one more; heights up to two of the tallest blocks and one more. The two
-/// contracts of quantized products take turns.
-fn products_of_every_size(lab: &Lab) {
-    let mut rng = Rng::with_seed(1);
-    let mut cases = Vec::new();
-    for kind in ["dot", "f32"] {
-        let (wide, deep) = extents(lab, kind);
-        for n in 1..=2 * wide + 1 {
-            for k in (n % lab.stride() + 1..=2 * deep + 1).step_by(lab.stride()) {
-                let m = (n * 7 + k * 5) % 29 + 1;
-                let (scheme, contract) =
-                    if kind == "f32" { ARITHMETICS[2] } else { ARITHMETICS[[0, 1, 3][(n + k) % 3]] };
-                let task = lab.task(Shape::gemm(m, n, k).unwrap(), scheme, contract, rng.bool(), 1);
-                cases.extend(pick(task, &mut rng, |_| true));
-            }
-        }
-    }
-    lab.prove(&cases);
-}
-
-/// Rows, columns and depth in blocks, alone and together, and prefetching.
-fn blocked_products(lab: &Lab) {
-    let mut rng = Rng::with_seed(2);
-    let mut cases = Vec::new();
-    for i in 0..36 {
-        let (scheme, contract) = ARITHMETICS[i % 4];
-        let shape = Shape::gemm(rng.usize(2..30), rng.usize(1..80), rng.usize(17..260)).unwrap();
-        let mut task = lab.task(shape, scheme, contract, rng.bool(), rng.usize(1..=2));
-        task.caches = TINY;
-        let wanted = |s: &Schedule| {
-            let [m, n, k] = s.sizes("c");
-            [k > 0, n > 0, m > 0, s.sizes("p") != [0]][i / 3 % 4]
-        };
-        cases.extend(pick(task, &mut rng, wanted));
-    }
-    assert!(cases.iter().filter(|c| c.schedule.sizes::<3>("c")[2] > 0).count() >= 6, "no blocks of depth were drawn");
-    lab.prove(&cases);
-}
-
-/// One to three threads, more of them than rows or columns too, each way to share the work.
-fn shared_work(lab: &Lab) {
-    let mut rng = Rng::with_seed(3);
-    let mut cases = Vec::new();
-    for i in 0..36 {
-        let (scheme, contract) = ARITHMETICS[i % 4];
-        let (m, n, c) = (rng.usize(1..34), rng.usize(1..70), rng.usize(1..40));
-        let shape = match i % 4 {
-            0 | 1 => Shape::gemm(m, n, c),
-            2 => Shape::conv(Op::Conv2d, [m % 7 + 2, 5, c], n, [2, 3], 1, [1, 0, 0, 2]),
-            _ => Shape::conv(Op::Depthwise, [m % 7 + 2, 5, c], c, [2, 3], 2, [0, 1, 1, 0]),
-        };
-        let task = lab.task(shape.unwrap(), scheme, contract, rng.bool(), 2 + i / 3 % 2);
-        // one row can be split by its columns only
-        let split = if i / 6 % 2 == 0 && task.shape.m() > 1 { "tm" } else { "tn" };
-        cases.extend(pick(task, &mut rng, |s| s.has(split)));
-    }
-    lab.prove(&cases);
-}
-
-/// A window that fits its padded input.
-fn window(rng: &mut Rng, op: Op, c: usize, f: usize) -> Shape {
-    loop {
-        let kernel = [rng.usize(1..=5), rng.usize(1..=4)];
-        let pad = [kernel[0], kernel[1], kernel[0], kernel[1]].map(|k| rng.usize(0..k));
-        let pad = if rng.bool() { [0; 4] } else { pad };
-        let input = [rng.usize(1..=9), rng.usize(1..=9), c];
-        if let Ok(shape) = Shape::conv(op, input, f, kernel, rng.usize(1..=3), pad) {
-            return shape;
-        }
-    }
-}
-
-fn convolutions(lab: &Lab) {
-    let any = |rng: &mut Rng| {
-        let (c, f) = (rng.usize(1..=20), rng.usize(1..=40));
-        window(rng, Op::Conv2d, c, f)
-    };
-    lab.prove(&draw(lab, 28, 2, None, any));
-    lab.prove(&draw(lab, 8, 1, Some(TINY), any));
-}
-
-/// Windows of one pixel, dense and with strides.
-fn pointwise_convolutions(lab: &Lab) {
-    let any = |rng: &mut Rng| {
-        let input = [rng.usize(1..=7), rng.usize(1..=7), rng.usize(1..=40)];
-        Shape::conv(Op::Conv2d, input, rng.usize(1..=40), [1, 1], rng.usize(1..=3), [0; 4]).unwrap()
-    };
-    lab.prove(&draw(lab, 16, 2, None, any));
-}
-
-fn depthwise(lab: &Lab) {
-    let any = |rng: &mut Rng| {
-        let c = rng.usize(1..=37);
-        window(rng, Op::Depthwise, c, c)
-    };
-    lab.prove(&draw(lab, 20, 2, None, any));
-    lab.prove(&draw(lab, 8, 1, Some(TINY), any));
-    // blocks that divide an output line, whose pixels share columns: of every stride
-    let mut rng = Rng::with_seed(9);
-    let mut cases = Vec::new();
-    for i in 0..24 {
-        let (stride, scheme) = (i % 3 + 1, ARITHMETICS[i % 4]);
-        let input = [rng.usize(3..=6), 11 * stride + 3, rng.usize(1..=50)];
-        let shape = Shape::conv(Op::Depthwise, input, input[2], [3, 3 - i / 12], stride, [0; 4]).unwrap();
-        let task = lab.task(shape, scheme.0, scheme.1, rng.bool(), 1);
-        let divides = |s: &Schedule| s.sizes::<2>("b")[0] > 1 && shape.ow.is_multiple_of(s.sizes::<2>("b")[0]);
-        cases.extend(pick(task, &mut rng, divides));
-    }
-    assert!(cases.len() >= 20, "{} cases", cases.len());
-    lab.prove(&cases);
-}
+use crate::common::rig::Case;
+use crate::common::{ARITHMETICS, Lab, TINY};
+use crate::{pick, window};
 
 /// Integer weights of every width, by each tile that serves them; every depth up to two steps of a tile and one more.
-fn narrow_weights(lab: &Lab) {
+pub fn narrow_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(4);
     let mut cases = Vec::new();
     for tile in lab.device.isa.tiles.iter().filter(|t| t.bits < 8 && ["dot", "chain"].contains(&t.kind())) {
@@ -186,7 +40,7 @@ fn narrow_weights(lab: &Lab) {
 }
 
 /// Activations of 7 to 2 bits and signs, under every contract, by each family that serves them; with groups too.
-fn narrow_activations(lab: &Lab) {
+pub fn narrow_activations(lab: &Lab) {
     let mut rng = Rng::with_seed(6);
     let mut cases = Vec::new();
     for i in 0..42 {
@@ -212,7 +66,7 @@ fn narrow_activations(lab: &Lab) {
 }
 
 /// Planes of bits: all widths of both sides, all small shapes, under every contract, and depths that fill planes and chains.
-fn bit_planes(lab: &Lab) {
+pub fn bit_planes(lab: &Lab) {
     let mut rng = Rng::with_seed(7);
     let mut cases = Vec::new();
     let tile = lab.device.isa.tiles_of("bits").next().unwrap();
@@ -239,7 +93,7 @@ fn bit_planes(lab: &Lab) {
 
 /// Tables of sums: weights of 1 to 4 bits and activations of 1 to 8, all small shapes, under every contract, and depths of
 /// several chains.
-fn tables_of_sums(lab: &Lab) {
+pub fn tables_of_sums(lab: &Lab) {
     let mut rng = Rng::with_seed(8);
     let mut cases = Vec::new();
     let tile = lab.device.isa.tiles_of("lut").next().unwrap();
@@ -265,7 +119,7 @@ fn tables_of_sums(lab: &Lab) {
 }
 
 /// Weights with a scale for every group of inputs, of every width, the last group whole or not.
-fn grouped_weights(lab: &Lab) {
+pub fn grouped_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(5);
     let mut cases = Vec::new();
     for i in (0..28).step_by(lab.stride()) {
@@ -298,7 +152,7 @@ const DECODED: [(&str, usize, &[&str]); 9] = [
 ];
 
 /// By every tile that decodes: all widths and depths up to two of it and one more, and larger layers in blocks.
-fn decoded_weights(lab: &Lab) {
+pub fn decoded_weights(lab: &Lab) {
     let mut rng = Rng::with_seed(6);
     let mut cases = Vec::new();
     for (kind, bits, schemes) in DECODED {
@@ -336,71 +190,14 @@ fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
     kinds.iter().filter_map(|k| rng.choice(of(k))).map(|schedule| Case { task: task.clone(), schedule }).collect()
 }
 
-/// Larger layers through the tool's own check, many schedules of each.
-fn larger_layers(lab: &Lab) {
-    let gemm = Shape::gemm(64, 96, 200).unwrap();
-    let gemv = Shape::gemm(1, 300, 520).unwrap();
-    let conv = Shape::conv(Op::Conv2d, [14, 14, 24], 40, [3, 3], 1, [1; 4]).unwrap();
-    let depthwise = Shape::conv(Op::Depthwise, [20, 20, 67], 67, [5, 5], 2, [1, 1, 2, 2]).unwrap();
-    for (scheme, contract) in ARITHMETICS {
-        for (shape, most) in [(gemm, 12), (gemv, 6), (conv, 6), (depthwise, 6)] {
-            all_right(lab, shape, scheme, contract, most);
-        }
-    }
-}
-
-fn all_right(lab: &Lab, shape: Shape, scheme: &str, contract: Contract, most: usize) {
-    let task = lab.task(shape, scheme, contract, true, 1);
-    let points = sample(task.space().unwrap().points, most, shape.macs());
-    for r in lab.try_points(task, &points, Regime::Hot) {
-        assert!(r.outcome.right(), "{} {shape:?}: {:?} {}", r.candidate, r.outcome, r.message);
-    }
-}
-
-macro_rules! on_every_isa {
-    ($($test:ident)*) => {
-        on_every_isa!(@ scalar "x86-scalar" $($test)*);
-        on_every_isa!(@ avx2 "x86-avx2" $($test)*);
-        on_every_isa!(@ avxvnni "x86-avxvnni" $($test)*);
-        on_every_isa!(@ avx512vnni "x86-avx512vnni" $($test)*);
-        on_every_isa!(@ neon "arm-neon" $($test)*);
-        // what these share with neon is tried there
-        on_every_isa!(@ dotprod "arm-dotprod" products_of_every_size depthwise narrow_weights grouped_weights);
-        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size depthwise narrow_weights grouped_weights);
-    };
-    (@ $isa:ident $target:literal $($test:ident)*) => {
-        mod $isa {
-            $(#[test]
-            fn $test() {
-                super::$test(&super::Lab::new($target));
-            })*
-        }
-    };
-}
-
-/// By the instruction sets that say how bits are counted.
-mod bit_planes {
-    #[test]
-    fn scalar() {
-        super::bit_planes(&super::Lab::new("x86-scalar"));
-    }
-    #[test]
-    fn avx2() {
-        super::bit_planes(&super::Lab::new("x86-avx2"));
-    }
-    #[test]
-    fn avx512vpopcnt() {
-        super::bit_planes(&super::Lab::new("x86-avx512vpopcnt"));
-    }
-}
-
 /// bf16 in pairs: every depth up to two steps and one more, windows whose rows are of odd length.
-fn bf16_pairs(lab: &Lab) {
+pub fn bf16_pairs(lab: &Lab) {
     let mut rng = Rng::with_seed(7);
     let mut cases = Vec::new();
-    let pairs = |s: &Schedule| s.0[0].word == "zmmpair";
-    for n in 1..=33 {
-        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % 5 + 1).unwrap();
+    let tile = lab.device.isa.tiles_of("bfdot").next().unwrap();
+    let pairs = |s: &Schedule| s.0[0].word == tile.variant();
+    for n in 1..=2 * tile.n + 1 {
+        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % (2 * tile.k + 1) + 1).unwrap();
         cases.extend(pick(lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), 1), &mut rng, pairs));
     }
     for _ in 0..12 {
@@ -413,30 +210,4 @@ fn bf16_pairs(lab: &Lab) {
         }
     }
     lab.prove(&cases);
-}
-
-// those of AVX-VNNI are the tiles of AVX2
-on_every_isa!(@ scalar_looks_up "x86-scalar" tables_of_sums);
-on_every_isa!(@ avx2_looks_up "x86-avx2" tables_of_sums);
-on_every_isa!(@ avx512vnni_looks_up "x86-avx512vnni" tables_of_sums);
-on_every_isa!(@ scalar_decodes "x86-scalar" decoded_weights);
-on_every_isa!(@ avx2_decodes "x86-avx2" decoded_weights);
-on_every_isa!(@ avx512vnni_decodes "x86-avx512vnni" decoded_weights);
-
-#[test]
-fn bf16_pairs_are_multiplied() {
-    bf16_pairs(&Lab::new("x86-avx512bf16"));
-}
-
-on_every_isa! {
-    products_of_every_size
-    blocked_products
-    shared_work
-    convolutions
-    pointwise_convolutions
-    depthwise
-    narrow_weights
-    narrow_activations
-    grouped_weights
-    larger_layers
 }
