@@ -390,7 +390,7 @@ static bool set_vectors(void) {
 #if defined __linux__ && defined __ARM_FEATURE_SVE_BITS && __ARM_FEATURE_SVE_BITS > 0
     enum { SVE_SET_VL = 50, LENGTH = 0xFFFF, BITS = __ARM_FEATURE_SVE_BITS };
     int got = prctl(SVE_SET_VL, BITS / 8);
-    return (got >= 0 && (got & LENGTH) == BITS / 8) || fail("no vectors of %d bits", BITS);
+    return (got >= 0 && (got & LENGTH) == BITS / 8) || fail("no vectors of %d bits here; choose a target of shorter ones", BITS);
 #else
     return true;
 #endif

@@ -118,7 +118,7 @@ const LANES: &str = "BS_LANES";
 
 /// The header's stem and the lanes of a vector: `sve-256` is `sve.h` on vectors of 256 bits. 0 where nothing is left open.
 fn stem(isa: &str) -> (&str, usize) {
-    let bits = |bits: &str| bits.parse().ok().filter(|b| [128, 256, 512, 1024, 2048].contains(b));
+    let bits = |bits: &str| bits.parse().ok().filter(|b| [128, 256, 512].contains(b));
     isa.split_once('-').and_then(|(stem, n)| Some((stem, bits(n)? / 32))).unwrap_or((isa, 0))
 }
 
@@ -138,7 +138,10 @@ impl Isa {
         let text = header(file).filter(|text| open(text).is_empty() == (lanes == 0));
         let text = text.with_context(|| {
             let known: Vec<_> = known.map(|(stem, bits)| format!("{stem}{bits}")).collect();
-            format!("no isa `{name}`; choose one of {} (BITS: the length of vectors, 128 to 2048)", known.join(", "))
+            format!(
+                "no isa `{name}`; choose one of {} (BITS: the length of vectors, 128, 256 or 512)",
+                known.join(", ")
+            )
         })?;
         let list = format!("#define BS_TILES_{} \"", file.to_uppercase());
         let names = text.split_once(&list).and_then(|(_, rest)| rest.split_once('"'));

@@ -196,7 +196,7 @@ impl<'a> Bench<'a> {
         let (task, isa) = (self.task(), &self.device.isa);
         let mut all: Vec<_> = isa
             .tiles_of(task.products())
-            .filter(|t| !t.scaled())
+            .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
             .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
             .collect();
         let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));

@@ -95,7 +95,7 @@ fn table(r: &Roofs, device: &Device) -> String {
     let counters = Counters::why_not().map_or("available".into(), |why| format!("none ({why}): times only"));
     let macs = &r.macs_per_s;
     let others = [
-        ("int8 by amx", macs.tiles),
+        ("int8 in tiles", macs.tiles),
         ("int4 by chain16", macs.chain16),
         ("bits by bitserial", macs.binary),
         ("2 bits by lut", macs.tables),

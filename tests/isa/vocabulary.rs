@@ -3,7 +3,7 @@
 use bitsmith::bench::build::Builder;
 use bitsmith::candidate::Contract;
 use bitsmith::emit::Source;
-use bitsmith::kernel::Task;
+use bitsmith::kernel::{Task, roof};
 use bitsmith::layer::{Op, Shape};
 use bitsmith::native::{Isa, Tile};
 use bitsmith::target::{TARGETS, Target};
@@ -97,6 +97,8 @@ fn every_target_compiles_every_word_and_every_tile() {
         let distinct: std::collections::BTreeSet<&str> = integer.iter().copied().collect();
         assert_eq!(integer.len(), distinct.len(), "{name}: a schedule tells its family by its tile's variant");
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
+        let multiply = ["dot", "f32"].iter().flat_map(|kind| isa.tiles_of(kind)).filter(|tile| !tile.scaled());
+        sources.extend(multiply.map(|tile| roof::products(&isa, tile, 10).0));
         let lab = Lab::new("x86-scalar");
         for tile in &isa.tiles {
             let kind = tile.prefix.split('_').next().unwrap();

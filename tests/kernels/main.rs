@@ -192,10 +192,10 @@ macro_rules! on_every_isa {
         on_every_isa!(@ neon "arm-neon" $($test)*);
         // what these share with neon is tried there
         on_every_isa!(@ dotprod "arm-dotprod" products_of_every_size depthwise narrow_weights grouped_weights);
-        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size convolutions depthwise narrow_weights grouped_weights);
-        on_every_isa!(@ armv7 "armv7-neon" products_of_every_size convolutions depthwise narrow_weights grouped_weights);
-        on_every_isa!(@ sve512 "arm-sve512" products_of_every_size depthwise narrow_weights);
-        on_every_isa!(@ sve2 "arm-sve2" products_of_every_size blocked_products narrow_weights grouped_weights);
+        on_every_isa!(@ i8mm "arm-i8mm" products_of_every_size every_tile depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ armv7 "armv7-neon" products_of_every_size every_tile depthwise narrow_weights grouped_weights);
+        on_every_isa!(@ sve512 "arm-sve512" products_of_every_size narrow_weights);
+        on_every_isa!(@ sve2 "arm-sve2" blocked_products grouped_weights);
     };
     (@ $isa:ident $target:literal $($test:ident)*) => {
         mod $isa {
@@ -232,7 +232,7 @@ fn vectors_that_are_too_long_are_refused() {
     assert!(refused.contains("no vectors of 512 bits"), "{refused}");
 }
 
-/// Rows, columns and depth of a tile and some more, by each tile, unpacked in registers and ahead.
+/// Rows, columns and depth of a tile and some more, and windows, by each tile, unpacked in registers and ahead.
 fn every_tile(lab: &Lab) {
     let mut rng = Rng::with_seed(10);
     let mut cases = Vec::new();
@@ -250,6 +250,11 @@ fn every_tile(lab: &Lab) {
         let of = |s: &Schedule| s.0[0].word == tile.variant();
         cases.extend(pick(task.clone(), &mut rng, |s| of(s) && !s.has("un")));
         cases.extend(pick(task, &mut rng, |s| of(s) && s.has("un")));
+        if tile.kind() == "dot" {
+            let window = Shape::conv(Op::Conv2d, [5, 4, 7], n, [3, 2], 1, [1, 0, 0, 1]).unwrap();
+            let task = lab.task(window, scheme, contract, rng.bool(), 2);
+            cases.extend(pick(task, &mut rng, of));
+        }
     }
     assert!(cases.len() >= lab.device.isa.tiles.len());
     lab.prove(&cases);
