@@ -27,5 +27,6 @@ pub mod run;
 pub mod profile;
 pub mod report;
 pub mod study;
+pub mod replay;
 pub mod baseline;
 pub mod cli;

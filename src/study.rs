@@ -1,6 +1,7 @@
 //! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,11 @@ use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
 use crate::certificate::{Group, group_of};
 use crate::emit::Source;
 use crate::kernel::Task;
+use crate::kernel::estimate::{self, Speeds};
 use crate::layer::Layer;
 use crate::record::{Final, Outcome, Record, Table, whole_final};
 use crate::scheme;
-use crate::search;
+use crate::search::{self, Field};
 use crate::target::Target;
 
 /// What a run spends: seconds or tries, over all its jobs.
@@ -124,7 +126,7 @@ impl Tables {
 }
 
 /// Candidates asked for at once: enough to share a compilation, few enough to learn from.
-const BATCH: usize = 24;
+pub const BATCH: usize = 16;
 const LEAST_BATCH: usize = 6;
 /// Finalists, and how far behind the best one may be to be one.
 const FINALISTS: usize = 8;
@@ -217,14 +219,14 @@ impl<'a> Study<'a> {
                 return Ok((0, 0));
             }
         };
-        progress.job(index, jobs, job, space.points.len());
+        progress.job(index, jobs, job, space.len());
         let mut bench = Bench::new(self.device, task, &group.0, plan.regime, plan.seed, self.started)?;
         let known = self.known(&bench, self.old.get(&group).cloned().unwrap_or_default());
         let measured = self.search(&mut bench, known, &space, budget, progress)?;
         if !self.stop.load(Ordering::Relaxed) {
             self.hold_final(&mut bench, &group, &measured, budget)?;
         }
-        Ok((space.points.len(), measured.len()))
+        Ok((space.len(), measured.len()))
     }
 
     /// Earlier records that still hold: same text, compiler and host.
@@ -237,6 +239,13 @@ impl<'a> Study<'a> {
         old.into_iter().filter(holds).collect()
     }
 
+    /// What the strategy may know of a space.
+    fn field(&self, task: &Task, space: Space) -> Field {
+        let speeds = self.device.roofs.as_ref().map_or_else(|| Speeds::unknown(task), |r| r.speeds(task));
+        let task = task.clone();
+        Field::new(space, move |schedule| estimate::view(&task, schedule, &speeds).expect("a point of the task's space"))
+    }
+
     fn search(
         &mut self,
         bench: &mut Bench,
@@ -246,7 +255,8 @@ impl<'a> Study<'a> {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Record>> {
         let begun = Instant::now();
-        let mut strategy = (search::find(&self.plan.strategy)?.make)(space, self.plan.seed);
+        let field = Arc::new(self.field(bench.task(), space.clone()));
+        let mut strategy = (search::find(&self.plan.strategy)?.make)(&field, self.plan.seed);
         let recorded: std::collections::HashSet<String> = known.iter().map(|r| r.schedule.clone()).collect();
         if let Some(leader) = best(&known) {
             let ns = leader.corrected_ns.unwrap_or(f64::INFINITY);
@@ -265,7 +275,7 @@ impl<'a> Study<'a> {
             if points.is_empty() {
                 return Ok(all);
             }
-            let schedules: Vec<Schedule> = points.iter().map(|p| space.points[*p].clone()).collect();
+            let schedules: Vec<Schedule> = points.iter().map(|p| space.at(*p)).collect();
             let asked = Instant::now();
             let records = device.evaluate(&schedules)?;
             self.pace = asked.elapsed().as_secs_f64() / records.len().max(1) as f64;

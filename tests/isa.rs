@@ -27,7 +27,7 @@ const LOOKING_UP: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vnni"];
 
 /// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
 fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let of = |word: &str| points.iter().filter(|p| p.0[0].word == tile.variant() && p.has(word)).collect::<Vec<_>>();
     let ends =
         |all: Vec<&Schedule>| all.first().into_iter().chain(all.last()).map(|p| (*p).clone()).collect::<Vec<_>>();
@@ -340,7 +340,7 @@ fn every_instruction_set_gives_the_same_bits() {
         let lab = Lab::new(name);
         let tasks: Vec<Task> =
             cases.iter().map(|(scheme, contract)| lab.task(shape, scheme, *contract, true, 1)).collect();
-        let schedules: Vec<Schedule> = tasks.iter().map(|task| task.space().unwrap().points.swap_remove(0)).collect();
+        let schedules: Vec<Schedule> = tasks.iter().map(|task| task.space().unwrap().points().swap_remove(0)).collect();
         let pairs = || tasks.iter().zip(&schedules);
         let sources: Vec<Source> = pairs().map(|(task, schedule)| task.emit(schedule).unwrap()).collect();
         let mut rig = Rig::start(&lab, &sources);

@@ -18,7 +18,7 @@ fn extents(lab: &Lab, kind: &str) -> (usize, usize) {
 }
 
 fn pick(task: Task, rng: &mut Rng, wanted: impl Fn(&Schedule) -> bool) -> Option<Case> {
-    let points: Vec<Schedule> = task.space().unwrap().points.into_iter().filter(wanted).collect();
+    let points: Vec<Schedule> = task.space().unwrap().points().into_iter().filter(wanted).collect();
     rng.choice(points).map(|schedule| Case { task, schedule })
 }
 
@@ -329,7 +329,7 @@ fn decoded_weights(lab: &Lab) {
 
 /// A case of each tile that serves the task, unpacked in registers and ahead.
 fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let kind = |s: &Schedule| (s.0[0].word.clone(), s.has("un"));
     let kinds: std::collections::BTreeSet<_> = points.iter().map(kind).collect();
     let of = |k: &_| points.iter().filter(|s| kind(s) == *k).cloned().collect::<Vec<_>>();
@@ -351,7 +351,7 @@ fn larger_layers(lab: &Lab) {
 
 fn all_right(lab: &Lab, shape: Shape, scheme: &str, contract: Contract, most: usize) {
     let task = lab.task(shape, scheme, contract, true, 1);
-    let points = sample(task.space().unwrap().points, most, shape.macs());
+    let points = sample(task.space().unwrap().points(), most, shape.macs());
     for r in lab.try_points(task, &points, Regime::Hot) {
         assert!(r.outcome.right(), "{} {shape:?}: {:?} {}", r.candidate, r.outcome, r.message);
     }

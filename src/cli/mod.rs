@@ -6,6 +6,7 @@ mod choice;
 mod emit;
 mod layers;
 mod progress;
+mod replay;
 mod report;
 mod schemes;
 mod targets;
@@ -55,6 +56,8 @@ enum Verb {
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
+    /// Play search strategies against recorded spaces, without a device
+    Replay(replay::Args),
     /// Rebuild the tables and charts of a run from its records alone
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
@@ -100,6 +103,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -2,15 +2,15 @@
 
 pub mod accuracy;
 mod bits;
-mod canvas;
+pub(crate) mod canvas;
 mod convergence;
-mod format;
+pub(crate) mod format;
 mod heatmap;
 mod html;
 mod network;
 mod pareto;
 mod peers;
-mod plot;
+pub(crate) mod plot;
 mod roofline;
 mod rows;
 mod summary;
