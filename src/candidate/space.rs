@@ -236,7 +236,12 @@ mod tests {
         Space::product(&[
             ("a", Box::new(|_| vec![Knob::word("x"), Knob::word("y")])),
             ("b", Box::new(|s| (1..=if s.has("x") { 1 } else { 3 }).map(|i| Knob::sizes("b", &[i])).collect())),
-            ("c", Box::new(|s| if s.has("x") { vec![Knob::word("raw")] } else { vec![Knob::word("raw"), Knob::word("staged")] })),
+            (
+                "c",
+                Box::new(|s| {
+                    if s.has("x") { vec![Knob::word("raw")] } else { vec![Knob::word("raw"), Knob::word("staged")] }
+                }),
+            ),
         ])
     }
 
@@ -244,7 +249,10 @@ mod tests {
     fn spaces_are_counted_walked_and_looked_up() {
         let space = two();
         let names: Vec<String> = space.iter().map(|s| s.to_string()).collect();
-        assert_eq!(names, ["x.b1.raw", "y.b1.raw", "y.b1.staged", "y.b2.raw", "y.b2.staged", "y.b3.raw", "y.b3.staged"]);
+        assert_eq!(
+            names,
+            ["x.b1.raw", "y.b1.raw", "y.b1.staged", "y.b2.raw", "y.b2.staged", "y.b3.raw", "y.b3.staged"]
+        );
         assert_eq!(space.len(), 7);
         (0..7).for_each(|i| assert_eq!(space.index(&space.at(i)), Some(i)));
         assert_eq!(space.index(&"x.b2.raw".parse().unwrap()), None);
@@ -258,7 +266,9 @@ mod tests {
 
     #[test]
     fn what_is_the_same_is_there_once() {
-        let axis = |name: &'static str| -> Axis { (name, Box::new(move |_| (0..10).map(|i| Knob::sizes(name, &[i])).collect())) };
+        let axis = |name: &'static str| -> Axis {
+            (name, Box::new(move |_| (0..10).map(|i| Knob::sizes(name, &[i])).collect()))
+        };
         let space = Space::product(&["a", "b", "c", "d"].map(axis));
         assert_eq!((space.len(), space.nodes.len()), (10_000, 5));
     }

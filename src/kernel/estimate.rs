@@ -120,7 +120,8 @@ impl Work {
                 let busy = (sums.max(IN_FLIGHT) as f64) / sums as f64;
                 w.products += macs * mac_ns * busy;
                 real += macs;
-                let loads = (v as f64 * (1.0 + narrow) + r.div_ceil(tile.m) as f64 + 2.0 / unroll.max(1) as f64) * steps as f64;
+                let loads =
+                    (v as f64 * (1.0 + narrow) + r.div_ceil(tile.m) as f64 + 2.0 / unroll.max(1) as f64) * steps as f64;
                 w.loads += count * loads * load_ns;
                 w.block += count * blocks_of_depth as f64 * (CALL_NS + (r * v) as f64 * finish * load_ns);
             }
@@ -279,7 +280,10 @@ mod tests {
             let speeds = Speeds::unknown(&task);
             for schedule in task.space().unwrap().iter() {
                 let view = view(&task, &schedule, &speeds).unwrap();
-                assert!(view.guess_ns.is_finite() && view.guess_ns >= view.least_ns && view.least_ns > 0.0, "{schedule}");
+                assert!(
+                    view.guess_ns.is_finite() && view.guess_ns >= view.least_ns && view.least_ns > 0.0,
+                    "{schedule}"
+                );
                 assert!(view.features.iter().all(|f| f.is_finite()), "{schedule}: {:?}", view.features);
                 lengths.insert(view.features.len());
             }

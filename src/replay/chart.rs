@@ -25,7 +25,9 @@ pub fn draw(lines: &[Line], chances: &Chance, runs: u64) -> Result<String> {
     }
     let rows = chances.len().div_ceil(COLUMNS) as i32;
     let about = [
-        format!("Optimum over the best so far, median of {runs} games. Grey, dashed: what chance finds on average. Dotted: 98 %."),
+        format!(
+            "Optimum over the best so far, median of {runs} games. Grey, dashed: what chance finds on average. Dotted: 98 %."
+        ),
         "Times are those that were recorded on the device; nothing is measured again.".to_string(),
     ];
     svg(("Search strategies on recorded spaces", &about), (WIDTH, (rows * PANEL + 40) as u32), |area| {
@@ -56,7 +58,11 @@ pub fn draw(lines: &[Line], chances: &Chance, runs: u64) -> Result<String> {
             for l in here.iter().rev() {
                 let place = strategies.iter().position(|s| *s == l.strategy).unwrap_or(0);
                 let width = if place == 0 { 3 } else { 1 };
-                line(area, l.curve.iter().enumerate().map(at).collect(), LINES[place % LINES.len()].stroke_width(width))?;
+                line(
+                    area,
+                    l.curve.iter().enumerate().map(at).collect(),
+                    LINES[place % LINES.len()].stroke_width(width),
+                )?;
             }
         }
         let mut x = 66;

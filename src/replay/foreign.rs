@@ -63,7 +63,8 @@ fn cached(document: &Value, cache: &Map<String, Value>) -> Rows {
 }
 
 fn result(entry: &Value) -> Result<(Map<String, Value>, Option<f64>, f64)> {
-    let configuration = entry.get("configuration").and_then(Value::as_object).context("a result has no `configuration`")?;
+    let configuration =
+        entry.get("configuration").and_then(Value::as_object).context("a result has no `configuration`")?;
     let right = entry.get("invalidity").and_then(Value::as_str) == Some("correct");
     let measurements = entry.get("measurements").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let named = |m: &&Value| m.get("name").and_then(Value::as_str).is_some_and(|n| n.contains("time"));
@@ -112,7 +113,10 @@ fn t4_result(recorded: &Recorded, point: usize, schedule: &Schedule) -> Value {
     let mut configuration = Map::new();
     for (axis, knob) in schedule.0.iter().enumerate() {
         match knob.sizes.as_slice() {
-            [] => drop(configuration.insert(if axis == 0 { "tile".into() } else { format!("choice_{axis}") }, json!(knob.word))),
+            [] => drop(
+                configuration
+                    .insert(if axis == 0 { "tile".into() } else { format!("choice_{axis}") }, json!(knob.word)),
+            ),
             [one] => drop(configuration.insert(knob.word.clone(), json!(one))),
             sizes => {
                 let named = sizes.iter().enumerate().map(|(i, s)| (format!("{}_{i}", knob.word), json!(s)));

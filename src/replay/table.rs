@@ -50,8 +50,7 @@ impl Line {
         let early: Vec<f64> = games.iter().map(|g| at(g, 16)).collect();
         let arrived = |g: &Game| g.best.iter().position(|ns| optimum / ns >= GOOD);
         let counted = |value: &dyn Fn(&Game, usize) -> f64| {
-            let each: Vec<f64> =
-                games.iter().map(|g| arrived(g).map_or(f64::INFINITY, |i| value(g, i))).collect();
+            let each: Vec<f64> = games.iter().map(|g| arrived(g).map_or(f64::INFINITY, |i| value(g, i))).collect();
             Some(median(&each)).filter(|m| m.is_finite())
         };
         let length = games.iter().map(|g| g.best.len()).max().unwrap_or(0);
@@ -90,8 +89,20 @@ fn score(recorded: &Recorded, games: &[Game]) -> f64 {
 /// The table of all lines.
 pub fn table(lines: &[Line]) -> String {
     let mut rows = vec![
-        ["space", "points", "strategy", "after 16", "tried", "of optimum", "worst 10th", "tries to 98 %", "seconds", "score", "thinks"]
-            .map(String::from),
+        [
+            "space",
+            "points",
+            "strategy",
+            "after 16",
+            "tried",
+            "of optimum",
+            "worst 10th",
+            "tries to 98 %",
+            "seconds",
+            "score",
+            "thinks",
+        ]
+        .map(String::from),
     ];
     for (i, l) in lines.iter().enumerate() {
         let first = i == 0 || lines[i - 1].space != l.space;

@@ -62,7 +62,8 @@ impl Search for Anneal {
         for (point, ns) in results {
             let asked = self.steps.iter().rposition(|s| s.0 == *point).map(|i| self.steps.swap_remove(i).1);
             let (Some(walker), Some(ns)) = (asked, *ns) else { continue };
-            let taken = self.walkers[walker].is_none_or(|(_, at)| self.rng.f64() < ((1.0 - ns / at) / temperature).exp());
+            let taken =
+                self.walkers[walker].is_none_or(|(_, at)| self.rng.f64() < ((1.0 - ns / at) / temperature).exp());
             if taken {
                 self.walkers[walker] = Some((*point, ns));
             }

@@ -3,7 +3,7 @@
 //! between two batches, in milliseconds, and its spread is what the search explores by.
 
 /// Trees, and rows below which a node is a leaf.
-const TREES: usize = 48;
+const TREES: usize = 32;
 const LEAF: usize = 3;
 
 /// Cuts that a node chooses among.

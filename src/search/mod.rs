@@ -25,6 +25,10 @@ pub trait Search {
     fn ask(&mut self, count: usize) -> Vec<usize>;
     /// What came of points: time of a call in nanoseconds, none for a failure.
     fn tell(&mut self, results: &[(usize, Option<f64>)]);
+    /// The least time that a point not asked for is hoped to take, in nanoseconds; none where the strategy cannot tell.
+    fn hope(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// A strategy: its name, what it does, and how it is made.
@@ -38,7 +42,11 @@ pub struct Strategy {
 pub static STRATEGIES: &[Strategy] = &[
     Strategy { name: "model", about: "guided by an analytical guess and a learned cost model", make: model::make },
     Strategy { name: "evolve", about: "random start, then neighbours and crossings of the best", make: evolve::make },
-    Strategy { name: "anneal", about: "simulated annealing: a walk that takes steps back less and less", make: anneal::make },
+    Strategy {
+        name: "anneal",
+        about: "simulated annealing: a walk that takes steps back less and less",
+        make: anneal::make,
+    },
     Strategy { name: "climb", about: "greedy local search with restarts", make: climb::make },
     Strategy { name: "tpe", about: "tree-structured Parzen estimator", make: tpe::make },
     Strategy { name: "prior", about: "the analytical guess alone, best first", make: prior::make },

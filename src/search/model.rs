@@ -10,6 +10,9 @@ use crate::candidate::Knob;
 
 /// Points that compete for a batch; of larger spaces some by chance and what lies around the best.
 const POOL: usize = 8192;
+/// Points that an own forest is asked about, and the best tries whose neighbours are among them.
+const SHORT: usize = 1024;
+const AROUND: usize = 6;
 /// Tries before the first own forest.
 const START: usize = 10;
 /// Rows of earlier tasks that are learned from.
@@ -27,6 +30,8 @@ struct Model {
     expected: HashMap<usize, f64>,
     told: Vec<(usize, f64)>,
     failed: Vec<usize>,
+    /// Logarithm of the least time that was hoped for when points were chosen last.
+    hope: Option<f64>,
     seed: u64,
     rng: fastrand::Rng,
 }
@@ -49,6 +54,7 @@ pub fn make(field: &Arc<Field>, seed: u64) -> Box<dyn Search> {
         expected: HashMap::new(),
         told: vec![],
         failed: vec![],
+        hope: None,
         seed,
         rng,
     })
@@ -82,6 +88,24 @@ impl Model {
         let mut pool: Vec<usize> = all.into_iter().filter(|p| self.unasked.has(*p)).collect();
         pool.sort_unstable(); // a set has no order of its own
         pool
+    }
+
+    /// The points of the pool that are worth an own forest's while: by expectation, around the best, and some by chance.
+    fn shortlist(&mut self) -> Vec<usize> {
+        let pool = self.pool();
+        if pool.len() <= SHORT {
+            return pool;
+        }
+        let mut ranked: Vec<(f64, usize)> = pool.iter().map(|p| (self.expected(*p), *p)).collect();
+        ranked.select_nth_unstable_by(SHORT / 2, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut list: HashSet<usize> = ranked[..SHORT / 2].iter().map(|r| r.1).collect();
+        for (point, _) in self.told.iter().take(AROUND) {
+            list.extend(self.field.space.neighbours(*point));
+        }
+        list.extend((0..SHORT / 4).filter_map(|_| self.rng.choice(&pool)));
+        let mut list: Vec<usize> = list.into_iter().filter(|p| self.unasked.has(*p)).collect();
+        list.sort_unstable(); // a set has no order of its own
+        list
     }
 
     /// The first tries: what won elsewhere, then the best by expectation, no two alike in tile and block.
@@ -130,10 +154,11 @@ impl Model {
     fn likely(&mut self, count: usize) -> Vec<usize> {
         let forest = self.forest();
         let mut pool: Vec<(usize, f64, f64)> = Vec::new();
-        for point in self.pool() {
+        for point in self.shortlist() {
             let (mean, doubt) = forest.predict(&self.field.view(point).features);
             pool.push((point, self.expected(point) + mean, doubt));
         }
+        self.hope = pool.iter().map(|p| p.1 - p.2).reduce(f64::min);
         let mut asked = Vec::new();
         while asked.len() < count && !pool.is_empty() {
             let boldness = -self.rng.f64().max(1e-9).ln(); // exponential, mean 1
@@ -171,5 +196,9 @@ impl Search for Model {
             }
         }
         self.told.sort_by(|a, b| a.1.total_cmp(&b.1));
+    }
+
+    fn hope(&self) -> Option<f64> {
+        self.hope.map(f64::exp)
     }
 }

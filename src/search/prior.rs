@@ -17,11 +17,8 @@ struct Prior {
 
 pub fn make(field: &Arc<Field>, seed: u64) -> Box<dyn Search> {
     let (points, mut rng) = (field.space.len(), fastrand::Rng::with_seed(seed));
-    let mut order: Vec<usize> = if points <= MOST {
-        (0..points).collect()
-    } else {
-        (0..MOST).map(|_| rng.usize(..points)).collect()
-    };
+    let mut order: Vec<usize> =
+        if points <= MOST { (0..points).collect() } else { (0..MOST).map(|_| rng.usize(..points)).collect() };
     rng.shuffle(&mut order); // equal guesses in no order
     let mut guessed: Vec<(f64, usize)> = order.iter().map(|p| (field.view(*p).guess_ns, *p)).collect();
     guessed.sort_by(|a, b| b.0.total_cmp(&a.0));
