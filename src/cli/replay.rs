@@ -78,24 +78,6 @@ pub fn run(args: &Args) -> Result<()> {
             write(dir, &format!("{}.t4.json", recorded.name), text.as_bytes())?;
         }
     }
-    if let Ok(dir) = std::env::var("DUMP") {
-        for r in &all {
-            let f = r.field()?;
-            let mut s = String::new();
-            for (i, p) in r.space.iter().enumerate() {
-                let v = f.view(i);
-                s += &format!(
-                    "{p} {} {} {} {}\n",
-                    r.ns[i].unwrap_or(0.0),
-                    v.guess_ns,
-                    v.least_ns,
-                    v.features.iter().map(|x| x.to_string()).collect::<Vec<_>>().join(" ")
-                );
-            }
-            write(Path::new(&dir), &r.name, s.as_bytes())?;
-        }
-        return Ok(());
-    }
     let (lines, chances) = play(args, &all)?;
     if let Some(path) = &args.chart {
         let text = chart::draw(&lines, &chances, args.runs)?;
