@@ -11,6 +11,7 @@ pub mod depthwise;
 pub mod dot;
 pub mod estimate;
 pub mod float;
+pub mod layout;
 pub mod lut;
 pub mod nest;
 pub mod product;
