@@ -29,6 +29,7 @@ pub mod run;
 pub mod profile;
 pub mod report;
 pub mod study;
+pub mod replay;
 pub mod baseline;
 pub mod bundle;
 pub mod cli;

@@ -91,6 +91,7 @@ impl Choice {
             strategy: search::STRATEGIES[0].name.into(),
             seed: 0,
             budget: Budget::Seconds(DEFAULT_SECONDS * jobs as f64),
+            learned_from: vec![],
         })
     }
 

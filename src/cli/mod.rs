@@ -11,6 +11,7 @@ mod model;
 mod network;
 mod plan;
 mod progress;
+mod replay;
 mod report;
 mod schemes;
 mod targets;
@@ -64,6 +65,8 @@ enum Verb {
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
+    /// Play search strategies against recorded spaces, without a device
+    Replay(replay::Args),
     /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
@@ -113,6 +116,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Completions { shell } => {

@@ -21,6 +21,7 @@ use crate::certificate::{Group, Winner, group_of};
 use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
+use crate::study::memory::runs_of;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
 use crate::target::Target;
 
@@ -43,6 +44,9 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name,
           value_parser = PossibleValuesParser::new(search::STRATEGIES.iter().map(|s| s.name)))]
     strategy: String,
+    /// Learn nothing from earlier runs below results/TARGET
+    #[arg(long)]
+    cold: bool,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -106,6 +110,7 @@ fn plan(args: &Args, target: &Target) -> Result<Plan> {
     let mut plan = args.choice.plan(target, vec![])?;
     (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
     plan.budget = args.budget.unwrap_or(plan.budget);
+    plan.learned_from = if args.cold { vec![] } else { runs_of(&target.name) };
     Ok(plan)
 }
 
