@@ -20,6 +20,7 @@ pub mod accuracy;
 pub mod histogram;
 pub mod overflow;
 pub mod appraisal;
+pub mod fpga;
 pub mod search;
 pub mod bench;
 pub mod certificate;
