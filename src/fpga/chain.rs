@@ -81,6 +81,11 @@ pub enum Stage {
         from: usize,
         to: usize,
     },
+    /// Holds `depth` beats, a power of two: what comes while a unit goes through its folds of outputs.
+    Queue {
+        stream: Stream,
+        depth: usize,
+    },
     Unit {
         name: String,
         unit: Mvau,
@@ -94,6 +99,7 @@ impl Stage {
         match self {
             Stage::Window(w) => w.beats().into_iter().max().unwrap_or(0) as u64,
             Stage::Resize { from, to, .. } => (input / (*from).min(*to)) as u64,
+            Stage::Queue { stream, .. } => (input / stream.lanes) as u64,
             Stage::Unit { unit, .. } => {
                 let each = if unit.kind == UnitKind::Depthwise { unit.rows * unit.columns } else { unit.columns };
                 (input / each) as u64 * unit.interval()
@@ -105,7 +111,7 @@ impl Stage {
     fn law(&self, x: &[i32]) -> Vec<i32> {
         match self {
             Stage::Window(w) => w.law(x),
-            Stage::Resize { .. } => x.to_vec(),
+            Stage::Resize { .. } | Stage::Queue { .. } => x.to_vec(),
             Stage::Unit { unit, own, .. } if unit.kind == UnitKind::Depthwise => {
                 let each = unit.rows * unit.columns;
                 x.chunks(each).flat_map(|v| own.law(unit, &out_of_beat_order(unit, v))).collect()
@@ -119,6 +125,7 @@ impl Stage {
         match self {
             Stage::Window(w) => unsigned(w.lanes, w.bits),
             Stage::Resize { bits, from, .. } => unsigned(*from, *bits),
+            Stage::Queue { stream, .. } => *stream,
             Stage::Unit { unit, .. } => unit_input(unit),
         }
     }
@@ -127,7 +134,7 @@ impl Stage {
         match self {
             Stage::Resize { bits, to, .. } => Stream { lanes: *to, bits: *bits as usize, signed: false },
             Stage::Unit { unit, .. } => unit_output(unit),
-            Stage::Window(_) => self.input(),
+            Stage::Window(_) | Stage::Queue { .. } => self.input(),
         }
     }
 }
@@ -242,6 +249,9 @@ impl Chain {
                 Stage::Resize { bits, from, to } => {
                     ("bs_resize", vec![("BITS", bits.to_string()), ("FROM", from.to_string()), ("TO", to.to_string())])
                 }
+                Stage::Queue { stream, depth } => {
+                    ("bs_queue", vec![("WIDTH", stream.width().to_string()), ("DEPTH", depth.to_string())])
+                }
                 Stage::Unit { name, .. } => (name, vec![]),
             };
             items.push(instance(module, &parameters, &format!("stage{i}"), &ports));
@@ -271,15 +281,15 @@ impl Chain {
         let (first, last) = (self.stages[0].input(), self.stages[self.stages.len() - 1].output());
         let mut body: Vec<Stmt> = hls::ports();
         body.push(line("#pragma HLS DATAFLOW"));
-        let (count, mut elements) = (self.stages.len(), self.frame);
-        for (i, stage) in self.stages[..count - 1].iter().enumerate() {
-            body.push(do_(format!("bs_stream<{} > stream{i}", word(&stage.output()))));
-            body.push(line(format!("#pragma HLS STREAM variable=stream{i} depth={}", depth(stage))));
-        }
+        // a queue is the depth of the stream that it stands in
+        let (mut streams, mut calls, mut elements, mut from) = (vec![], vec![], self.frame, "in".to_string());
         for (i, stage) in self.stages.iter().enumerate() {
-            let from = if i == 0 { "in".into() } else { format!("stream{}", i - 1) };
-            let to = if i + 1 == count { "out".into() } else { format!("stream{i}") };
-            body.push(do_(match stage {
+            let after = self.stages[i + 1..].iter().take_while(|s| matches!(s, Stage::Queue { .. }));
+            let deepest = after.clone().chain([stage]).map(depth).max().unwrap_or(2);
+            let last = i + 1 + after.count() == self.stages.len();
+            let to = if last { "out".into() } else { format!("stream{i}") };
+            let call = match stage {
+                Stage::Queue { .. } => continue,
                 Stage::Window(w) => window_call(w, &from, &to),
                 Stage::Resize { bits, from: a, to: b } => {
                     format!("bs_resize<BS_UINT({bits}), {a}, {b}>({from}, {to}, vectors * {})", elements / a.max(b))
@@ -288,9 +298,16 @@ impl Chain {
                     let each = if unit.kind == UnitKind::Depthwise { unit.rows * unit.columns } else { unit.columns };
                     format!("{name}({from}, {to}, vectors * {})", elements / each)
                 }
-            }));
+            };
+            calls.push(do_(call));
+            if !last {
+                streams.push(do_(format!("bs_stream<{} > {to}", word(&stage.output()))));
+                streams.push(line(format!("#pragma HLS STREAM variable={to} depth={deepest}")));
+            }
             elements = stage_output(stage, elements);
+            from = to;
         }
+        body.extend(streams.into_iter().chain(calls));
         let head = format!(
             "void {}(bs_stream<{} > &in, bs_stream<{} > &out, int vectors)",
             self.name,
@@ -306,7 +323,7 @@ impl Chain {
 fn stage_output(stage: &Stage, elements: usize) -> usize {
     match stage {
         Stage::Window(w) => w.beats()[1] * w.lanes,
-        Stage::Resize { .. } => elements,
+        Stage::Resize { .. } | Stage::Queue { .. } => elements,
         Stage::Unit { unit, .. } if unit.kind == UnitKind::Depthwise => elements / unit.columns,
         Stage::Unit { unit, .. } => elements / unit.columns * unit.rows,
     }
@@ -317,6 +334,7 @@ fn depth(stage: &Stage) -> usize {
     match stage {
         Stage::Window(_) => 4,
         Stage::Resize { .. } => 2,
+        Stage::Queue { depth, .. } => *depth,
         Stage::Unit { unit, .. } => unit.queue(),
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod design;
+pub mod export;
 pub mod hls;
 pub mod ir;
 pub mod name;

@@ -4,11 +4,12 @@
 use anyhow::{Context, Result, bail, ensure};
 
 use super::chain::{Chain, Stage, Window};
+use super::design::unit_input;
 use super::ir::{Memory, Mvau, Requant, UnitKind, divisors};
 use super::parameters::{Parameters, Rescale};
-use crate::accuracy::quantized_layers;
+use crate::accuracy::{quantized_layer, quantized_layers};
 use crate::candidate::Contract;
-use crate::data::Trained;
+use crate::data::{LayerData, Trained};
 use crate::layer::{Layer, Network, Op};
 use crate::op;
 use crate::quantized::QuantizedLayer;
@@ -42,8 +43,9 @@ impl Part {
     fn of(layer: &Layer, q: &QuantizedLayer, scheme: &Scheme) -> Result<Self> {
         let wrong =
             || format!("layer {}: designs need integers with one scale for each output; {scheme} has none", layer.name);
-        let Weights::Int { codes, scales, group: None } = &q.weights else { bail!(wrong()) };
-        let Some((Fixed::Grid(grid), false)) = q.input_map(&[]) else { bail!(wrong()) };
+        ensure!(scheme.integer(), refused());
+        let Weights::Int { codes, scales, group: None } = &q.weights else { bail!(refused()) };
+        let Some((Fixed::Grid(grid), false)) = q.input_map(&[]) else { bail!(refused()) };
         Ok(Self {
             grid,
             bits: (grid.top + 1).ilog2(),
@@ -82,6 +84,11 @@ impl Stream {
             if !layer.shape.is_plain() {
                 let (lanes, pad) = (unit.input_lanes(), parts[i].grid.zero);
                 chain.stages.push(Stage::Window(Window { shape: layer.shape, lanes, bits: unit.activation_bits, pad }));
+            }
+            if layer.shape.is_plain() && unit.neuron_folds() > 1 && lanes.is_some() {
+                // a vector of the next frame comes while the folds of this one are gone through
+                let depth = unit.synapse_folds().max(2).next_power_of_two();
+                chain.stages.push(Stage::Queue { stream: unit_input(&unit), depth });
             }
             lanes = Some(unit.pe);
             let name = format!("{}_{}", chain.name, super::design::symbol(&layer.name));
@@ -161,4 +168,26 @@ fn resize(stages: &mut Vec<Stage>, from: Option<usize>, to: usize, bits: u32) {
             stages.push(Stage::Resize { bits, from, to });
         }
     }
+}
+
+/// One layer as a stream that gives its sums, and the codes of its samples. In a layer of a network nothing follows: what
+/// becomes of the sums is left to whoever takes them.
+/// # Errors
+/// A scheme without integers, an interval that the layer cannot have, data of another shape.
+pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, interval: u64) -> Result<(Chain, Vec<Vec<i32>>)> {
+    let q = quantized_layer(layer, data, scheme, Contract::Int8)?;
+    let part = Part::of(layer, &q, scheme)?;
+    let unit = unit_of(layer, scheme.weight_bits().ceil() as u32, part.bits, None, interval)?;
+    let (unit, own) = numbers(unit, &part, None);
+    let name = super::design::symbol(&layer.key());
+    let mut stages = vec![];
+    if !layer.shape.is_plain() {
+        let (lanes, bits) = (unit.input_lanes(), unit.activation_bits);
+        stages.push(Stage::Window(Window { shape: layer.shape, lanes, bits, pad: part.grid.zero }));
+    }
+    stages.push(Stage::Unit { name: format!("{name}_unit"), unit, own });
+    let chain = Chain { name, frame: layer.shape.lhs_len(), stages };
+    chain.check()?;
+    let codes = |x: &Vec<f32>| q.input_of(&layer.shape, x).iter().map(|v| i32::from(part.grid.quantize(*v))).collect();
+    Ok((chain, data.samples.iter().map(codes).collect()))
 }

@@ -12,6 +12,7 @@ use super::sv::{
 pub static MODULES: &[(&str, &str)] = &[
     ("bs_fifo.sv", include_str!("../../native/rtl/bs_fifo.sv")),
     ("bs_credit.sv", include_str!("../../native/rtl/bs_credit.sv")),
+    ("bs_queue.sv", include_str!("../../native/rtl/bs_queue.sv")),
     ("bs_resize.sv", include_str!("../../native/rtl/bs_resize.sv")),
     ("bs_window.sv", include_str!("../../native/rtl/bs_window.sv")),
 ];
