@@ -29,4 +29,5 @@ pub mod profile;
 pub mod report;
 pub mod study;
 pub mod baseline;
+pub mod bundle;
 pub mod cli;
