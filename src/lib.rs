@@ -22,6 +22,7 @@ pub mod model;
 pub mod histogram;
 pub mod overflow;
 pub mod appraisal;
+pub mod fpga;
 pub mod search;
 pub mod bench;
 pub mod certificate;
