@@ -8,6 +8,7 @@ mod layers;
 mod progress;
 mod report;
 mod schemes;
+mod synth;
 mod targets;
 mod tune;
 
@@ -49,6 +50,8 @@ enum Verb {
     Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
+    /// Synthesize, prove, place and route designs for an FPGA with open tools
+    Synth(synth::Args),
     /// List number formats, and how their names are made
     Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
@@ -96,6 +99,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Tune(args) => tune::run(&args),
         Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Synth(args) => synth::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),

@@ -1,11 +1,19 @@
 //! Designs for FPGAs: folded units that stream activations past weights kept on the chip. One representation, from which
 //! HLS C++ and SystemVerilog are emitted and by which both are checked. `docs/fpga.md` tells the story.
 
+pub mod check;
+pub mod device;
+pub mod fabric;
 pub mod ir;
 pub mod name;
 pub mod parameters;
+pub mod reports;
+pub mod resources;
+pub mod row;
 pub mod rtl;
 pub mod sv;
+pub mod synth;
+pub mod tool;
 
 pub use ir::{Memory, Multiplier, Mvau, Requant, UnitKind};
 pub use parameters::{Parameters, Rescale};
