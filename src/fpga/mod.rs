@@ -1,16 +1,21 @@
 //! Designs for FPGAs: folded units that stream activations past weights kept on the chip. One representation, from which
 //! HLS C++ and SystemVerilog are emitted and by which both are checked. `docs/fpga.md` tells the story.
 
+pub mod chain;
 pub mod check;
+pub mod design;
 pub mod device;
 pub mod fabric;
+pub mod hls;
 pub mod ir;
 pub mod name;
+pub mod network;
 pub mod parameters;
 pub mod reports;
 pub mod resources;
 pub mod row;
 pub mod rtl;
+pub mod sim;
 pub mod sv;
 pub mod synth;
 pub mod tool;

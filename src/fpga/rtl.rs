@@ -16,6 +16,13 @@ pub static MODULES: &[(&str, &str)] = &[
     ("bs_window.sv", include_str!("../../native/rtl/bs_window.sv")),
 ];
 
+/// What a bench consists of, beside the module `bench`.
+pub static BENCH: &[(&str, &str)] = &[
+    ("bs_bench.sv", include_str!("../../native/rtl/bs_bench.sv")),
+    ("bs_clock.sv", include_str!("../../native/rtl/bs_clock.sv")),
+    ("main.cpp", include_str!("../../native/rtl/main.cpp")),
+];
+
 /// Buffers of more words than these are kept in block RAM.
 const DISTRIBUTED_WORDS: usize = 64;
 
@@ -52,13 +59,13 @@ pub fn unit(name: &str, unit: &Mvau, own: &Parameters) -> Rtl {
 pub fn stream_ports(input: usize, output: usize) -> Vec<sv::Port> {
     let port = |way, bits, name: &str| (way, bits, name.to_string());
     vec![
-        port("input", 1, "clk"),
-        port("input", 1, "rst"),
-        port("input", 1, "in_valid"),
-        port("output", 1, "in_ready"),
+        port("input", 0, "clk"),
+        port("input", 0, "rst"),
+        port("input", 0, "in_valid"),
+        port("output", 0, "in_ready"),
         port("input", input, "in_data"),
-        port("output", 1, "out_valid"),
-        port("input", 1, "out_ready"),
+        port("output", 0, "out_valid"),
+        port("input", 0, "out_ready"),
         port("output", output, "out_data"),
     ]
 }
@@ -153,7 +160,7 @@ impl Writer<'_> {
         if self.replays() {
             items.push(logic(self.fold_bits(), "fold"));
         }
-        items.extend(["first", "last", "take", "issue", "room", "taken"].map(|n| logic(1, n)));
+        items.extend(["first", "last", "take", "issue", "room", "taken"].map(|n| logic(0, n)));
         items.extend([
             assign("first", format!("beat == {}", literal(sf_bits, 0))),
             assign("last", format!("beat == {}", literal(sf_bits, sf as i64 - 1))),
@@ -207,7 +214,7 @@ impl Writer<'_> {
             items.extend([logic(bits, "w"), logic(x, "x")]);
             let mut body = vec![next("w", "w1")];
             if replays {
-                items.extend([logic(x, "again"), logic(1, "taken1")]);
+                items.extend([logic(x, "again"), logic(0, "taken1")]);
                 items.push(Item::Clocked(vec![next("again", "replay[beat]"), next("taken1", "take")]));
                 body.push(next("x", "taken1 ? x1 : again"));
             } else {
@@ -388,7 +395,7 @@ impl Writer<'_> {
         let add = if_(format!("valid[{}]", n - 1), vec![next("total", "base + term")], vec![]);
         items.extend([
             logic(u.pe * acc, "sum"),
-            logic(1, "done"),
+            logic(0, "done"),
             for_(
                 "p",
                 u.pe,
@@ -429,7 +436,7 @@ impl Writer<'_> {
                 self.shift(multipliers, *shift, [*zero, *low], bits)
             }
             (Rescale::Thresholds(steps), Requant::Thresholds { bits }) => self.thresholds(steps, bits),
-            _ => vec![logic(bits, "result"), logic(1, "complete"), assign("result", "sum"), assign("complete", "done")],
+            _ => vec![logic(bits, "result"), logic(0, "complete"), assign("result", "sum"), assign("complete", "done")],
         };
         items.insert(0, note("what becomes of them"));
         items
@@ -441,7 +448,7 @@ impl Writer<'_> {
         vec![
             logic(stages, "stages"),
             Item::Clocked(vec![if_("rst", vec![next("stages", literal(stages, 0))], vec![next("stages", shift)])]),
-            logic(1, "complete"),
+            logic(0, "complete"),
             assign("complete", if stages == 1 { "stages".into() } else { format!("stages[{}]", stages - 1) }),
         ]
     }

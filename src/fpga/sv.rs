@@ -29,7 +29,7 @@ pub enum Stmt {
 pub enum Item {
     /// `// text`
     Note(String),
-    /// `logic [signed] [bits-1:0] name;`
+    /// `logic [signed] [bits-1:0] name;`; of 0 bits a scalar.
     Logic {
         signed: bool,
         bits: usize,
@@ -109,7 +109,7 @@ pub fn counter_bits(count: usize) -> usize {
     (count.max(2) - 1).ilog2() as usize + 1
 }
 
-/// Ports: `("input", bits, name)`.
+/// Ports: `("input", bits, name)`; of 0 bits a scalar.
 pub type Port = (&'static str, usize, String);
 
 /// A module.
@@ -136,8 +136,9 @@ impl Module {
     }
 }
 
+/// Of 0 bits: none. One bit of a vector is a vector all the same, of which parts can be selected.
 fn range(bits: usize) -> String {
-    if bits == 1 { String::new() } else { format!("[{}:0] ", bits - 1) }
+    if bits == 0 { String::new() } else { format!("[{}:0] ", bits - 1) }
 }
 
 fn items(all: &[Item], depth: usize, out: &mut String) {
@@ -146,9 +147,7 @@ fn items(all: &[Item], depth: usize, out: &mut String) {
         let _ = match item {
             Item::Note(text) => writeln!(out, "{pad}// {text}"),
             Item::Logic { signed, bits, name } => {
-                // one bit of a signed vector is a vector all the same
-                let sign = if *signed { "signed " } else { "" };
-                let range = if *signed { format!("[{}:0] ", bits - 1) } else { range(*bits) };
+                let (sign, range) = (if *signed { "signed " } else { "" }, range(*bits));
                 writeln!(out, "{pad}logic {sign}{range}{name};")
             }
             Item::Memory { style, bits, name, words } => {
