@@ -14,6 +14,7 @@ mod progress;
 mod replay;
 mod report;
 mod schemes;
+mod synth;
 mod targets;
 mod tune;
 
@@ -59,6 +60,8 @@ enum Verb {
     Import(import::Args),
     /// Choose one scheme per layer from a table of costs, within limits: the exact optimum
     Plan(plan::Args),
+    /// Synthesize, prove, place and route designs for an FPGA with open tools
+    Synth(synth::Args),
     /// List number formats, and how their names are made
     Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
@@ -112,6 +115,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Accuracy(args) => accuracy::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Plan(args) => plan::run(&args),
+        Verb::Synth(args) => synth::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),

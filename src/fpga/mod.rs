@@ -2,16 +2,24 @@
 //! HLS C++ and SystemVerilog are emitted and by which both are checked. `docs/fpga.md` tells the story.
 
 pub mod chain;
+pub mod check;
 pub mod design;
+pub mod device;
+pub mod fabric;
 pub mod export;
 pub mod hls;
 pub mod ir;
 pub mod name;
 pub mod network;
 pub mod parameters;
+pub mod reports;
+pub mod resources;
+pub mod row;
 pub mod rtl;
 pub mod sim;
 pub mod sv;
+pub mod synth;
+pub mod tool;
 
 pub use ir::{Memory, Multiplier, Mvau, Requant, UnitKind};
 pub use parameters::{Parameters, Rescale};
