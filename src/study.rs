@@ -14,7 +14,8 @@ use crate::certificate::{Group, group_of};
 use crate::emit::Source;
 use crate::kernel::Task;
 use crate::layer::Layer;
-use crate::record::{Final, Outcome, Record, Table, whole_final};
+use crate::model::Model;
+use crate::record::{Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::search;
 use crate::target::Target;
@@ -95,6 +96,8 @@ pub trait Progress {
     fn job(&mut self, index: usize, jobs: usize, job: &Job, space: usize);
     /// After every batch: tries so far in this job and its best time.
     fn batch(&mut self, tried: usize, best: Option<&Record>);
+    /// The same of a target that gives no times: the least modelled one, in ns, and its schedule.
+    fn modelled(&mut self, tried: usize, best: Option<(f64, &str)>);
     fn done(&mut self);
     /// Something a reader of the result must know.
     fn note(&mut self, text: &str);
@@ -111,15 +114,23 @@ pub struct Cost {
 pub struct Tables {
     pub records: Table,
     pub finals: Table,
+    /// Of a target that gives no times and has a model.
+    pub modelled: Option<Table>,
     pub old_records: Vec<Record>,
     pub old_finals: Vec<Final>,
+    pub old_modelled: Vec<Modelled>,
 }
 
 impl Tables {
-    pub fn open(dir: &std::path::Path) -> Result<Self> {
+    /// With the table of modelled times where there will be some.
+    pub fn open(dir: &std::path::Path, models: bool) -> Result<Self> {
         let (records, old_records) = Table::open(&dir.join("records.csv"))?;
         let (finals, old_finals) = Table::open(&dir.join("finals.csv"))?;
-        Ok(Self { records, finals, old_records, old_finals })
+        let (modelled, old_modelled) = match models {
+            true => Table::open(&dir.join("modelled.csv")).map(|(table, rows)| (Some(table), rows))?,
+            false => (None, vec![]),
+        };
+        Ok(Self { records, finals, modelled, old_records, old_finals, old_modelled })
     }
 }
 
@@ -141,6 +152,8 @@ pub struct Study<'a> {
     pub device: &'a Device,
     pub tables: Tables,
     pub stop: &'a AtomicBool,
+    /// Where nobody can measure.
+    pub model: Option<Model<'a>>,
     /// When the run began, had it never been interrupted.
     started: Instant,
     /// Seconds that a candidate of the last batch took, all told.
@@ -157,7 +170,7 @@ impl<'a> Study<'a> {
         for record in old {
             groups.entry(group_of(&record)).or_default().push(record);
         }
-        Self { plan, device, tables, stop, started, pace: 0.0, old: groups }
+        Self { plan, device, tables, stop, model: None, started, pace: 0.0, old: groups }
     }
 
     /// Runs every job that an earlier part of the run has not finished; stops early, with everything so far recorded,
@@ -254,6 +267,7 @@ impl<'a> Study<'a> {
         }
         let mut device = Replay::new(known, Some(bench));
         let mut all: Vec<Record> = Vec::new();
+        let mut fastest: Option<(f64, String)> = None;
         loop {
             let room = match budget {
                 Budget::Seconds(s) => {
@@ -272,11 +286,45 @@ impl<'a> Study<'a> {
             for record in records.iter().filter(|r| !recorded.contains(&r.schedule)) {
                 self.tables.records.append(record)?;
             }
-            let time = |r: &Record| r.corrected_ns.filter(|_| r.outcome.right());
+            let modelled = self.modelled(device.live(), &records)?;
+            let time = |r: &Record| {
+                r.corrected_ns.or_else(|| modelled.get(&r.schedule).copied()).filter(|_| r.outcome.right())
+            };
             strategy.tell(&points.iter().copied().zip(records.iter().map(time)).collect::<Vec<_>>());
             all.extend(records);
-            progress.batch(all.len(), best(&all));
+            match modelled.is_empty() {
+                true => progress.batch(all.len(), best(&all)),
+                false => {
+                    let least = modelled.into_iter().map(|(schedule, ns)| (ns, schedule));
+                    fastest = least.chain(fastest).min_by(|a, b| a.0.total_cmp(&b.0));
+                    progress.modelled(all.len(), fastest.as_ref().map(|(ns, schedule)| (*ns, schedule.as_str())));
+                }
+            }
         }
+    }
+
+    /// What the model makes of the right ones of these records, by schedule; nothing where there is none. What it made of
+    /// one before is not asked again.
+    fn modelled(&mut self, bench: Option<&mut Bench>, records: &[Record]) -> Result<HashMap<String, f64>> {
+        let (Some(model), Some(bench)) = (&mut self.model, bench) else { return Ok(HashMap::new()) };
+        let mut known = HashMap::new();
+        let mut new = Vec::new();
+        for r in records.iter().filter(|r| r.outcome == Outcome::Checked) {
+            let name = model.name();
+            match self.tables.old_modelled.iter().rfind(|m| m.is_of(r) && m.model == name) {
+                Some(m) => drop(m.ns.map(|ns| known.insert(r.schedule.clone(), ns))),
+                None => new.push(r),
+            }
+        }
+        if let Some(first) = new.first() {
+            let schedules: Vec<Schedule> = new.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
+            let rows = model.rows(bench.problem(), &first.layer, self.plan.regime, &schedules)?;
+            if let Some(table) = &mut self.tables.modelled {
+                table.append_all(&rows)?;
+            }
+            known.extend(new.iter().zip(&rows).filter_map(|(r, m)| Some((r.schedule.clone(), m.ns?))));
+        }
+        Ok(known)
     }
 
     /// Candidates that a batch may have so as to end in time; the first batch of a job always has some.

@@ -9,14 +9,14 @@ use crate::candidate::Schedule;
 use crate::record::Record;
 
 /// Recorded candidates of one layer x scheme, by schedule, in front of an optional live device.
-pub struct Replay<'a> {
+pub struct Replay<'a, L: Evaluate> {
     known: HashMap<String, Record>,
-    live: Option<&'a mut dyn Evaluate>,
+    live: Option<&'a mut L>,
 }
 
-impl<'a> Replay<'a> {
+impl<'a, L: Evaluate> Replay<'a, L> {
     /// Without `live`, a schedule that was never recorded is an error.
-    pub fn new(records: impl IntoIterator<Item = Record>, live: Option<&'a mut dyn Evaluate>) -> Self {
+    pub fn new(records: impl IntoIterator<Item = Record>, live: Option<&'a mut L>) -> Self {
         Self { known: records.into_iter().map(|r| (r.schedule.clone(), r)).collect(), live }
     }
 
@@ -24,9 +24,14 @@ impl<'a> Replay<'a> {
     pub fn knows(&self, schedule: &Schedule) -> bool {
         self.known.contains_key(&schedule.to_string())
     }
+
+    /// The device itself.
+    pub fn live(&mut self) -> Option<&mut L> {
+        self.live.as_deref_mut()
+    }
 }
 
-impl Evaluate for Replay<'_> {
+impl<L: Evaluate> Evaluate for Replay<'_, L> {
     fn evaluate(&mut self, schedules: &[Schedule]) -> Result<Vec<Record>> {
         let new: Vec<Schedule> = schedules.iter().filter(|s| !self.knows(s)).cloned().collect();
         if !new.is_empty() {

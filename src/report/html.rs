@@ -14,6 +14,7 @@ use super::network::{Sum, Total, totals};
 use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
 use super::view::{Context, contexts, failed, positive, time_of};
+use crate::model::judge;
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
@@ -61,6 +62,8 @@ struct Page<'a> {
     many: bool,
     timed: bool,
     emulated: bool,
+    /// How good the model is, where times are modelled.
+    modelled: String,
     regimes: Vec<&'static str>,
     cards: Vec<Card>,
     sure: String,
@@ -89,6 +92,7 @@ impl<'a> Page<'a> {
             many,
             timed,
             emulated: evidence(Evidence::Emulated),
+            modelled: if evidence(Evidence::Modelled) { judge::verdict() } else { String::new() },
             regimes: regimes(&contexts),
             cards: cards(&totals, many),
             sure: sure(&rows),
