@@ -22,7 +22,7 @@ pub mod overflow;
 pub mod appraisal;
 pub mod search;
 pub mod bench;
-pub mod model;
+pub mod timing;
 pub mod certificate;
 pub mod run;
 pub mod profile;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::host::Host;
-use crate::model::judge;
+use crate::timing::judge;
 use crate::run::{Run, Tool};
 
 #[derive(Serialize)]

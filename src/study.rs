@@ -14,7 +14,7 @@ use crate::certificate::{Group, group_of};
 use crate::emit::Source;
 use crate::kernel::Task;
 use crate::layer::Layer;
-use crate::model::Model;
+use crate::timing::Model;
 use crate::record::{Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::search;

@@ -4,8 +4,8 @@ mod accuracy;
 mod baseline;
 mod choice;
 mod emit;
+mod judge;
 mod layers;
-mod model;
 mod progress;
 mod report;
 mod schemes;
@@ -56,8 +56,8 @@ enum Verb {
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
-    /// Hold the model of times against what was measured
-    Model(model::Args),
+    /// Hold the model of times against runs that were measured on this machine: how far off is it?
+    Judge(judge::Args),
     /// Rebuild the tables and charts of a run from its records alone
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
@@ -102,7 +102,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
-        Verb::Model(args) => model::run(&args),
+        Verb::Judge(args) => judge::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Emit(args) => emit::run(&args),
         Verb::Completions { shell } => {

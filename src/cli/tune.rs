@@ -16,7 +16,7 @@ use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::certificate::{Group, Winner, group_of};
-use crate::model::Model;
+use crate::timing::Model;
 use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;

@@ -14,7 +14,7 @@ use super::network::{Sum, Total, totals};
 use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
 use super::view::{Context, contexts, failed, positive, time_of};
-use crate::model::judge;
+use crate::timing::judge;
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;

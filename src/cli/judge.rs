@@ -1,4 +1,4 @@
-//! `bitsmith model judge`
+//! `bitsmith judge`
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -12,28 +12,16 @@ use crate::bench::probe::Roofs;
 use crate::bench::{Bench, Device};
 use crate::candidate::Schedule;
 use crate::certificate::{Group, group_of};
-use crate::model::Model;
-use crate::model::judge::{self, Judged};
+use crate::timing::Model;
+use crate::timing::judge::{self, Judged};
 use crate::record::{Modelled, Record};
 use crate::run::Run;
 use crate::study::{Job, Plan};
 use crate::target::{Core, Reads};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  bitsmith judge results/x86-avx2/2026-01-31-1 --cpu znver4")]
 pub struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(clap::Subcommand)]
-enum Verb {
-    /// Model kernels of runs that were measured on this machine, and say how far off the model is
-    #[command(after_help = "Example:\n  bitsmith model judge results/x86-avx2/2026-01-31-1 --cpu znver4")]
-    Judge(Judge),
-}
-
-#[derive(clap::Args)]
-struct Judge {
     /// Folders of runs
     #[arg(required = true)]
     runs: Vec<PathBuf>,
@@ -61,7 +49,6 @@ struct Judge {
 const BATCH: usize = 24;
 
 pub fn run(args: &Args) -> Result<()> {
-    let Verb::Judge(args) = &args.verb;
     let mut rows = Vec::new();
     let mut kernels = Vec::new();
     for dir in &args.runs {
@@ -88,7 +75,7 @@ struct Kernel {
     instructions: f64,
 }
 
-fn judge_run(dir: &Path, args: &Judge, rows: &mut Vec<Judged>, kernels: &mut Vec<Kernel>) -> Result<()> {
+fn judge_run(dir: &Path, args: &Args, rows: &mut Vec<Judged>, kernels: &mut Vec<Kernel>) -> Result<()> {
     let (run, plan) = (Run::load(dir)?, read_plan(dir)?);
     let provenance = run.provenance.as_ref().context("host.toml is missing; it says where the run was measured")?;
     let roofs = provenance.roofs.as_ref().context("nothing was measured in this run")?;
@@ -157,7 +144,7 @@ fn groups(run: &Run) -> Vec<(Group, Vec<&Record>)> {
 }
 
 /// This machine's core: its clock as the run found it, and what it reads from each cache, as measured on itself.
-fn core(args: &Judge, plan: &Plan, run: &Roofs, here: &Roofs) -> Result<Core> {
+fn core(args: &Args, plan: &Plan, run: &Roofs, here: &Roofs) -> Result<Core> {
     let cpu = args.cpu.clone().or(plan.target.model.as_ref().map(|m| m.cpu.clone()));
     let Some(cpu) = cpu else { bail!("target {} names no core; give --cpu, such as znver4", plan.target.name) };
     let per_cycle = |gb_per_s: f64| gb_per_s / here.clock_ghz;
