@@ -25,6 +25,7 @@ pub mod appraisal;
 pub mod fpga;
 pub mod search;
 pub mod bench;
+pub mod timing;
 pub mod certificate;
 pub mod run;
 pub mod profile;

@@ -166,6 +166,10 @@ impl<'a> Bench<'a> {
         &self.problem.task
     }
 
+    pub fn problem(&mut self) -> &mut Problem {
+        &mut self.problem
+    }
+
     /// Builds, checks and races sources that were emitted for these schedules; one record each.
     pub fn try_sources(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Record>> {
         let trials = self.trials(sources, &[], rules)?;

@@ -6,6 +6,7 @@ mod choice;
 mod emit;
 mod export;
 mod import;
+mod judge;
 mod layers;
 mod model;
 mod network;
@@ -71,6 +72,9 @@ enum Verb {
     /// Play search strategies against recorded spaces, without a device
     Replay(replay::Args),
     /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
+    /// Hold the model of times against runs that were measured on this machine: how far off is it?
+    Judge(judge::Args),
+    /// Rebuild the tables and charts of a run from its records alone
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
@@ -119,6 +123,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
+        Verb::Judge(args) => judge::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),

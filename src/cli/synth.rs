@@ -174,5 +174,11 @@ fn line(row: &Row) -> String {
     let state = row.outcome.map_or("modelled".into(), |o| format!("{o:?}"));
     let cycles = row.cycles.map_or(String::new(), |c| format!(", {c} cycles"));
     let why = if row.message.is_empty() { String::new() } else { format!(": {}", row.message) };
-    format!("{} {} [{state}, {}] {resources}{cycles}, II {}{clock}{why}\n", row.device, row.design, row.evidence.name(), row.interval)
+    format!(
+        "{} {} [{state}, {}] {resources}{cycles}, II {}{clock}{why}\n",
+        row.device,
+        row.design,
+        row.evidence.name(),
+        row.interval
+    )
 }

@@ -66,7 +66,8 @@ fn list(as_json: bool) -> Result<()> {
                 format!("measured over ssh, on the host `{}` of your ssh configuration", t.runner.host)
             }
             (None, Evidence::Measured) => "runs here".into(),
-            (None, Evidence::Emulated) => "runs here, emulated: answers are checked, no times".into(),
+            (None, _) if t.model.is_some() => "runs here, emulated: answers are checked, times modelled".into(),
+            (None, _) => "runs here, emulated: answers are checked, no times".into(),
         };
         text += &format!("{:<wide$}{}\n{:<wide$}  {}\n", t.name, state, "", t.title);
     }

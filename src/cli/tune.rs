@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
@@ -24,6 +24,7 @@ use crate::search;
 use crate::study::memory::runs_of;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
 use crate::target::Target;
+use crate::timing::Model;
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -192,7 +193,8 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     let _lock = device.lock(&cache, |text| bar.note(text))?;
     let device = device.with_roofs(&cache, plan.threads)?;
     let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
-    let tables = Tables::open(dir)?;
+    let model = modelled(&device, plan, &mut bar);
+    let tables = Tables::open(dir, model.is_some())?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
@@ -200,7 +202,9 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     }
     write_file(&dir.join("host.toml"), &toml::to_string_pretty(&provenance)?)?;
     measure_accuracy(plan, dir, stop)?;
-    let costs = Study::new(plan, &device, tables, stop).run(&mut bar)?;
+    let mut study = Study::new(plan, &device, tables, stop);
+    study.model = model;
+    let costs = study.run(&mut bar)?;
     let run = Run::load(dir)?;
     let text = report::finish(&run)?;
     if args.json {
@@ -211,6 +215,18 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
         print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
     }
     Ok(serde_json::Value::Null)
+}
+
+/// The model of a device that gives no times, where its target describes one and this machine has what it takes.
+fn modelled<'a>(device: &'a Device, plan: &Plan, bar: &mut Bar) -> Option<Model<'a>> {
+    if device.times() || device.target.model.is_none() {
+        return None;
+    }
+    let model = match plan.threads {
+        1 => Model::new(device),
+        _ => Err(anyhow!("only kernels of one thread are modelled")),
+    };
+    model.map_err(|why| bar.note(&format!("no modelled times: {why:#}"))).ok()
 }
 
 /// Where the figures come from; a run that goes on keeps the command and the date that it began with.
@@ -259,9 +275,12 @@ fn entry(run: &Run, w: &Winner, cost: Option<&Cost>) -> serde_json::Value {
     let accuracy = run.accuracy_of(r).map(|a| json!({ "sqnr_db": a.sqnr_db, "cosine": a.cosine, "data": a.data }));
     json!({
         "layer": r.layer, "scheme": r.scheme, "contract": r.contract, "m": r.m, "n": r.n, "k": r.k,
-        "candidate": r.candidate, "regime": r.regime, "threads": r.threads, "evidence": r.evidence,
+        "candidate": r.candidate, "regime": r.regime, "threads": r.threads, "evidence": w.evidence(),
         "median_ns": w.median_ns, "ci_ns": w.ci_ns.map(|(low, high)| [low, high]),
         "gmacs": w.gmacs, "roof_share": w.roof_share, "p_best": w.p_best, "ties": w.ties, "accuracy": accuracy,
+        "modelled": w.modelled.as_ref().map(|m| json!({
+            "ns": m.ns, "cycles": m.cycles, "gmacs": m.gmacs, "bound": m.bound, "peak_share": m.peak_share, "model": m.model,
+        })),
         "measured": w.tried, "space": cost.map(|c| c.space), "seconds": cost.map(|c| c.seconds),
     })
 }

@@ -232,8 +232,7 @@ impl Work<'_> {
         figures: &mut Figures,
     ) -> Result<u64, Failure> {
         let (flow, at) = (self.flow, (self.folder, name));
-        let verdict =
-            flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits, self.stop)?;
+        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits, self.stop)?;
         match verdict {
             Verdict::Right { cycles } => Ok(cycles),
             Verdict::Wrong(why) => {
@@ -298,8 +297,7 @@ impl Work<'_> {
         let text = fs::read_to_string(self.folder.join(&report));
         match (ended, text) {
             (Ok(_) | Err(Failure::Failed(_)), Ok(text)) => {
-                let report =
-                    nextpnr::parse(&text, device.fabric()).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+                let report = nextpnr::parse(&text, device.fabric()).map_err(|e| Failure::Failed(format!("{e:#}")))?;
                 Ok((report.resources, report.fmax_mhz))
             }
             (Err(e), _) => Err(e),

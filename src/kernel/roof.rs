@@ -108,17 +108,18 @@ fn narrow(
     (source(isa, symbol, WORK, body), (rounds / length * length * SUMS * tile.n * tile.k) as u64)
 }
 
-/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 64 bytes, which a
-/// compiler cuts into the widest that there are.
+/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in the widest vectors of the
+/// instruction set's f32 tiles: compilers make single words of wider ones.
 pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
-    let ty = "typedef uint64_t v8 __attribute__((vector_size(64), aligned(8), may_alias))";
+    let wide = 4 * isa.tiles_of("f32").map(|tile| tile.n).max().unwrap_or(4).clamp(4, 16);
+    let ty = format!("typedef uint64_t v8 __attribute__((vector_size({wide}), aligned(8), may_alias))");
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_(ty),
         let_("const char *", "p", format!("(const char *)args->rhs + thread * {bytes}L")),
     ];
     body.extend((0..4).map(|i| let_("v8", format!("s{i}"), "{0}")));
-    let line = (0..4).map(|i| do_(format!("s{i} ^= *(const v8 *)(p + i + {})", i * 64))).collect();
+    let line = (0..256 / wide).map(|i| do_(format!("s{} ^= *(const v8 *)(p + i + {})", i % 4, i * wide))).collect();
     let again = vec![for_("i", 0, bytes, 256, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];
     body.push(for_("r", 0, rounds, 1, again));
     body.push(do_("*(v8 *)((char *)args->out + 4096 * thread) = s0 ^ s1 ^ s2 ^ s3"));
