@@ -28,4 +28,5 @@ pub mod profile;
 pub mod report;
 pub mod study;
 pub mod baseline;
+pub mod bundle;
 pub mod cli;

@@ -1,11 +1,12 @@
 //! The profile: what to deploy on this device, one chosen candidate per layer. Schema: `docs/formats.md`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::host::Host;
 use crate::run::{Run, Tool};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Profile {
     schema: u32,
     device: Device,
@@ -13,7 +14,7 @@ struct Profile {
     layer: Vec<Entry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Device {
     target: String,
     fingerprint: String,
@@ -23,7 +24,7 @@ struct Device {
     host: Host,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Entry {
     name: String,
     op: String,
@@ -48,7 +49,7 @@ struct Entry {
     runner_up: Option<RunnerUp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Latency {
     median_ns: f64,
     ci_ns: [f64; 2],
@@ -58,7 +59,7 @@ struct Latency {
     roof_share: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Quality {
     #[serde(skip_serializing_if = "Option::is_none")]
     sqnr_db: Option<f64>,
@@ -67,7 +68,7 @@ struct Quality {
     data: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Certificate {
     p_best: f64,
     ties: Vec<String>,
@@ -75,7 +76,7 @@ struct Certificate {
     candidates_tried: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RunnerUp {
     candidate: String,
     median_ns: f64,
@@ -98,6 +99,11 @@ pub fn profile(run: &Run) -> anyhow::Result<String> {
         host: p.host,
     };
     Ok(toml::to_string_pretty(&Profile { schema: 1, device, tool: p.tool, layer })?)
+}
+
+/// The JSON Schema (2020-12) of a profile, as TOML or JSON.
+pub fn schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(Profile)).unwrap_or_default()
 }
 
 fn entry(run: &Run, w: &crate::certificate::Winner) -> Entry {

@@ -14,7 +14,7 @@ use common::Lab;
 use common::rig::{Operands, Rig};
 
 // those of AVX-VNNI are the tiles of AVX2
-const ISAS: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vnni"];
+const ISAS: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vnni", "arm-neon"];
 
 const SCHEMES: [&str; 28] = [
     "f16",
@@ -162,7 +162,7 @@ fn activations_are_rounded_as_the_scheme_says() {
         })
         .collect();
     let schemes = [("f32a16", MiniFloat::F16), ("f32abf16", MiniFloat::BF16), ("bf16abf16", MiniFloat::BF16)];
-    for isa in ISAS.into_iter().chain(["x86-avx512bf16"]) {
+    for isa in ISAS.into_iter().chain(["x86-avx512bf16", "arm-bf16"]) {
         let lab = Lab::new(isa);
         let trial = |(scheme, float): &(&str, MiniFloat)| {
             let task = lab.task(Shape::gemm(numbers.len(), 1, 1).unwrap(), scheme, Contract::F32io, false, 1);

@@ -56,9 +56,10 @@ impl Sample {
         let page = build(self.path()).unwrap();
         assert_eq!(page, self.path().join("report.html"));
         let html = fs::read_to_string(&page).unwrap();
-        for outside in ["<script", "<link", "<img", "href=", "url(", "@import"] {
+        for outside in ["<script ", "<link", "<img", "href=", "url(", "@import"] {
             assert!(!html.contains(outside), "a page that stands alone has no {outside}");
         }
+        assert_eq!(html.matches("<script>").count(), 1, "our own");
         let charts = charts(self.path());
         for (name, svg) in &charts {
             assert_well_formed(name, svg);

@@ -3,7 +3,7 @@
 #ifndef BS_ISA_DOTPROD_H
 #define BS_ISA_DOTPROD_H
 #include "neon.h"
-#define BS_TILES_DOTPROD "dot_sdot dot_sdotfour dot_sdotseptet dot_sdotsextet dot_sdotquintet dot_sdotnibble dot_sdottriplet dot_sdotcrumb f32_fma dw_mlal dw_sdot dwf_fma"
+#define BS_TILES_DOTPROD "dot_sdot dot_sdotfour dot_sdotseptet dot_sdotsextet dot_sdotquintet dot_sdotnibble dot_sdottriplet dot_sdotcrumb f32_fma dw_mlal dw_sdot dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 typedef struct { int32x4_t v, sum; } sdot_sums;
 typedef int8x8_t sdot_eight;

@@ -3,7 +3,7 @@
 #ifndef BS_ISA_I8MM_H
 #define BS_ISA_I8MM_H
 #include "dotprod.h"
-#define BS_TILES_I8MM "dot_usmmla dot_usmmlaseptet dot_usmmlasextet dot_usmmlaquintet dot_usmmlanibble dot_usmmlatriplet dot_usmmlacrumb dot_usdot dot_usdotfour dot_usdotseptet dot_usdotsextet dot_usdotquintet dot_usdotnibble dot_usdottriplet dot_usdotcrumb f32_fma dw_mlal dw_usdot dwf_fma"
+#define BS_TILES_I8MM "dot_usmmla dot_usmmlaseptet dot_usmmlasextet dot_usmmlaquintet dot_usmmlanibble dot_usmmlatriplet dot_usmmlacrumb dot_usdot dot_usdotfour dot_usdotseptet dot_usdotsextet dot_usdotquintet dot_usdotnibble dot_usdottriplet dot_usdotcrumb f32_fma dw_mlal dw_usdot dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 typedef uint8x8_t usdot_eight;
 BS_WORD void usdot_hide(uint8x8_t *x) { __asm__ volatile("" : "+w"(*x)); }

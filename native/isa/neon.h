@@ -5,7 +5,7 @@
 #ifndef BS_ISA_NEON_H
 #define BS_ISA_NEON_H
 #include "neon_sums.h"
-#define BS_TILES_NEON "dot_pair dot_lane dot_pairseptet dot_pairsextet dot_pairquintet dot_pairnibble dot_pairtriplet dot_paircrumb chain_mlal chain_nibble chain_crumb f32_fma dw_mlal dwf_fma"
+#define BS_TILES_NEON "dot_pair dot_lane dot_pairseptet dot_pairsextet dot_pairquintet dot_pairnibble dot_pairtriplet dot_paircrumb chain_mlal chain_nibble chain_crumb f32_fma dw_mlal dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 /* ---- Tiles of 4 outputs whose weights lie in vectors of [output][4 of depth], two of which are multiplied at a time.
  * CORE says how: CORE_eight is 8 activations, CORE_load reads them, CORE_two adds two vectors' products to INT_sums. ---- */
@@ -236,4 +236,10 @@ BS_REAL_WORDS(dwf_fma, f32x4, float32x4_t)
 #define dwf_fma_lhs_load f32x4_load
 #define dwf_fma_lhs_load_n f32x4_load_n
 BS_WORD float32x4_t dwf_fma_dot(float32x4_t c, float32x4_t a, float32x4_t b) { return vfmaq_f32(c, a, b); }
+
+#ifdef __aarch64__ /* tbl of 16 bytes, and sums across vectors */
+#include "neon_bits.h"
+#include "neon_lut.h"
+#include "neon_decode.h"
+#endif
 #endif

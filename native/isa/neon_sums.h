@@ -78,8 +78,33 @@ BS_WORD void f32x4_store_n(float *p, float32x4_t v, int n) {
     vst1q_f32(lanes, v);
     memcpy(p, lanes, (size_t)n * 4);
 }
+/* f32 rounded to bf16 in the high halves; the low halves are not cleared of what rounding leaves */
+BS_WORD uint32x4_t neon_to_bf16(const float *x) {
+    const uint32x4_t v = vreinterpretq_u32_f32(vld1q_f32(x)), sign = vdupq_n_u32(0x80000000);
+    uint32x4_t size = vminq_u32(vbicq_u32(v, sign), vdupq_n_u32(0x7F7F0000));
+    size = vaddq_u32(size, vaddq_u32(vandq_u32(vshrq_n_u32(v, 16), vdupq_n_u32(1)), vdupq_n_u32(0x7FFF)));
+    return vorrq_u32(size, vandq_u32(v, sign));
+}
+#ifdef __aarch64__
+BS_WORD void f32x4_stage_f16(float *to, const float *x, int64_t n) {
+    const float32x4_t most = vdupq_n_f32(65504.0f);
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        float32x4_t v = vminq_f32(vmaxq_f32(vld1q_f32(x + i), vnegq_f32(most)), most);
+        vst1q_f32(to + i, vcvt_f32_f16(vcvt_f16_f32(v)));
+    }
+    scalar_stage_f16(to + i, x + i, n - i);
+}
+BS_WORD void f32x4_stage_bf16(float *to, const float *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        vst1q_f32(to + i, vreinterpretq_f32_u32(vandq_u32(neon_to_bf16(x + i), vdupq_n_u32(0xFFFF0000))));
+    scalar_stage_bf16(to + i, x + i, n - i);
+}
+#else /* which takes subnormal numbers for zeros */
 #define f32x4_stage_f16 scalar_stage_f16
 #define f32x4_stage_bf16 scalar_stage_bf16
+#endif
 BS_WORD float32x4_t f32x4_biased(float32x4_t c, const float *bias, int relu) {
     c = vaddq_f32(c, vld1q_f32(bias));
     return relu ? vmaxq_f32(c, vdupq_n_f32(0)) : c;

@@ -13,7 +13,7 @@
 #endif
 /* 32-bit lanes of a vector: what the tool reads in the name of the instruction set, sve-256 */
 #define BS_LANES (__ARM_FEATURE_SVE_BITS / 32)
-#define BS_TILES_SVE "dot_svdot dot_svdotseptet dot_svdotsextet dot_svdotquintet dot_svdotnibble dot_svdottriplet dot_svdotcrumb chain_mlal chain_nibble chain_crumb f32_sv dw_sv dwf_sv"
+#define BS_TILES_SVE "dot_svdot dot_svdotseptet dot_svdotsextet dot_svdotquintet dot_svdotnibble dot_svdottriplet dot_svdotcrumb chain_mlal chain_nibble chain_crumb f32_sv dw_sv dwf_sv bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 #define SVE_VECTOR __attribute__((arm_sve_vector_bits(__ARM_FEATURE_SVE_BITS)))
 typedef svint32_t sve_s32 SVE_VECTOR;
 typedef svfloat32_t sve_f32 SVE_VECTOR;

@@ -7,7 +7,7 @@
 #endif
 #include "i8mm.h"
 #include "sve.h"
-#define BS_TILES_SVEI8MM "dot_svmmla dot_svmmlaseptet dot_svmmlasextet dot_svmmlaquintet dot_svmmlanibble dot_svmmlatriplet dot_svmmlacrumb dot_svusdot dot_svusdotseptet dot_svusdotsextet dot_svusdotquintet dot_svusdotnibble dot_svusdottriplet dot_svusdotcrumb f32_sv dw_usdot dw_sv dwf_sv"
+#define BS_TILES_SVEI8MM "dot_svmmla dot_svmmlaseptet dot_svmmlasextet dot_svmmlaquintet dot_svmmlanibble dot_svmmlatriplet dot_svmmlacrumb dot_svusdot dot_svusdotseptet dot_svusdotsextet dot_svusdotquintet dot_svusdotnibble dot_svusdottriplet dot_svusdotcrumb f32_sv dw_usdot dw_sv dwf_sv bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 /* ---- tiles dot_svusdot*: 4 products a lane ---- */
 typedef sve_u8 svusdot_four;

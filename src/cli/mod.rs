@@ -4,6 +4,7 @@ mod accuracy;
 mod baseline;
 mod choice;
 mod emit;
+mod export;
 mod layers;
 mod progress;
 mod report;
@@ -55,10 +56,12 @@ enum Verb {
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
-    /// Rebuild the tables and charts of a run from its records alone
+    /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
+    /// Write what gets deployed: the chosen kernels as C, packed weights, a build and a proof
+    Export(export::Args),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  bitsmith completions bash > ~/.local/share/bash-completion/completions/bitsmith"
@@ -101,6 +104,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Emit(args) => emit::run(&args),
+        Verb::Export(args) => export::run(&args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bitsmith", &mut script);

@@ -10,6 +10,7 @@ pub mod coded;
 pub mod depthwise;
 pub mod dot;
 pub mod float;
+pub mod layout;
 pub mod lut;
 pub mod nest;
 pub mod product;

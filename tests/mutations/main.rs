@@ -184,6 +184,11 @@ fn avx512bf16() {
 }
 
 #[test]
+fn arm_neon() {
+    hunt("arm-neon");
+}
+
+#[test]
 fn arm_i8mm() {
     hunt("arm-i8mm");
 }
@@ -207,6 +212,7 @@ fn every_row_of_the_table_is_tried() {
         "x86-avx512vnni",
         "x86-avx512vpopcnt",
         "x86-avx512bf16",
+        "arm-neon",
         "arm-i8mm",
         "arm-sve256",
         "armv7-neon",

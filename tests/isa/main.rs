@@ -1,21 +1,21 @@
 //! The words of every tile, through kernels emitted as for any layer: all pairs of bytes at every place of a step, sums at
-//! the ends of their range, ties of rounding, and that every header says every word that a family may use.
+//! the ends of their range, ties of rounding. (`vocabulary.rs`: every header says every word that a family may use.)
 
+#[path = "../common/mod.rs"]
 mod common;
+mod vocabulary;
 
-use bitsmith::bench::build::Builder;
 use bitsmith::bench::problem::Problem;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::emit::Source;
-use bitsmith::kernel::{Task, chain16, lut, roof};
+use bitsmith::kernel::{Task, chain16, lut};
 use bitsmith::layer::{Op, Shape};
-use bitsmith::native::{Isa, Tile};
+use bitsmith::native::Tile;
 use bitsmith::op;
 use bitsmith::scheme::Weights;
 use bitsmith::scheme::affine::Grid;
-use bitsmith::target::{TARGETS, Target};
+use common::Lab;
 use common::rig::{Operands, Rig};
-use common::{Lab, cache};
 
 const ISAS: [&str; 10] = [
     "x86-scalar",
@@ -30,10 +30,10 @@ const ISAS: [&str; 10] = [
     "arm-sve2",
 ];
 /// Those that say how bits are counted.
-const COUNTING: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt"];
+const COUNTING: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vpopcnt", "arm-neon"];
 
 /// Those that say how sums are looked up in tables.
-const LOOKING_UP: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vnni"];
+const LOOKING_UP: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vnni", "arm-neon"];
 
 /// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
 fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {
@@ -385,299 +385,5 @@ fn every_instruction_set_gives_the_same_bits() {
             let at = wrong.map(|i| (i / n, i % n, &out[i * width..][..width], &right[i * width..][..width]));
             assert_eq!(at, None, "{}: (row, column, bytes, those of {})", task.name(schedule).unwrap(), ISAS[0]);
         }
-    }
-}
-
-/// The words that a family may use of a tile of each kind, besides its types and constants.
-fn words(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "dot" => &[
-            "range",
-            "stage",
-            "quant",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "requant_pair",
-            "real_zero",
-            "scales",
-            "scaled",
-            "finish_groups",
-            "finish_groups_n",
-            "raw",
-            "raw_tail",
-            "lhs_load",
-            "rhs_load",
-            "dot",
-        ],
-        "mm" => &[
-            "range",
-            "stage",
-            "quant",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "requant_pair",
-            "row",
-            "begin",
-            "end",
-        ],
-        "chain" => &[
-            "range",
-            "stage",
-            "quant",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "requant_pair",
-            "real_zero",
-            "scales",
-            "scaled",
-            "finish_groups",
-            "finish_groups_n",
-            "raw",
-            "raw_tail",
-            "lhs_load",
-            "rhs_load",
-            "none",
-            "add",
-            "widen",
-        ],
-        "f32" => &[
-            "stage",
-            "stage_f16",
-            "stage_bf16",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "raw",
-            "lhs_load",
-            "rhs_load",
-            "dot",
-        ],
-        "bits" => &[
-            "range",
-            "stage",
-            "quant",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "lhs_load",
-            "rhs_load",
-            "none",
-            "both",
-            "differ",
-            "widen",
-            "widen_minus",
-        ],
-        "lut" => &[
-            "range",
-            "stage",
-            "quant",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "requant_pair",
-            "lhs_load",
-            "rhs_load",
-            "none",
-            "add",
-            "add_top",
-            "widen",
-        ],
-        "dw" => &[
-            "range",
-            "stage",
-            "quant",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "requant",
-            "requant_n",
-            "requant_pair",
-            "lhs_load",
-            "lhs_load_n",
-            "rhs_load",
-            "dot",
-        ],
-        "dwf" => &[
-            "stage",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "lhs_load",
-            "lhs_load_n",
-            "rhs_load",
-            "dot",
-        ],
-        "table" | "int" | "e4m3" | "e5m2" | "f16" | "bf16" => &[
-            "stage",
-            "stage_f16",
-            "stage_bf16",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "real_zero",
-            "scales",
-            "scales_bf16",
-            "scales_e8m0",
-            "scales_e4m3",
-            "points",
-            "minus",
-            "scaled",
-            "settle",
-            "raw",
-            "lhs_load",
-            "table_load",
-            "rhs_load",
-            "level",
-            "dot",
-        ],
-        "bfdot" => &[
-            "stage_bf16",
-            "zero",
-            "plus",
-            "plus_n",
-            "store",
-            "store_n",
-            "finish",
-            "finish_n",
-            "lhs_load",
-            "rhs_load",
-            "dot",
-        ],
-        other => panic!("say here which words a `{other}` tile has"),
-    }
-}
-
-/// A unit that names every word of a tile.
-fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
-    let t = &tile.prefix;
-    let kind = t.split('_').next().unwrap();
-    // an address makes a compiler translate a word
-    let keep = |w: &str| format!("    word = (const void *){t}_{w};\n");
-    let mut uses: String = words(kind).iter().map(|w| keep(w)).collect();
-    if tile.plain.is_some() {
-        uses += &keep("unpack");
-    }
-    if tile.scaled() {
-        uses += &keep("settle");
-    }
-    // tiles of rows and of weights have numbers, no types
-    let types = if kind == "mm" { &["elem", "acc"][..] } else { &["elem", "lhs", "rhs", "acc"] };
-    let mut types = types.to_vec();
-    if tile.m > 1 && kind == "dot" {
-        uses += &["none", "row"].map(keep).concat();
-        types.push("sum");
-    }
-    let types: String = types.iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();
-    let wide = isa.name.starts_with("avx512") || isa.name == "amx";
-    let opaque = if ["dot", "f32"].contains(&kind) && !tile.scaled() && !wide {
-        let (ty, zero) = if tile.m > 1 { ("sum", "none") } else { ("acc", "zero") };
-        format!("    {t}_{ty} sums = {t}_{zero}(); {t}_opaque(sums);\n") // what a roof kernel uses
-    } else {
-        String::new()
-    };
-    let sizes = format!(
-        "    _Static_assert({t}_N == {} && {t}_ELEM == {} && sizeof(elem) == {}, \"\");\n",
-        tile.n, tile.elem, tile.elem
-    );
-    Source {
-        symbol: format!("words_{t}"),
-        header: isa.header(),
-        text: format!(
-            "void words_{t}(const struct bs_args *args, int32_t thread, int32_t threads) {{\n{types}    const void *volatile word;\n{uses}    (void)word;\n{opaque}{sizes}}}\n"
-        ),
-        work_bytes: 64,
-    }
-}
-
-/// Compiling needs no CPU that could run the result, so this covers every target.
-#[test]
-fn every_target_compiles_every_word_and_every_tile() {
-    for (name, _) in TARGETS {
-        let target = Target::find(name).unwrap();
-        let (builder, isa) = (Builder::new(&target, &cache()).unwrap(), std::sync::Arc::new(target.isa().unwrap()));
-        let integer: Vec<&str> = ["dot", "chain", "bits", "lut", "mm"]
-            .iter()
-            .flat_map(|kind| isa.tiles_of(kind))
-            .map(Tile::variant)
-            .collect();
-        let distinct: std::collections::BTreeSet<&str> = integer.iter().copied().collect();
-        assert_eq!(integer.len(), distinct.len(), "{name}: a schedule tells its family by its tile's variant");
-        let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
-        let multiply = ["dot", "f32"].iter().flat_map(|kind| isa.tiles_of(kind)).filter(|tile| !tile.scaled());
-        sources.extend(multiply.map(|tile| roof::products(&isa, tile, 10).0));
-        let lab = Lab::new("x86-scalar");
-        for tile in &isa.tiles {
-            let kind = tile.prefix.split('_').next().unwrap();
-            let op = if kind.starts_with("dw") { Op::Depthwise } else { Op::Gemm };
-            let shape = match op {
-                Op::Gemm => Shape::gemm(5, 37, 21).unwrap(),
-                _ => Shape::conv(op, [5, 5, 37], 37, [3, 3], 1, [1; 4]).unwrap(),
-            };
-            let scheme = match kind {
-                "f32" | "dwf" => "f32",
-                "bits" => "w2a2",
-                "lut" => "w4a8",
-                "table" => ["w1a32", "wta32", "", "nf4", "", "", "", "kmeans5"][tile.bits - 1],
-                "int" => "w8a32",
-                "e4m3" => "fp8e4m3",
-                "e5m2" => "fp8e5m2",
-                "f16" => "f16",
-                "bf16" => "bf16",
-                "bfdot" => "bf16abf16",
-                _ => &format!("w{}a8", if kind == "chain" { 2 } else { bits(tile) }),
-            };
-            let task = Task { isa: isa.clone(), ..lab.task(shape, scheme, Contract::F32io, true, 1) };
-            sources.push(task.emit(&schedules(&task, tile)[0]).unwrap());
-        }
-        let (_, blamed) = builder.build(&sources.iter().collect::<Vec<_>>()).unwrap();
-        assert!(blamed.is_empty(), "{name}: {}: {}", sources[blamed[0].0].symbol, blamed[0].1);
     }
 }

@@ -1,0 +1,46 @@
+//! `bitsmith export`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{print, read_plan};
+use crate::bundle::Bundle;
+use crate::run::Run;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bitsmith export results/x86-avx2/2026-01-31-1 --scheme w8a8 --out deploy\n  \
+    bitsmith export results/x86-avx2/2026-01-31-1 results/arm-dotprod/2026-01-31-1 --scheme w4a8 --out deploy")]
+pub struct Args {
+    /// The folder of a run, or its profile.toml; runs of the same layers on other targets go into the same bundle
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// The number format to deploy [default: the only one of the run]
+    #[arg(long, value_name = "S")]
+    scheme: Option<String>,
+    /// What every name in C begins with
+    #[arg(long, value_name = "NAME", default_value = "kernels")]
+    name: String,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let mut runs = Vec::new();
+    for given in &args.runs {
+        let profile = given.file_name().is_some_and(|name| name == "profile.toml");
+        let dir = if profile { given.parent().map_or_else(PathBuf::new, PathBuf::from) } else { given.clone() };
+        let dir = if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir };
+        runs.push((Run::load(&dir)?, read_plan(&dir)?));
+    }
+    let bundle = Bundle::of(&args.name, &runs, args.scheme.as_deref())?;
+    bundle.write(&args.out)?;
+    let targets: Vec<&str> = bundle.variants.iter().map(|v| v.target.name.as_str()).collect();
+    let out = args.out.display();
+    print(&format!(
+        "{} layers for {}: {out}/README.md\nprove it: cmake -S {out} -B {out}/build && cmake --build {out}/build && ctest --test-dir {out}/build\n",
+        bundle.layers.len(),
+        targets.join(", ")
+    ))
+}
