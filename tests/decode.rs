@@ -91,7 +91,7 @@ fn weights(task: &Task) -> Quantized {
 
 /// The smallest and the largest block, raw and staged.
 fn schedules(task: &Task) -> Vec<Schedule> {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let of = |word: &str| points.iter().filter(|p| p.has(word)).cloned().collect::<Vec<_>>();
     ["raw", "staged"]
         .into_iter()
@@ -180,7 +180,7 @@ fn schemes_have_kernels_where_they_say_so() {
         let lab = Lab::new(isa);
         for name in LISTED {
             let task = lab.task(Shape::gemm(3, 20, 64).unwrap(), name, Contract::F32io, false, 1);
-            let space = task.space().map(|s| s.points.len());
+            let space = task.space().map(|s| s.len());
             assert_eq!(space.is_ok(), task.scheme.has_kernels(), "{name} on {isa}: {space:?}");
             assert_ne!(space.unwrap_or(1), 0, "{name} on {isa}");
         }

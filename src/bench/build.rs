@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::peer::confine;
 use crate::emit::{self, Source, short_hash};
 use crate::native;
 use crate::target::{Compiler, Target};
@@ -25,6 +27,8 @@ pub struct Builder {
     /// The target's vocabulary, compiled ahead: reading intrinsics takes longer than compiling a batch of kernels. None
     /// where the compiler has no use for it.
     ahead: Option<PathBuf>,
+    /// CPUs that compilers keep to, so that they disturb nothing that is measured on others; all where none are named.
+    keep_to: OnceLock<Vec<usize>>,
     /// Version and flags, as a record's `compiler` column says them: `gcc-12.2.0-<hash of the flags>`.
     pub id: String,
 }
@@ -57,7 +61,7 @@ impl Builder {
         for (path, text) in native::FILES {
             write_whole(&native.join(path), text.as_bytes())?;
         }
-        let mut builder = Self { compiler, cache: cache.into(), native, ahead: None, id };
+        let mut builder = Self { compiler, cache: cache.into(), native, ahead: None, keep_to: OnceLock::new(), id };
         if kind == "gcc" && !builder.compiler.flags.iter().any(|f| f == "-include") {
             builder.ahead = builder.compile_ahead(&native::header_of(&target.isa))?;
         }
@@ -175,8 +179,16 @@ impl Builder {
         Ok(Ok(object))
     }
 
+    /// From now on compilers run on these CPUs only.
+    pub fn keep_to(&self, cpus: Vec<usize>) {
+        let _ = self.keep_to.set(cpus);
+    }
+
     /// Runs the compiler; a complaint is its first error, on one line.
     fn run(&self, mut command: Command) -> Result<Result<(), String>> {
+        if let Some(cpus) = self.keep_to.get() {
+            confine(&mut command, cpus.clone());
+        }
         command.stdin(Stdio::null()).env("LC_ALL", "C");
         let output = command.output().with_context(|| format!("compiler `{}` cannot be run", self.compiler.cc))?;
         if output.status.success() {

@@ -12,6 +12,7 @@ use super::harness::{Failure, Harness};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
+use crate::kernel::estimate::Speeds;
 use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, dot, lut, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
@@ -63,9 +64,18 @@ impl Roofs {
     /// The least time a task can take: the multiplications at the roof of the fastest family that serves it, or its operands read once from where they are
     /// in this regime, whichever is longer. Activations of an `f32io` task are read as f32.
     pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
+        let whole = if task.is_integer() { self.macs_per_s.int8 } else { self.macs_per_s.f32 };
+        let rate = |family: &&Family| self.rate(task, family);
+        let macs_per_s = task.families().unwrap_or_default().iter().map(rate).fold(whole, f64::max);
+        let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
+        product_ns.max(self.read_ns(task, regime, caches))
+    }
+
+    /// Multiply-accumulates per second of one core by the products of a family.
+    fn rate(&self, task: &Task, family: &Family) -> f64 {
         let macs = &self.macs_per_s;
         let several = task.shape.m() > 1 && task.isa.tiles_of(dot::FAMILY.tiles).any(|tile| tile.m > 1);
-        let rate = |family: &&Family| match family.name {
+        match family.name {
             name if name == amx::FAMILY.name || several && name == dot::FAMILY.name => macs.tiles,
             name if name == chain16::FAMILY.name => macs.chain16,
             name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
@@ -73,11 +83,14 @@ impl Roofs {
             name if name == bf16::FAMILY.name => macs.bf16,
             _ if task.is_integer() => macs.int8,
             _ => macs.f32,
-        };
-        let whole = if task.is_integer() { macs.int8 } else { macs.f32 };
-        let macs_per_s = task.families().unwrap_or_default().iter().map(rate).fold(whole, f64::max);
-        let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
-        product_ns.max(self.read_ns(task, regime, caches))
+        }
+    }
+
+    /// What guesses of schedules are made with.
+    pub fn speeds(&self, task: &Task) -> Speeds {
+        let r = &self.read_gb_per_s;
+        let macs = task.families().unwrap_or_default().iter().map(|f| (f.name, self.rate(task, f) / 1e9)).collect();
+        Speeds { macs, read: [r.l1, r.l2, r.l3, r.memory] }
     }
 
     /// The part of [`Roofs::least_ns`] that reading takes.

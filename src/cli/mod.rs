@@ -5,10 +5,16 @@ mod baseline;
 mod choice;
 mod emit;
 mod export;
+mod import;
 mod layers;
+mod model;
+mod network;
+mod plan;
 mod progress;
+mod replay;
 mod report;
 mod schemes;
+mod synth;
 mod targets;
 mod tune;
 
@@ -50,12 +56,20 @@ enum Verb {
     Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
+    /// Read a model (ONNX, TFLite): its layers, its quantization, and what of it is not understood
+    Import(import::Args),
+    /// Choose one scheme per layer from a table of costs, within limits: the exact optimum
+    Plan(plan::Args),
+    /// Synthesize, prove, place and route designs for an FPGA with open tools
+    Synth(synth::Args),
     /// List number formats, and how their names are made
     Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
+    /// Play search strategies against recorded spaces, without a device
+    Replay(replay::Args),
     /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
@@ -99,10 +113,14 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Tune(args) => tune::run(&args),
         Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Plan(args) => plan::run(&args),
+        Verb::Synth(args) => synth::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Completions { shell } => {

@@ -34,7 +34,6 @@ impl Bar {
     }
 
     fn begin(&mut self, index: usize, jobs: usize, job: &Job, length: usize) {
-        self.flush();
         self.label = format!("[{}/{jobs}] {} {}", index + 1, job.layer.key(), job.scheme);
         self.bar.reset();
         self.bar.set_length(length as u64);
@@ -66,8 +65,11 @@ impl Progress for Bar {
         self.last = format!("{tried} tried, {best}");
     }
 
-    fn done(&mut self) {
+    fn ended(&mut self) {
         self.flush();
+    }
+
+    fn done(&mut self) {
         self.bar.finish_and_clear();
     }
 

@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::choice::Choice;
+use super::model::ModelArgs;
+use super::network::{Asked, Goals, Network};
 use super::progress::Bar;
 use super::{new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
@@ -19,6 +21,7 @@ use crate::certificate::{Group, Winner, group_of};
 use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
+use crate::study::memory::runs_of;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
 use crate::target::Target;
 
@@ -30,6 +33,10 @@ pub struct Args {
     targets: Vec<String>,
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    goals: Goals,
     /// What the whole run may spend, shared among its layers: 60s, 10m, 200trials [default: 5s for each layer x scheme]
     #[arg(long, value_name = "60s|200trials")]
     budget: Option<Budget>,
@@ -37,6 +44,9 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name,
           value_parser = PossibleValuesParser::new(search::STRATEGIES.iter().map(|s| s.name)))]
     strategy: String,
+    /// Learn nothing from earlier runs below results/TARGET
+    #[arg(long)]
+    cold: bool,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -44,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with an interrupted run; every other choice is the run's own
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["targets", "networks", "layers", "gemm", "conv", "schemes", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["targets", "networks", "layers", "gemm", "conv", "schemes", "out", "model"])]
     resume: Option<PathBuf>,
     /// One JSON document on stdout: the winner of every layer x scheme
     #[arg(long)]
@@ -60,6 +70,7 @@ Examples:
   bitsmith tune --conv 56x56x64x64x3x3s1p1 --scheme w8a8 --budget 200trials
   bitsmith tune --network llama-7b --regime weights-cold --threads 2 --budget 10m
   bitsmith tune --layers mine.toml --json > winners.json
+  bitsmith tune --model m.onnx --data x.npy --labels y.npy --scheme f32 --scheme w8a8 --scheme w4a8 --max-drop 1%
   bitsmith tune --resume results/x86-avx2/2026-01-31-1";
 
 pub fn run(args: &Args) -> Result<()> {
@@ -67,6 +78,17 @@ pub fn run(args: &Args) -> Result<()> {
     let mut documents = Vec::new();
     match &args.resume {
         Some(dir) => documents.push(resume(dir, args, stop)?),
+        None if args.model.model.is_some() => {
+            ensure!(args.targets.len() < 2, "--model takes one --target: schemes are chosen for one device");
+            ensure!(
+                !args.choice.names_layers(),
+                "--model stands alone; leave out --network, --layers, --gemm and --conv"
+            );
+            let target = Target::find(args.targets.first().map_or("host", String::as_str))?;
+            target.require()?;
+            let asked = Asked { model: args.model.clone(), goals: args.goals.clone() };
+            documents.push(tune_model(&asked, target, args, stop)?);
+        }
         None => {
             let targets = if args.targets.is_empty() { vec!["host".to_string()] } else { args.targets.clone() };
             let targets: Vec<Target> = targets.iter().map(|t| Target::find(t)).collect::<Result<_>>()?;
@@ -85,10 +107,52 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn plan(args: &Args, target: &Target) -> Result<Plan> {
-    let mut plan = args.choice.plan(target)?;
+    let mut plan = args.choice.plan(target, vec![])?;
     (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
     plan.budget = args.budget.unwrap_or(plan.budget);
+    plan.learned_from = if args.cold { vec![] } else { runs_of(&target.name) };
     Ok(plan)
+}
+
+/// A whole network: what its layers do to it, their times, the choice, and the network that was chosen.
+fn tune_model(asked: &Asked, target: Target, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    let network = Network::new(asked, args.choice.contract(), &args.choice.schemes()?, stop)?;
+    let dir = new_folder(args, &target.name)?;
+    write_file(&dir.join("model.json"), &format!("{}\n", serde_json::to_string_pretty(asked)?))?;
+    let mut plan = args.choice.plan(&target, network.layers(&dir)?)?;
+    (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
+    plan.budget = args.budget.unwrap_or(plan.budget);
+    write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(&plan)?))?;
+    go_on_with(&network, &plan, target, &dir, args, stop)
+}
+
+fn go_on_with(
+    network: &Network,
+    plan: &Plan,
+    target: Target,
+    dir: &Path,
+    args: &Args,
+    stop: &AtomicBool,
+) -> Result<serde_json::Value> {
+    let again = format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display());
+    match network.sensitivities(dir) {
+        Err(_) if stop.load(Ordering::Relaxed) => {
+            print(&again)?;
+            return Ok(serde_json::Value::Null);
+        }
+        outcome => outcome?,
+    }
+    let mut document = tune(plan, target, Some(dir), args, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(document);
+    }
+    let (text, chosen) = network.choose(dir, &Run::load(dir)?)?;
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("network".into(), chosen);
+    } else {
+        print(&text)?;
+    }
+    Ok(document)
 }
 
 /// A folder that no run has used yet.
@@ -109,6 +173,12 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
     let mut plan = read_plan(dir)?;
     if let Some(budget) = args.budget {
         plan.budget = budget;
+    }
+    if let Ok(text) = fs::read_to_string(dir.join("model.json")) {
+        let asked: Asked =
+            serde_json::from_str(&text).with_context(|| format!("{}/model.json is damaged", dir.display()))?;
+        let network = Network::new(&asked, plan.contract, &plan.schemes, stop)?;
+        return go_on_with(&network, &plan, plan.target.clone(), dir, args, stop);
     }
     tune(&plan, plan.target.clone(), Some(dir), args, stop)
 }

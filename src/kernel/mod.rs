@@ -9,6 +9,7 @@ pub mod chain16;
 pub mod coded;
 pub mod depthwise;
 pub mod dot;
+pub mod estimate;
 pub mod float;
 pub mod layout;
 pub mod lut;
@@ -136,8 +137,8 @@ impl Task {
 
     /// Every legal schedule, of all families.
     pub fn space(&self) -> Result<Space> {
-        let each = self.families()?.into_iter().flat_map(|f| Space::product(&(f.axes)(self, f)).points);
-        Ok(Space { points: each.collect() })
+        let axes: Vec<_> = self.families()?.into_iter().map(|f| (f.axes)(self, f)).collect();
+        Ok(Space::families(axes.iter().map(Vec::as_slice)))
     }
 
     pub fn name(&self, schedule: &Schedule) -> Result<Name> {

@@ -2,7 +2,7 @@
 
 pub mod accuracy;
 mod bits;
-mod canvas;
+pub(crate) mod canvas;
 mod convergence;
 mod devices;
 pub(crate) mod format;
@@ -11,7 +11,7 @@ mod html;
 mod network;
 mod pareto;
 mod peers;
-mod plot;
+pub(crate) mod plot;
 mod roofline;
 mod rows;
 mod summary;

@@ -37,7 +37,7 @@ const LOOKING_UP: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vnni", "arm-
 
 /// A schedule of this tile with raw activations and one with staged ones, the smallest and largest of their blocks.
 fn schedules(task: &Task, tile: &Tile) -> Vec<Schedule> {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let of = |word: &str| points.iter().filter(|p| p.0[0].word == tile.variant() && p.has(word)).collect::<Vec<_>>();
     let ends =
         |all: Vec<&Schedule>| all.first().into_iter().chain(all.last()).map(|p| (*p).clone()).collect::<Vec<_>>();
@@ -366,7 +366,7 @@ fn every_instruction_set_gives_the_same_bits() {
         let mut kernels: Vec<(usize, Task, Schedule)> = Vec::new();
         for (i, (shape, scheme, contract)) in compared().into_iter().enumerate() {
             let task = lab.task(shape, scheme, contract, true, 1);
-            let mut points = task.space().unwrap().points;
+            let mut points = task.space().unwrap().points();
             points.dedup_by_key(|point| point.0[0].word.clone());
             kernels.extend(points.into_iter().map(|point| (i, task.clone(), point)));
         }

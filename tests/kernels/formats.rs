@@ -184,7 +184,7 @@ pub fn decoded_weights(lab: &Lab) {
 
 /// A case of each tile that serves the task, unpacked in registers and ahead.
 fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let kind = |s: &Schedule| (s.0[0].word.clone(), s.has("un"));
     let kinds: std::collections::BTreeSet<_> = points.iter().map(kind).collect();
     let of = |k: &_| points.iter().filter(|s| kind(s) == *k).cloned().collect::<Vec<_>>();

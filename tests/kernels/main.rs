@@ -25,7 +25,7 @@ fn extents(lab: &Lab, kind: &str) -> (usize, usize) {
 }
 
 fn pick(task: Task, rng: &mut Rng, wanted: impl Fn(&Schedule) -> bool) -> Option<Case> {
-    let points: Vec<Schedule> = task.space().unwrap().points.into_iter().filter(wanted).collect();
+    let points: Vec<Schedule> = task.space().unwrap().points().into_iter().filter(wanted).collect();
     rng.choice(points).map(|schedule| Case { task, schedule })
 }
 
@@ -177,7 +177,7 @@ fn larger_layers(lab: &Lab) {
 
 fn all_right(lab: &Lab, shape: Shape, scheme: &str, contract: Contract, most: usize) {
     let task = lab.task(shape, scheme, contract, true, 1);
-    let points = sample(task.space().unwrap().points, most, shape.macs());
+    let points = sample(task.space().unwrap().points(), most, shape.macs());
     for r in lab.try_points(task, &points, Regime::Hot) {
         assert!(r.outcome.right(), "{} {shape:?}: {:?} {}", r.candidate, r.outcome, r.message);
     }
@@ -226,7 +226,7 @@ fn vectors_that_are_too_long_are_refused() {
     let text = TARGETS.iter().find(|(n, _)| *n == "arm-sve256-qemu").unwrap().1;
     let lab = Lab::of(Target::parse("t.toml", &text.replace("256", "512")).unwrap());
     let task = lab.task(Shape::gemm(2, 3, 4).unwrap(), "w8a8", Contract::Int8, false, 1);
-    let source = task.emit(&task.space().unwrap().points[0]).unwrap();
+    let source = task.emit(&task.space().unwrap().points()[0]).unwrap();
     let command = lab.device.runner.command(&program(&lab, &[source]), 1).unwrap();
     let refused = Harness::start(command, std::time::Duration::from_secs(30)).err().unwrap().to_string();
     assert!(refused.contains("no vectors of 512 bits"), "{refused}");

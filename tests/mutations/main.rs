@@ -89,7 +89,7 @@ impl Kernel {
         let mut task = lab.task((victim.shape)(), victim.scheme, victim.contract, true, victim.threads);
         task.caches = TINY;
         let schedule: Schedule = victim.schedule.parse().unwrap();
-        let legal = task.space().unwrap().points.contains(&schedule);
+        let legal = task.space().unwrap().points().contains(&schedule);
         assert!(legal, "{}: {schedule} is no schedule of it", victim.name);
         let mut source = task.emit(&schedule).unwrap();
         match mutation.map(|m| (m.what, &m.place)) {

@@ -1,0 +1,108 @@
+//! What a job ends in: the final among its best, or the one record of a job that no kernel serves.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::job::{JobSearch, best};
+use super::{Budget, Job, Study};
+use crate::bench::{Duel, FINAL};
+use crate::candidate::{Knob, Name, Schedule};
+use crate::emit::Source;
+use crate::record::{Final, Outcome, Record};
+
+/// Finalists, and how far behind the best one may be to be one.
+const FINALISTS: usize = 8;
+const FINAL_MARGIN: f64 = 1.06;
+/// Share of a job's time that is kept for its final.
+pub const FINAL_SHARE: f64 = 0.1;
+/// Family and schedule of the one record of a job that no kernel serves.
+pub const NO_FAMILY: &str = "none";
+
+impl Study<'_> {
+    /// A balanced comparison of the best, in rounds; what decides.
+    pub fn hold_final(&mut self, search: &mut JobSearch, budget: Budget) -> Result<()> {
+        let (bench, group, measured) = (&mut search.bench, &search.group, &search.tried);
+        let Some((leader, ns)) = best(measured).and_then(|r| Some((r.corrected_ns?, r.median_ns?))) else {
+            return Ok(());
+        };
+        let mut close: Vec<&Record> = measured.iter().filter(|r| r.outcome == Outcome::Measured).collect();
+        close.retain(|r| r.corrected_ns.is_some_and(|ns| ns <= leader * FINAL_MARGIN));
+        close.sort_by(|a, b| a.corrected_ns.partial_cmp(&b.corrected_ns).unwrap_or(std::cmp::Ordering::Equal));
+        close.truncate(FINALISTS);
+        let seconds = match budget {
+            Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
+            Budget::Trials(_) => 3.0,
+        };
+        let rules = FINAL.lasting(seconds, close.iter().map(|_| ns));
+        let schedules: Vec<Schedule> = close.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
+        let Duel { series, roof_ns } = bench.duel(&schedules, &rules)?;
+        let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
+        let total = series.iter().map(|(_, samples)| samples.len()).sum();
+        let row = |record: &Record, source: &Source, round: usize, ns: f64| Final {
+            layer: group.0.clone(),
+            scheme: group.1.clone(),
+            contract: group.2,
+            target: group.3.clone(),
+            regime: group.4,
+            threads: group.5,
+            candidate: record.candidate.clone(),
+            source_hash: source.hash(),
+            source_bytes: source.text.len(),
+            round,
+            ns: (ns * 100.0).round() / 100.0,
+            held,
+            rows: total,
+            roof_ns: roof_ns.get(round).map(|ns| (ns * 100.0).round() / 100.0),
+        };
+        let pairs = close.iter().zip(&series);
+        let rows: Vec<Final> = pairs
+            .flat_map(|(r, (source, samples))| samples.iter().enumerate().map(|(i, ns)| row(r, source, i, *ns)))
+            .collect();
+        self.tables.finals.append_all(&rows)
+    }
+
+    /// A job that no kernel serves is one record that says why.
+    pub fn unsupported(&mut self, job: &Job, why: &str) -> Result<()> {
+        let shape = &job.layer.shape;
+        let name = Name {
+            op: shape.op.name().into(),
+            scheme: job.scheme.clone(),
+            isa: self.device.isa.name.clone(),
+            family: NO_FAMILY.into(),
+            schedule: Schedule(vec![Knob::word(NO_FAMILY)]),
+        };
+        self.tables.records.append(&Record {
+            candidate: name.to_string(),
+            layer: job.layer.key(),
+            op: name.op,
+            m: shape.m(),
+            n: shape.n(),
+            k: shape.k(),
+            scheme: name.scheme,
+            contract: self.plan.contract,
+            target: self.device.target.name.clone(),
+            family: name.family,
+            schedule: name.schedule.to_string(),
+            regime: self.plan.regime,
+            threads: self.plan.threads,
+            outcome: Outcome::Unsupported,
+            evidence: self.device.target.runner.evidence,
+            samples: 0,
+            min_ns: None,
+            median_ns: None,
+            ci_low_ns: None,
+            ci_high_ns: None,
+            gmacs: None,
+            roof_share: None,
+            source_hash: String::new(),
+            compiler: self.device.builder.id.clone(),
+            host: self.device.host.fingerprint(),
+            message: why.into(),
+            cycles: None,
+            instructions: None,
+            at_s: Duration::as_secs_f64(&self.started.elapsed()),
+            corrected_ns: None,
+        })
+    }
+}
