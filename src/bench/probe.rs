@@ -212,7 +212,7 @@ impl Plan {
         for kind in ["dot", "f32", bf16::FAMILY.tiles] {
             for tile in isa.tiles_of(kind).filter(|t| !t.scaled()) {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
-                let kind = if tile.m > 1 { amx::FAMILY.tiles } else { kind };
+                let kind = if tile.m > 1 && kind == dot::FAMILY.tiles { amx::FAMILY.tiles } else { kind };
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
         }

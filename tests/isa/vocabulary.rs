@@ -57,7 +57,7 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     // tiles of rows and of weights have numbers, no types
     let types = if kind == "mm" { &["elem", "acc"][..] } else { &["elem", "lhs", "rhs", "acc"] };
     let mut types = types.to_vec();
-    if tile.m > 1 && kind == "dot" {
+    if tile.m > 1 && !tile.numbered() {
         uses += &["none", "row"].map(keep).concat();
         types.push("sum");
     }
@@ -97,7 +97,7 @@ fn every_target_compiles_every_word_and_every_tile() {
         let distinct: std::collections::BTreeSet<&str> = integer.iter().copied().collect();
         assert_eq!(integer.len(), distinct.len(), "{name}: a schedule tells its family by its tile's variant");
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
-        let multiply = ["dot", "f32"].iter().flat_map(|kind| isa.tiles_of(kind)).filter(|tile| !tile.scaled());
+        let multiply = ["dot", "f32", "bfdot"].iter().flat_map(|kind| isa.tiles_of(kind)).filter(|tile| !tile.scaled());
         sources.extend(multiply.map(|tile| roof::products(&isa, tile, 10).0));
         let lab = Lab::new("x86-scalar");
         for tile in &isa.tiles {

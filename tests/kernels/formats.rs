@@ -195,19 +195,20 @@ fn pick_of_each_tile(task: Task, rng: &mut Rng) -> Vec<Case> {
 pub fn bf16_pairs(lab: &Lab) {
     let mut rng = Rng::with_seed(7);
     let mut cases = Vec::new();
-    let tile = lab.device.isa.tiles_of("bfdot").next().unwrap();
-    let pairs = |s: &Schedule| s.0[0].word == tile.variant();
-    for n in 1..=2 * tile.n + 1 {
-        let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % (2 * tile.k + 1) + 1).unwrap();
-        cases.extend(pick(lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), 1), &mut rng, pairs));
-    }
-    for _ in 0..12 {
-        let (c, f) = (rng.usize(1..=20), rng.usize(1..=40));
-        let shape = [window(&mut rng, Op::Conv2d, c, f), Shape::gemm(c, f, rng.usize(30..300)).unwrap()];
-        for shape in shape {
-            let mut task = lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), rng.usize(1..=2));
-            task.caches = TINY;
-            cases.extend(pick(task, &mut rng, pairs));
+    for tile in lab.device.isa.tiles_of("bfdot") {
+        let pairs = |s: &Schedule| s.0[0].word == tile.variant();
+        for n in 1..=2 * tile.n + 1 {
+            let shape = Shape::gemm(n * 3 % 17 + 1, n, n * 7 % (2 * tile.k + 1) + 1).unwrap();
+            cases.extend(pick(lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), 1), &mut rng, pairs));
+        }
+        for _ in 0..12 {
+            let (c, f) = (rng.usize(1..=20), rng.usize(1..=40));
+            let shape = [window(&mut rng, Op::Conv2d, c, f), Shape::gemm(c, f, rng.usize(30..300)).unwrap()];
+            for shape in shape {
+                let mut task = lab.task(shape, "bf16abf16", Contract::F32io, rng.bool(), rng.usize(1..=2));
+                task.caches = TINY;
+                cases.extend(pick(task, &mut rng, pairs));
+            }
         }
     }
     lab.prove(&cases);
