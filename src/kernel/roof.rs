@@ -99,18 +99,19 @@ fn narrow(
     (source(isa, symbol, WORK, body), (rounds / length * length * SUMS * tile.n * tile.k) as u64)
 }
 
-/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 64 bytes, which a
-/// compiler cuts into the widest that there are.
+/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors as wide as the widest
+/// accumulator: wider ones a compiler takes apart by way of the stack.
 pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
-    let ty = "typedef uint64_t v8 __attribute__((vector_size(64), aligned(8), may_alias))";
+    let width = isa.tiles.iter().map(|t| t.n * 4).max().unwrap_or(16).clamp(16, 64);
+    let ty = format!("typedef uint64_t v8 __attribute__((vector_size({width}), aligned(8), may_alias))");
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_(ty),
         let_("const char *", "p", format!("(const char *)args->rhs + thread * {bytes}L")),
     ];
     body.extend((0..4).map(|i| let_("v8", format!("s{i}"), "{0}")));
-    let line = (0..4).map(|i| do_(format!("s{i} ^= *(const v8 *)(p + i + {})", i * 64))).collect();
-    let again = vec![for_("i", 0, bytes, 256, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];
+    let line = (0..4).map(|i| do_(format!("s{i} ^= *(const v8 *)(p + i + {})", i * width as i32))).collect();
+    let again = vec![for_("i", 0, bytes, 4 * width, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];
     body.push(for_("r", 0, rounds, 1, again));
     body.push(do_("*(v8 *)((char *)args->out + 4096 * thread) = s0 ^ s1 ^ s2 ^ s3"));
     source(isa, format!("read_{name}"), 64, body)
