@@ -63,7 +63,7 @@ fn the_default_is_quick_where_other_layers_are_known() {
     }
     reached.sort_by(|a, b| a.0.total_cmp(&b.0));
     assert!(reached.len() >= 6);
-    assert!(reached[0].0 >= 0.90 && reached[reached.len() / 2].0 >= 0.97, "{reached:?}");
+    assert!(reached[0].0 >= 0.85 && reached[reached.len() / 2].0 >= 0.97, "{reached:?}");
 }
 
 /// The analytic expectation of chance against the mean of many random games.

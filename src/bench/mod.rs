@@ -355,12 +355,14 @@ impl Bench<'_> {
         let trials = self.race(&sources, sources.len(), batch.built, &BATCH)?;
         let raced = sources.iter().zip(&trials).map(|((s, _), t)| (s, &t.series, t.outcome == Outcome::Measured));
         let corrected = self.pace.correct(&raced.collect::<Vec<_>>());
+        let at_s = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0; // of all of them
         let mut records = Vec::with_capacity(sources.len());
         for ((schedule, source), (trial, corrected)) in
             sources.iter().zip(trials.into_iter().zip(&corrected)).take(batch.asked)
         {
             let record = self.record(schedule, &source.hash(), trial)?;
-            records.push(Record { corrected_ns: corrected.map(|ns| (ns * 100.0).round() / 100.0), ..record });
+            let corrected_ns = corrected.map(|ns| (ns * 100.0).round() / 100.0);
+            records.push(Record { corrected_ns, at_s, ..record });
         }
         Ok(records)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::print;
@@ -93,6 +94,9 @@ fn play(args: &Args, all: &[Recorded]) -> Result<(Vec<Line>, chart::Chance)> {
     let wanted = |s: &&search::Strategy| args.strategies.is_empty() || args.strategies.iter().any(|n| n == s.name);
     let strategies: Vec<&search::Strategy> = search::STRATEGIES.iter().filter(wanted).collect();
     let (mut lines, mut chances) = (Vec::new(), Vec::new());
+    let ways = 1 + usize::from(args.warm) + usize::from(args.without_guess);
+    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {msg}  {elapsed}")?.progress_chars("=> ");
+    let bar = ProgressBar::new((all.len() * ways * strategies.len()) as u64).with_style(style); // hidden where there is no terminal
     for (i, recorded) in all.iter().enumerate() {
         let tries = args.tries.unwrap_or(4 * budget(recorded.space.len())).clamp(1, recorded.space.len());
         let rules = Rules { batch: args.batch, tries, runs: args.runs };
@@ -108,13 +112,16 @@ fn play(args: &Args, all: &[Recorded]) -> Result<(Vec<Line>, chart::Chance)> {
         for (how, field) in fields {
             let field = Arc::new(field);
             for strategy in &strategies {
+                bar.set_message(format!("{} {}{how}", recorded.name, strategy.name));
                 let played = games(recorded, &field, strategy, &rules);
                 lines.push(Line::of(recorded, &format!("{}{how}", strategy.name), &played));
+                bar.inc(1);
             }
         }
         let best = recorded.best();
         chances.push((recorded.name.clone(), chance(recorded, tries).into_iter().map(|ns| best / ns).collect()));
     }
+    bar.finish_and_clear();
     Ok((lines, chances))
 }
 

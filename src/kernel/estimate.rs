@@ -100,7 +100,9 @@ impl Work {
         // an instruction takes as long whatever its width
         let mac_ns = widest as f64 / (tile.m * tile.n) as f64 / speeds.of(nest.family) / task.threads as f64;
         let register = task.isa.tiles.iter().map(|t| t.n * 4).max().unwrap_or(4) as f64;
-        let load_ns = register / speeds.read[0] / task.threads as f64;
+        // every core loads an operand in the time of a product
+        let product_ns = widest as f64 * tile.k as f64 / speeds.of(nest.family);
+        let load_ns = (register / speeds.read[0]).min(product_ns) / task.threads as f64;
         let narrow = if nest.stored.bits < 8 && nest.tile.prefix == nest.stored.prefix { 3.0 } else { 0.0 };
         let [unroll] = schedule.sizes("k");
         let blocks_of_depth = if kc == 0 { 1 } else { depth.div_ceil(kc) };

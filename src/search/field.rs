@@ -9,7 +9,7 @@ use crate::kernel::estimate::View;
 const KEPT: usize = 1 << 16;
 
 /// Winners that one task passes on.
-const WINNERS: usize = 4;
+const WINNERS: usize = 8;
 
 /// A space and what may be known of its points before any is tried.
 pub struct Field {

@@ -9,7 +9,7 @@ use super::{Field, Forest, Search, Unasked};
 use crate::candidate::Knob;
 
 /// Points that compete for a batch; of larger spaces some by chance and what lies around the best.
-const POOL: usize = 8192;
+const POOL: usize = 4096;
 /// Points that an own forest is asked about, and the best tries whose neighbours are among them.
 const SHORT: usize = 1024;
 const AROUND: usize = 6;
