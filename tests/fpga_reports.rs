@@ -33,12 +33,17 @@ fn csynth_of_vitis_and_of_vivado() {
     assert_eq!((vivado.latency, vivado.interval), ([None, None], [Some(1024), None]));
     assert!(near(vivado.fmax_mhz, 1e3 / 8.75));
     // other units, of the document or of the value
-    let picoseconds = data!("csynth-vitis.xml").replace("<unit>ns</unit>", "<unit>ps</unit>").replace(">3.650<", ">3650<");
+    let picoseconds =
+        data!("csynth-vitis.xml").replace("<unit>ns</unit>", "<unit>ps</unit>").replace(">3.650<", ">3650<");
     assert!(near(csynth::parse(&picoseconds).unwrap().0.fmax_mhz, 1e3 / 3.65));
     let own = data!("csynth-vitis.xml").replace(">3.650<", ">0.00365 us<");
     assert!(near(csynth::parse(&own).unwrap().0.fmax_mhz, 1e3 / 3.65));
     for odd in [">undef<", ">?<", ">-1<", ">0<", "><", ">3.65 furlongs<", ">inf<", ">NaN<"] {
-        assert_eq!(csynth::parse(&data!("csynth-vitis.xml").replace(">3.650<", odd)).unwrap().0.fmax_mhz, None, "{odd}");
+        assert_eq!(
+            csynth::parse(&data!("csynth-vitis.xml").replace(">3.650<", odd)).unwrap().0.fmax_mhz,
+            None,
+            "{odd}"
+        );
     }
     assert!(csynth::parse("<a/>").unwrap_err().to_string().contains("no PerformanceEstimates"));
     assert!(csynth::parse("").unwrap_err().to_string().starts_with("csynth.xml is damaged"));
@@ -55,7 +60,9 @@ fn vivado_counts_tiles_twice_and_takes_slack_off_the_period() {
     assert!(vivado::utilization("nothing").unwrap_err().to_string().contains("no utilization report"));
     let unconstrained = data!("timing.rpt").replace("-0.712", "NA    ");
     assert!(vivado::timing(&unconstrained).unwrap_err().to_string().contains("without a clock"));
-    assert!(vivado::timing(&data!("timing.rpt").replace("-0.712", "12.000")).unwrap_err().to_string().contains("no sense"));
+    assert!(
+        vivado::timing(&data!("timing.rpt").replace("-0.712", "12.000")).unwrap_err().to_string().contains("no sense")
+    );
 }
 
 #[test]
@@ -102,7 +109,8 @@ fn torn_and_mutated_reports_never_bring_the_reader_down() {
         data!("bambu.xml"),
     ];
     let mut rng = fastrand::Rng::with_seed(11);
-    const BITS: &[&str] = &["", "-", "?", "undef", "1e999", "99999999999999999999999", "|", "<", ">", "{", "}", "\"", "\n", "é", "0"];
+    const BITS: &[&str] =
+        &["", "-", "?", "undef", "1e999", "99999999999999999999999", "|", "<", ">", "{", "}", "\"", "\n", "é", "0"];
     for text in all {
         for cut in (0..text.len()).step_by(17) {
             read_all(&text[..cut]);

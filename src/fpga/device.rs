@@ -173,7 +173,9 @@ mod tests {
         assert_eq!(zynq.room().each().map(|n| n.unwrap_or(0)), [37_240, 74_480, 224, 176, 0]);
         let text = DEVICES[1].1;
         let say = |from: &str, to: &str| Device::parse("d.toml", &text.replace(from, to)).unwrap_err().to_string();
-        assert!(say("fabric = \"ecp5\"", "fabric = \"ecp6\"").starts_with("d.toml:4: field `fabric`: no fabric `ecp6`; "));
+        assert!(
+            say("fabric = \"ecp5\"", "fabric = \"ecp6\"").starts_with("d.toml:4: field `fabric`: no fabric `ecp6`; ")
+        );
         assert!(say("lut = 0.7", "lut = 1.7").contains("field `margin`"));
         assert!(say("clock_mhz = 125", "clock_mhz = 0").contains("field `clock_mhz`"));
         assert!(say("package", "packaje").contains("unknown field `packaje`"));

@@ -126,11 +126,7 @@ pub static FABRICS: &[Fabric] = &[
             ("SB_RAM40_4K*", Kind::Bram, 1),
             ("SB_MAC16", Kind::Dsp, 1),
         ],
-        routed: &[
-            ("ICESTORM_LC", Kind::Lut, 1),
-            ("ICESTORM_RAM", Kind::Bram, 1),
-            ("ICESTORM_DSP", Kind::Dsp, 1),
-        ],
+        routed: &[("ICESTORM_LC", Kind::Lut, 1), ("ICESTORM_RAM", Kind::Bram, 1), ("ICESTORM_DSP", Kind::Dsp, 1)],
         library: &["ice40/cells_sim.v"],
         models: "",
         route: Some(Route {

@@ -8,6 +8,7 @@ pub mod device;
 pub mod fabric;
 pub mod hls;
 pub mod ir;
+pub mod model;
 pub mod name;
 pub mod network;
 pub mod parameters;

@@ -85,7 +85,13 @@ fn version_of(path: &Path, arguments: &[&str]) -> String {
 /// Runs a command in `folder`; what it says is kept in `folder/log` and returned.
 /// # Errors
 /// Whatever became of it.
-pub fn run(command: &mut Command, folder: &Path, log: &str, limits: Limits, stop: &AtomicBool) -> Result<String, Failure> {
+pub fn run(
+    command: &mut Command,
+    folder: &Path,
+    log: &str,
+    limits: Limits,
+    stop: &AtomicBool,
+) -> Result<String, Failure> {
     let at = folder.join(log);
     let full = || Failure::DiskFull(folder.display().to_string());
     let broken = |e: std::io::Error| match e.kind() {
@@ -191,7 +197,8 @@ mod tests {
         assert!(matches!(sh("kill -SEGV $$", LIMITS), Err(Failure::Failed(why)) if why.contains("signal: 11")));
         let endless = sh("sleep 600 & while :; do :; done", Limits { seconds: 0.3, ..LIMITS });
         assert_eq!(endless, Err(Failure::TimedOut(0.3)));
-        let large = sh("head -c 300000000 /dev/zero | tail -c 300000000 | sleep 30", Limits { memory: 50 << 20, ..LIMITS });
+        let large =
+            sh("head -c 300000000 /dev/zero | tail -c 300000000 | sleep 30", Limits { memory: 50 << 20, ..LIMITS });
         assert!(matches!(large, Err(Failure::TooLarge(bytes)) if bytes > 50 << 20), "{large:?}");
         let full = sh("echo 'cannot write: No space left on device'; exit 0", LIMITS);
         assert!(matches!(full, Err(Failure::DiskFull(_))));

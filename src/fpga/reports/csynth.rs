@@ -28,8 +28,11 @@ fn text(node: Node, path: &[&str]) -> Option<String> {
 pub fn parse(xml: &str) -> Result<(Report, Vec<Loop>)> {
     let document = Document::parse(xml).map_err(|e| anyhow!("csynth.xml is damaged: {e}"))?;
     let root = document.root_element();
-    let (Some(performance), Some(area)) = (child(root, &["PerformanceEstimates"]), child(root, &["AreaEstimates"])) else {
-        bail!("csynth.xml has no PerformanceEstimates and AreaEstimates; it is of another tool, or of a run that failed");
+    let (Some(performance), Some(area)) = (child(root, &["PerformanceEstimates"]), child(root, &["AreaEstimates"]))
+    else {
+        bail!(
+            "csynth.xml has no PerformanceEstimates and AreaEstimates; it is of another tool, or of a run that failed"
+        );
     };
     let unit = text(root, &["UserAssignments", "unit"]);
     let mhz = |t: Option<String>| t.and_then(|t| period_ns(&t, unit.as_deref())).map(|ns| 1e3 / ns);

@@ -21,10 +21,5 @@ pub fn parse(json: &str, fabric: &Fabric) -> Result<Report> {
     };
     let used = cells.iter().filter_map(|(name, v)| Some((name.as_str(), v.get("used")?.as_u64()?)));
     let resources = tally(fabric.routed, used);
-    Ok(Report {
-        resources,
-        asked_mhz: slowest.and_then(|s| s.1),
-        fmax_mhz: slowest.map(|s| s.0),
-        ..Report::default()
-    })
+    Ok(Report { resources, asked_mhz: slowest.and_then(|s| s.1), fmax_mhz: slowest.map(|s| s.0), ..Report::default() })
 }
