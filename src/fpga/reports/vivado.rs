@@ -55,7 +55,8 @@ pub fn timing(text: &str) -> Result<Report> {
         let start = lines.iter().position(|l| l.contains(heading))?;
         let head = lines[start..].iter().position(|l| l.contains(column))? + start;
         // a rule of dashes follows the head
-        lines[head + 1..].iter().find(|l| !l.trim_start().starts_with('-')).map(|l| l.split_whitespace().collect())
+        let rule = |l: &str| l.chars().all(|c| c == '-' || c == ' ');
+        lines[head + 1..].iter().find(|l| !rule(l)).map(|l| l.split_whitespace().collect())
     };
     let slack = row_below("Design Timing Summary", "WNS(ns)").and_then(|r| r.first()?.parse::<f64>().ok());
     let clock = row_below("Clock Summary", "Waveform").and_then(|r| {
