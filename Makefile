@@ -19,7 +19,7 @@ PACKAGES := \
 	cmake clang pkg-config \
 	chromium chromium-driver \
 	yosys iverilog verilator nextpnr-ice40 \
-	llvm-14
+	llvm-19
 
 setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
