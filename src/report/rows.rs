@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::format::{self, known};
 use super::view::{Context, contexts, gmacs_of, positive, split, time_of};
 use crate::certificate::{Group, Winner, group_of};
-use crate::record::{Modelled, Record};
+use crate::record::{Modelled, Outcome, Record};
 use crate::run::Run;
 use crate::target::Evidence;
 
@@ -85,7 +85,7 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
         shape: format::shape(first.m, first.n, first.k),
         candidate: winner.map_or(String::new(), |w| w.record.candidate.clone()),
         right: winner.is_some(),
-        no_time: if ns.is_some() { String::new() } else { why_no_time(winner) },
+        no_time: if ns.is_some() { String::new() } else { why_no_time(winner, records) },
         time: known(ns, format::time),
         interval: known(ci, format::interval),
         spread: known(ci.zip(ns), |(ci, ns)| format::spread(ci, ns)),
@@ -108,8 +108,9 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
     })
 }
 
-fn why_no_time(winner: Option<&Winner>) -> String {
+fn why_no_time(winner: Option<&Winner>, records: &[&Record]) -> String {
     match winner {
+        None if records.iter().all(|r| r.outcome == Outcome::Unsupported) => "no kernel serves it".into(),
         None => "no candidate was right".into(),
         Some(Winner { modelled: Some(m), .. }) => modelled(m),
         Some(w) if w.record.evidence == Evidence::Emulated => "emulated: checked only".into(),

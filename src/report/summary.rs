@@ -61,7 +61,8 @@ fn table(rows: &[Row]) -> String {
         out += "a share above 100 %: that roof was measured in a slower moment; `bitsmith targets probe` measures it again\n";
     }
     if shown.len() < rows.len() {
-        out += &format!("… and {} faster ones, in report.html\n", rows.len() - shown.len());
+        let others = if timed { "faster ones" } else { "more" };
+        out += &format!("… and {} {others}, in report.html\n", rows.len() - shown.len());
     }
     out
 }
