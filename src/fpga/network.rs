@@ -41,7 +41,7 @@ struct Part {
 
 impl Part {
     fn of(layer: &Layer, q: &QuantizedLayer, scheme: &Scheme) -> Result<Self> {
-        let wrong =
+        let refused =
             || format!("layer {}: designs need integers with one scale for each output; {scheme} has none", layer.name);
         ensure!(scheme.integer(), refused());
         let Weights::Int { codes, scales, group: None } = &q.weights else { bail!(refused()) };
