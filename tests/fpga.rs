@@ -247,3 +247,65 @@ fn what_is_broken_is_found() {
     let narrow = broken("csim-bound", &|d| replace(&mut d.hls, &bound, "BS_BOUND(total, 5)"));
     assert!(format!("{:#}", narrow.unwrap_err()).contains("does not fit 5 bits"));
 }
+
+fn bitsmith(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let out = assert_cmd::Command::cargo_bin("bitsmith").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (out.status.code(), text(out.stdout), text(out.stderr))
+}
+
+/// What `make` says in an exported folder.
+fn make(dir: &std::path::Path, target: &str) -> String {
+    let out = std::process::Command::new("make").arg("-C").arg(dir).arg(target).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn exported_folders_prove_themselves() {
+    let dir = folder("export");
+    let unit = dir.join("unit");
+    let out = unit.to_str().unwrap();
+    let (code, said, _) = bitsmith(&["export", "mvau.w8a8.r8c16.pe2.simd4.shift8", "--frames", "6", "--out", out]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("prove it: make -C"), "{said}");
+    assert!(make(&unit, "csim").contains("outputs=48 wrong=0"));
+    assert!(make(&unit, "icarus").contains("outputs=24 wrong=0 cycles=108 interval=16"));
+    let facts: serde_json::Value = serde_json::from_slice(&std::fs::read(unit.join("design.json")).unwrap()).unwrap();
+    assert_eq!((&facts["interval"]["cycles"], &facts["interval"]["evidence"]), (&16.into(), &"modelled".into()));
+    assert!(std::fs::read_to_string(unit.join("hls/vitis.tcl")).unwrap().contains("cosim_design"));
+
+    let layers = dir.join("layers.toml");
+    let text = "[[layer]]\nname = \"fc\"\nop = \"gemm\"\nm = 3\nn = 4\nk = 8\n\
+        [[layer]]\nname = \"conv\"\nop = \"conv2d\"\nh = 5\nw = 5\nc = 2\nf = 4\nkh = 3\nkw = 3\npad = 1\n";
+    std::fs::write(&layers, text).unwrap();
+    let several = dir.join("several");
+    let arguments = ["--scheme", "w4a8", "--interval", "500", "--check", "--out", several.to_str().unwrap()];
+    let (code, _, progress) = bitsmith(&[&["export", layers.to_str().unwrap()], &arguments[..]].concat());
+    assert_eq!(code, Some(0), "{progress}");
+    assert!(progress.contains("verilator: 6 outputs, 0 wrong") || progress.contains("verilator: "), "{progress}");
+    let facts = std::fs::read(several.join("layers_conv/design.json")).unwrap();
+    let facts: serde_json::Value = serde_json::from_slice(&facts).unwrap();
+    let seen: Vec<_> = facts["checks"].as_array().unwrap().iter().map(|c| (&c["simulator"], &c["wrong"])).collect();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|(_, wrong)| **wrong == 0), "{facts}");
+}
+
+#[test]
+fn mistakes_get_one_line() {
+    let say = |arguments: &[&str]| {
+        let (code, _, error) = bitsmith(&[&["export"], arguments, &["--out", "/nonexistent/x"]].concat());
+        assert_eq!((code, error.lines().count()), (Some(2), 1), "{error}");
+        error
+    };
+    assert!(say(&["mvau.w4a4.r64c576.pe5"]).contains("pe = 5 does not divide rows = 64; take 4 or 8"));
+    assert!(say(&["mvau.w9a4.r64c576"]).contains("weights of 9 bits; units have 1 to 8"));
+    assert!(say(&["mvau.w4a4.r64c576.pe4.acc3"]).contains("acc"));
+    assert!(say(&["digits"]).contains("--scheme is missing"));
+    assert!(say(&["digits", "--scheme", "w4a4"]).contains("--interval is missing"));
+    let slow = say(&["digits", "--scheme", "w4a4", "--interval", "20"]);
+    assert!(slow.contains("layer conv1 takes at least 576 cycles"), "{slow}");
+    assert!(say(&["digits", "--scheme", "f32", "--interval", "900"]).contains("integer"));
+    assert!(say(&["digits", "--scheme", "w4a8g32", "--interval", "900"]).contains("one scale for each output"));
+    assert!(say(&["mvau.w4a4.r4c4", "--frames", "2"]).contains("cannot write /nonexistent"));
+}

@@ -38,7 +38,10 @@ pub struct Args {
 pub fn is_design(what: &Path) -> bool {
     let name = what.to_string_lossy();
     let network = NETWORKS.iter().any(|(n, _)| *n == name) && !what.exists();
-    name.starts_with("mvau.") || name.starts_with("vvau.") || network || (name.ends_with(".toml") && !name.ends_with("profile.toml"))
+    name.starts_with("mvau.")
+        || name.starts_with("vvau.")
+        || network
+        || (name.ends_with(".toml") && !name.ends_with("profile.toml"))
 }
 
 /// A design, its golden vectors, and its cycles from frame to frame by the formula.
@@ -72,9 +75,10 @@ fn checked(dir: &Path, ready: &Ready) -> Result<Vec<export::Check>> {
             continue;
         }
         let check = export::check(simulator, dir, &ready.design, &ready.vectors)?;
-        let cycles = check.verdict.interval.map_or(String::new(), |c| {
-            format!(", {c} cycles from frame to frame (formula: {})", ready.interval)
-        });
+        let cycles = check
+            .verdict
+            .interval
+            .map_or(String::new(), |c| format!(", {c} cycles from frame to frame (formula: {})", ready.interval));
         eprintln!("{}: {} outputs, {} wrong{cycles}", simulator.name, check.verdict.outputs, check.verdict.wrong);
         checks.push(check);
     }
@@ -84,12 +88,19 @@ fn checked(dir: &Path, ready: &Ready) -> Result<Vec<export::Check>> {
 fn designs(name: &str, path: &Path, scheme: Option<&str>, args: &Args) -> Result<Vec<Ready>> {
     let frames = args.frames as usize;
     if name.starts_with("mvau.") || name.starts_with("vvau.") {
-        let (unit, own) = Parameters::synthetic(&name.parse()?, 1);
-        ensure!(scheme.is_none() && args.interval.is_none(), "{name}: its name says its bits and its folding; leave --scheme and --interval out");
+        let given: Mvau = name.parse()?;
+        let (tight, own) = Parameters::synthetic(&given, 1);
+        // the accumulator of these numbers, unless the name says another
+        let unit = if name.contains(".acc") { given } else { tight };
+        ensure!(
+            scheme.is_none() && args.interval.is_none(),
+            "{name}: its name says its bits and its folding; leave --scheme and --interval out"
+        );
         return Ok(vec![of_unit(&unit, &own, frames)?]);
     }
     let scheme = scheme::find(scheme.context("--scheme is missing; name a number format, such as w4a4")?)?;
-    let interval = args.interval.context("--interval is missing; give the clock cycles from frame to frame, such as 1000")?;
+    let interval =
+        args.interval.context("--interval is missing; give the clock cycles from frame to frame, such as 1000")?;
     let network = if path.exists() { Network::read(path)? } else { Network::built_in(name)? };
     if let Some(trained) = Trained::load(&network)? {
         let stream = Stream::of(&network, &trained, &scheme, interval)?;

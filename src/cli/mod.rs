@@ -3,6 +3,7 @@
 mod accuracy;
 mod baseline;
 mod choice;
+mod design;
 mod emit;
 mod export;
 mod import;
