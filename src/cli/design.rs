@@ -16,7 +16,7 @@ use crate::scheme;
 
 /// What only designs need.
 #[derive(clap::Args)]
-pub struct Args {
+pub struct Options {
     /// Of a design: clock cycles from frame to frame, at most; it gets as few multipliers as that takes
     #[arg(long, value_name = "CYCLES", help_heading = "Designs for FPGAs")]
     interval: Option<u64>,
@@ -51,7 +51,7 @@ struct Ready {
     interval: u64,
 }
 
-pub fn run(what: &Path, scheme: Option<&str>, out: &Path, args: &Args) -> Result<()> {
+pub fn run(what: &Path, scheme: Option<&str>, out: &Path, args: &Options) -> Result<()> {
     ensure!(args.clock > 0.0 && args.clock.is_finite(), "--clock {}: give a period in ns", args.clock);
     let all = designs(&what.to_string_lossy(), what, scheme, args)?;
     let synthesis = Synthesis { part: args.part.clone(), clock_ns: args.clock };
@@ -85,7 +85,7 @@ fn checked(dir: &Path, ready: &Ready) -> Result<Vec<export::Check>> {
     Ok(checks)
 }
 
-fn designs(name: &str, path: &Path, scheme: Option<&str>, args: &Args) -> Result<Vec<Ready>> {
+fn designs(name: &str, path: &Path, scheme: Option<&str>, args: &Options) -> Result<Vec<Ready>> {
     let frames = args.frames as usize;
     if name.starts_with("mvau.") || name.starts_with("vvau.") {
         let given: Mvau = name.parse()?;

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
-    design: design::Args,
+    design: design::Options,
 }
 
 pub fn run(args: &Args) -> Result<()> {
