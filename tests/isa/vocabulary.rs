@@ -97,8 +97,12 @@ fn every_target_compiles_every_word_and_every_tile() {
         let distinct: std::collections::BTreeSet<&str> = integer.iter().copied().collect();
         assert_eq!(integer.len(), distinct.len(), "{name}: a schedule tells its family by its tile's variant");
         let mut sources: Vec<Source> = isa.tiles.iter().map(|t| vocabulary(&isa, t)).collect();
-        let multiply = ["dot", "f32", "bfdot"].iter().flat_map(|kind| isa.tiles_of(kind)).filter(|tile| !tile.scaled());
-        sources.extend(multiply.map(|tile| roof::products(&isa, tile, 10).0));
+        // where intrinsics are emulated in C there are no such registers, and no roofs
+        if !target.compiler.flags.iter().any(|flag| flag == "-include") {
+            let kinds = ["dot", "f32", "bfdot"];
+            let multiply = kinds.iter().flat_map(|kind| isa.tiles_of(kind)).filter(|tile| !tile.scaled());
+            sources.extend(multiply.map(|tile| roof::products(&isa, tile, 10).0));
+        }
         let lab = Lab::new("x86-scalar");
         for tile in &isa.tiles {
             let kind = tile.prefix.split('_').next().unwrap();
