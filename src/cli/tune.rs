@@ -130,7 +130,13 @@ fn go_on_with(
     stop: &AtomicBool,
 ) -> Result<serde_json::Value> {
     let again = format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display());
-    let tell = |text: &str| if args.json { Ok(eprint!("{text}")) } else { print(text) };
+    let tell = |text: &str| {
+        if args.json {
+            eprint!("{text}");
+            return Ok(());
+        }
+        print(text)
+    };
     match network.sensitivities(dir) {
         Err(_) if stop.load(Ordering::Relaxed) => {
             tell(&again)?;
