@@ -83,6 +83,21 @@ fn what_is_not_understood_is_named_with_its_reason() {
     assert!(outside.contains("`../../../Cargo.toml` is not in the model's folder; move it there"), "{outside}");
 }
 
+#[test]
+fn weights_without_a_graph_are_layers_of_their_own() {
+    let model = read("tiny.gguf");
+    let layers = model.layers();
+    let names: Vec<&str> = layers.iter().map(|l| l.layer.name.as_str()).collect();
+    assert_eq!(names, ["blk.F32.weight", "blk.F16.weight", "blk.Q4_0.weight", "blk.Q5_1.weight", "blk.Q8_0.weight"]);
+    let values: Vec<f32> = layers.iter().flat_map(|l| model.parameters(l).unwrap().weights).collect();
+    assert_eq!(values, numbers("gguf.values.npy").data, "the numbers that the gguf package reads");
+    assert!(model.runnable().unwrap_err().to_string().contains("weights without a graph"));
+    let model = read("tiny.safetensors");
+    let names: Vec<String> = model.layers().iter().map(|l| l.layer.name.clone()).collect();
+    assert_eq!(names, ["a.weight", "b.weight"]);
+    assert_eq!(model.graph.notes, ["1 matrices of other types are passed over, such as c.qweight (I32)"]);
+}
+
 fn bitsmith(args: &[&str], dir: &Path) -> (i32, String, String) {
     let out = Command::cargo_bin("bitsmith").unwrap().args(args).current_dir(dir).output().unwrap();
     let text = |b: &[u8]| String::from_utf8(b.to_vec()).unwrap();

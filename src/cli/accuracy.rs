@@ -54,7 +54,14 @@ pub fn run(args: &Args) -> Result<()> {
             args.networks.is_empty() && args.layers.is_none(),
             "--model stands alone; leave out --network and --layers"
         );
-        return super::model::accuracy(&args.model, &args.schemes, args.contract, &folder(args)?, stop, args.json);
+        let named = if args.schemes.is_empty() { vec![] } else { schemes(args)? };
+        let dir = folder(args)?;
+        let outcome = super::model::accuracy(&args.model, &named, args.contract, &dir, stop, args.json);
+        if stop.load(Ordering::Relaxed) {
+            eprintln!("stopped early; the same command with --out goes on: {}", dir.display());
+            return Ok(());
+        }
+        return outcome;
     }
     let layers = layers(args)?;
     let schemes = schemes(args)?;

@@ -15,7 +15,7 @@ use crate::run::write_file;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model: .onnx or .tflite
+    /// Model: .onnx or .tflite; .gguf or .safetensors for weights alone
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// Size of an input that the file leaves open; again for more
@@ -60,14 +60,17 @@ fn shape(graph: &Graph, id: ValueId) -> String {
 /// What the weights of a layer are in the file.
 fn stored(model: &Model, layer: &ModelLayer) -> String {
     let value = &model.graph.values[model.graph.nodes[layer.node].inputs[1]];
-    value.quant.as_ref().map_or_else(|| "f32".into(), |q| q.name())
+    let quant = value.quant.as_ref().map(|q| q.name());
+    quant.or_else(|| value.stored.clone()).unwrap_or_else(|| "f32".into())
 }
 
 fn text(model: &Model, layers: &[ModelLayer]) -> String {
     let graph = &model.graph;
     let mut text = format!("{} - {}\n", graph.name, graph.origin);
-    graph.inputs.iter().for_each(|i| text += &format!("input   {}\n", shape(graph, *i)));
-    graph.outputs.iter().for_each(|o| text += &format!("output  {}\n", shape(graph, *o)));
+    if graph.inputs.len() < 9 {
+        graph.inputs.iter().for_each(|i| text += &format!("input   {}\n", shape(graph, *i)));
+        graph.outputs.iter().for_each(|o| text += &format!("output  {}\n", shape(graph, *o)));
+    }
     let wide = layers.iter().map(|l| l.layer.name.len()).max().unwrap_or(0).clamp(5, 60) + 2;
     text += &format!(
         "\n{:<wide$}{:<11}{:>8}{:>8}{:>8}{:>10}  {:<5} weights\n",

@@ -180,10 +180,7 @@ pub fn accuracy(
     let is_known = |scheme: &str| known.contains(&(name.clone(), scheme.to_string(), contract, loaded.test.y.len()));
     let names: Vec<String> =
         if schemes.is_empty() { DEFAULT_SCHEMES.iter().map(ToString::to_string).collect() } else { schemes.to_vec() };
-    let mut wanted: Vec<Scheme> = Vec::new();
-    for pattern in &names {
-        wanted.extend(scheme::matching(pattern)?.into_iter().filter(|s| s.contracts().contains(&contract)));
-    }
+    let wanted: Vec<Scheme> = names.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
     let ticker = Ticker::new(stop);
     let float = Program::new(&loaded.model, Numbers::Float)?;
     ticker.begin(FLOAT, loaded.test.x.len());

@@ -142,9 +142,16 @@ fn go_on_with(
     stop: &AtomicBool,
 ) -> Result<serde_json::Value> {
     let again = format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display());
+    let tell = |text: &str| {
+        if args.json {
+            eprint!("{text}");
+            return Ok(());
+        }
+        print(text)
+    };
     match network.sensitivities(dir) {
         Err(_) if stop.load(Ordering::Relaxed) => {
-            print(&again)?;
+            tell(&again)?;
             return Ok(serde_json::Value::Null);
         }
         outcome => outcome?,
@@ -153,7 +160,13 @@ fn go_on_with(
     if stop.load(Ordering::Relaxed) {
         return Ok(document);
     }
-    let (text, chosen) = network.choose(dir, &Run::load(dir)?)?;
+    let (text, chosen) = match network.choose(dir, &Run::load(dir)?) {
+        Err(_) if stop.load(Ordering::Relaxed) => {
+            tell(&again)?;
+            return Ok(document);
+        }
+        outcome => outcome?,
+    };
     if let Some(fields) = document.as_object_mut() {
         fields.insert("network".into(), chosen);
     } else {

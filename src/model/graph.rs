@@ -180,6 +180,8 @@ pub struct Value {
     pub constant: Option<Array>,
     /// Of integers that stand for other numbers.
     pub quant: Option<Quant>,
+    /// How the file stores it, where that is no longer to be seen.
+    pub stored: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -362,7 +364,7 @@ impl Graph {
 
     /// Adds a value.
     pub fn value(&mut self, name: &str, dims: Option<Vec<usize>>) -> ValueId {
-        self.values.push(Value { name: name.into(), dims, constant: None, quant: None });
+        self.values.push(Value { name: name.into(), dims, constant: None, quant: None, stored: None });
         self.values.len() - 1
     }
 
@@ -382,6 +384,19 @@ impl Graph {
         let value = &self.values[id];
         let array = value.constant.as_ref()?;
         Some(value.quant.as_ref().map_or_else(|| array.floats().into_owned(), |q| q.values(array)))
+    }
+
+    /// Adds a matrix [n, k] of a file without a graph: a layer of one row, with an input and an output of its own.
+    /// # Errors
+    /// None where the array is a matrix.
+    pub fn lone_layer(&mut self, name: &str, weights: Array, stored: &str) -> Result<()> {
+        let x = self.value(&format!("{name}.input"), Some(vec![1, weights.dims[1]]));
+        let w = self.constant(name, weights);
+        self.values[w].stored = Some(stored.into());
+        let y = self.add(name, Operation::Linear { relu: false }, &[x, w], name)?;
+        self.inputs.push(x);
+        self.outputs.push(y);
+        Ok(())
     }
 
     /// Nodes that are not understood, with the reasons.

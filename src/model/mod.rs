@@ -1,15 +1,17 @@
-//! Whole networks: read from ONNX and TFLite files, run as they are, and run with layers under schemes.
+//! Whole networks: read from ONNX and TFLite files (weights alone from GGUF and safetensors), run as they are, and run with layers under schemes.
 
 mod build;
 pub mod compute;
 mod fixed;
 mod fuse;
+mod gguf;
 pub mod graph;
 pub mod infer;
 pub mod integer;
 pub mod layers;
 mod onnx;
 pub mod program;
+mod safetensors;
 pub mod score;
 pub mod sensitivity;
 mod tflite;
@@ -87,6 +89,8 @@ type Reader = fn(Vec<u8>, &str, &Path, &Given) -> Result<(Graph, Rounding)>;
 /// Formats of models: the name of their files' ends, and their readers.
 pub static FORMATS: &[(&str, Reader)] = &[
     ("onnx", |bytes, name, folder, given| Ok((onnx::read(bytes.into(), name, folder, given)?, Rounding::Float))),
+    ("gguf", |bytes, name, _, _| Ok((gguf::read(&bytes, name)?, Rounding::Float))),
+    ("safetensors", |bytes, name, folder, _| Ok((safetensors::read(&bytes, name, folder)?, Rounding::Float))),
     ("tflite", |bytes, name, _, given| tflite::read(&bytes, name, given)),
 ];
 
@@ -173,6 +177,8 @@ impl Model {
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             bail!("cannot be run: node `{}`: {why}{more}", node.name);
         }
+        let lone = self.graph.values.iter().any(|v| v.stored.is_some());
+        ensure!(!lone, "holds weights without a graph: its layers can be imported and tuned, it cannot be run");
         let used: Vec<_> =
             self.graph.inputs.iter().filter(|i| self.graph.nodes.iter().any(|n| n.inputs.contains(i))).collect();
         ensure!(used.len() == 1, "cannot be run on one array of samples: it has {} inputs", used.len());

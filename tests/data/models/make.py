@@ -1,4 +1,5 @@
-"""Makes the models beside it: `python make.py` with numpy, onnx, onnxruntime and flatbuffers. Seeds are fixed.
+"""Makes the models beside it: `python make.py` with numpy, onnx, onnxruntime, flatbuffers, gguf, ml_dtypes, safetensors and, for
+the answers of TFLite models, ai-edge-litert. Seeds are fixed.
 
 float.onnx    conv, batch normalization, ReLU, depthwise conv, max pool, residual add, global pool, Gemm, softmax
 qdq.onnx      the first layers in QuantizeLinear / DequantizeLinear, int8 weights per channel
@@ -211,3 +212,25 @@ for key, value in (("location", "../../../Cargo.toml"), ("offset", "0"), ("lengt
 graph = h.make_graph([h.make_node("Conv", ["x", "w1"], ["y"], name="c")], "outside",
                      [h.make_tensor_value_info("x", T.FLOAT, [1, 3, 8, 8])], [h.make_tensor_value_info("y", T.FLOAT, [1, 4, 6, 6])], [tensor])
 open(f"{HERE}/outside.onnx", "wb").write(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=10).SerializeToString())
+
+# weights without a graph, with the numbers that the gguf package reads from them
+import gguf
+import ml_dtypes
+from safetensors.numpy import save_file
+
+writer, values = gguf.GGUFWriter(f"{HERE}/tiny.gguf", "llama"), []
+writer.add_name("tiny")
+writer.add_array("tokens", ["a", "b", "c"])
+kinds = gguf.GGMLQuantizationType
+for kind, k in ((kinds.F32, 64), (kinds.F16, 64), (kinds.Q4_0, 64), (kinds.Q5_1, 64), (kinds.Q8_0, 96)):
+    a = f(3, k)
+    q = gguf.quants.quantize(a, kind)
+    writer.add_tensor(f"blk.{kind.name}.weight", q, raw_dtype=kind)
+    values.append(gguf.quants.dequantize(q, kind).astype(np.float32).ravel())
+writer.add_tensor("norm.weight", f(64))
+writer.write_header_to_file()
+writer.write_kv_data_to_file()
+writer.write_tensors_to_file()
+writer.close()
+np.save(f"{HERE}/gguf.values.npy", np.concatenate(values))
+save_file({"a.weight": f(4, 6), "b.weight": f(4, 6).astype(ml_dtypes.bfloat16), "norm": f(6), "c.qweight": np.zeros((2, 6), np.int32)}, f"{HERE}/tiny.safetensors")
