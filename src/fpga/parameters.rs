@@ -197,7 +197,7 @@ impl Parameters {
             let mut each = |j: usize| match i {
                 0 => high,
                 1 => low,
-                2..6 if (weight(j) > 0) == (i % 2 == 0) => high,
+                2..6 if (weight(j) > 0) == i.is_multiple_of(2) => high,
                 2..6 => low,
                 _ => rng.i32(low..=high),
             };
