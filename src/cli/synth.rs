@@ -132,7 +132,10 @@ fn designs(args: &Args) -> Result<Vec<Mvau>> {
 /// None where the user stopped it.
 fn one(args: &Args, flow: &Flow, unit: &Mvau, until: Stage, stop: &AtomicBool) -> Result<Option<Row>> {
     // the accumulator stays that of the name: wide enough for any weights
-    let (_, own) = Parameters::synthetic(unit, 0);
+    let (_, mut own) = Parameters::synthetic(unit, 0);
+    if own.accumulator(unit) > unit.accumulator {
+        own.init.fill(0);
+    }
     own.check(unit).with_context(|| format!("design `{unit}`"))?;
     let scratch = Scratch::new(args.keep.as_deref().map(|k| k.join(unit.to_string())))?;
     match flow.run(unit, &own, until, &scratch.0, stop) {
