@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, default_value_t = 3)]
     seeds: u64,
     /// Seconds that one tool may take of one design
-    #[arg(long, default_value_t = 300.0)]
+    #[arg(long, default_value_t = 900.0)]
     limit: f64,
     /// Table to which rows are appended; designs that it has are not run again
     #[arg(long, value_name = "FILE.csv")]
@@ -61,7 +61,7 @@ Weights are drawn by chance, always the same for a design.
 
 Examples:
   bitsmith synth mvau.w8a8.r32c64.pe4.simd8 --target ecp5-45k
-  bitsmith synth mvau.w4a4.r64c576.pe4.simd8.lut --target xc7z020 --until synth --json
+  bitsmith synth mvau.w4a4.r8c16.pe2.simd4.lut.dist --target xc7z020 --until synth --json
   bitsmith synth --designs-of sweep.txt --target ecp5-45k --until synth --table sweep.csv";
 
 pub fn run(args: &Args) -> Result<()> {
@@ -132,7 +132,10 @@ fn designs(args: &Args) -> Result<Vec<Mvau>> {
 /// None where the user stopped it.
 fn one(args: &Args, flow: &Flow, unit: &Mvau, until: Stage, stop: &AtomicBool) -> Result<Option<Row>> {
     // the accumulator stays that of the name: wide enough for any weights
-    let (_, own) = Parameters::synthetic(unit, 0);
+    let (_, mut own) = Parameters::synthetic(unit, 0);
+    if own.accumulator(unit) > unit.accumulator {
+        own.init.fill(0);
+    }
     own.check(unit).with_context(|| format!("design `{unit}`"))?;
     let scratch = Scratch::new(args.keep.as_deref().map(|k| k.join(unit.to_string())))?;
     match flow.run(unit, &own, until, &scratch.0, stop) {

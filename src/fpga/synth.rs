@@ -73,9 +73,9 @@ impl Figures {
 }
 
 /// Minutes and memory that tools may take of one design, unless told otherwise.
-pub const LIMITS: Limits = Limits { seconds: 300.0, memory: 4 << 30 };
+pub const LIMITS: Limits = Limits { seconds: 900.0, memory: 4 << 30 };
 /// Vectors of a simulation: the extreme ones and as many by chance.
-const VECTORS: usize = 12;
+const VECTORS: usize = 8;
 const TOP: &str = "unit";
 
 impl Flow {
@@ -176,7 +176,7 @@ impl Work<'_> {
         if until < Stage::Synthesized {
             return Ok(());
         }
-        figures.resources = self.synthesize(&sources)?;
+        let cells = self.synthesize(&sources)?;
         let netlist = self.netlist_sources()?;
         let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
         if Some(cycles) != figures.cycles {
@@ -184,7 +184,8 @@ impl Work<'_> {
             let rtl = figures.cycles.unwrap_or(0);
             return Err(Failure::Failed(format!("the netlist takes {cycles} cycles, the RTL {rtl}")));
         }
-        figures.evidence = Evidence::SynthOpen;
+        // cells of a netlist that nobody has proved are not told
+        (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
         if until < Stage::Routed || self.flow.router.is_none() {
             return Ok(());
         }
@@ -218,9 +219,10 @@ impl Work<'_> {
         let text = rtl::unit(TOP, self.unit, self.own);
         self.file(&format!("{TOP}.weights.hex"), &text.weights)?;
         let modules = MODULES.iter().map(|(name, text)| (*name, *text));
-        let (own, module) = (format!("{TOP}.sv"), roms_of_logic(&text.module));
-        let all = modules.chain([(own.as_str(), module.as_str())]);
-        all.map(|(name, text)| self.file(name, text)).collect()
+        let own = format!("{TOP}.sv");
+        let all = modules.chain([(own.as_str(), text.module.as_str())]);
+        let ram = self.flow.device.fabric().distributed_words > 0;
+        all.map(|(name, text)| self.file(name, &for_yosys(text, ram))).collect()
     }
 
     /// Clock cycles; a wrong answer is a failure, and noted in the outcome.
@@ -308,12 +310,12 @@ impl Work<'_> {
 }
 
 /// Memories of look-up tables that are never written: Yosys makes these of plain logic, and refuses `distributed` where
-/// such memories cannot begin with given words.
-fn roms_of_logic(text: &str) -> String {
+/// such memories cannot begin with given words. So with all of them where the fabric has no RAM of look-up tables.
+fn for_yosys(text: &str, ram: bool) -> String {
     let written = |line: &str| -> Option<bool> {
         let name = line.trim_start().strip_prefix("(* ram_style = \"distributed\" *)")?;
         let name = name.rsplit_once("] ")?.1.split('[').next()?;
-        Some(!text.contains(&format!(" {name}[0] = ")) && !text.contains(&format!(", {name});")))
+        Some(ram && !text.contains(&format!(" {name}[0] = ")) && !text.contains(&format!(", {name});")))
     };
     let line = |l: &str| match written(l) {
         Some(false) => l.replace("\"distributed\"", "\"logic\""),

@@ -175,7 +175,7 @@ fn kill(child: &mut Child) {
 fn complaint(said: &str) -> Option<String> {
     let lines = || said.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines().find(|l| l.to_ascii_lowercase().contains("error"));
-    let line = first.or_else(|| lines().last())?;
+    let line = first.or_else(|| lines().next_back())?;
     Some(line.chars().take(300).collect())
 }
 
