@@ -10,12 +10,12 @@ test: setup ## every test, none skipped
 # a Python of their own with ONNX Runtime, below cargo's target folder
 PEERS := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/peers
 
-setup: $(PEERS)/ready ## what the tests need beside Rust and a C compiler: SIMDe (emulated instruction sets), libclang (bindings), a cross compiler and QEMU (ARM), sshd (devices behind ssh), ONNX Runtime (a peer)
+setup: $(PEERS)/ready ## what the tests need beside Rust and a C compiler: SIMDe (emulated instruction sets), libclang (bindings), a cross compiler and QEMU (ARM), sshd (devices behind ssh), llvm-mca (modelled times), ONNX Runtime (a peer)
 	@if [ -f /usr/include/simde/x86/avx512.h ] && ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 && \
-	 [ -x /usr/bin/aarch64-linux-gnu-gcc ] && [ -x /usr/bin/qemu-aarch64 ] && [ -x /usr/sbin/sshd ]; then exit 0; fi; \
+	 [ -x /usr/bin/aarch64-linux-gnu-gcc ] && [ -x /usr/bin/qemu-aarch64 ] && [ -x /usr/sbin/sshd ] && [ -x /usr/lib/llvm-19/bin/llvm-mca ]; then exit 0; fi; \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq libsimde-dev libclang-dev \
-		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user openssh-server openssh-client >/dev/null
+		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user openssh-server openssh-client llvm-19 >/dev/null
 
 $(PEERS)/ready:
 	@if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then \
