@@ -201,7 +201,10 @@ impl Work {
 
 /// Whole blocks of `size`, and the rest: how large and how many.
 fn kinds(all: usize, size: usize) -> [(usize, usize); 2] {
-    [(size.min(all).max(1), all / size.max(1)), ((all % size.max(1)).max(1), usize::from(all % size.max(1) > 0))]
+    [
+        (size.min(all).max(1), all / size.max(1)),
+        ((all % size.max(1)).max(1), usize::from(!all.is_multiple_of(size.max(1)))),
+    ]
 }
 
 fn features(nest: &Nest, w: &Work) -> Vec<f32> {
