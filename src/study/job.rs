@@ -16,7 +16,7 @@ use crate::record::{Outcome, Record};
 use crate::search::{self, Field, Past, Search};
 
 /// Batches that a job has before it is weighed against others, and tries before it may be called done.
-const OPENING: usize = 2;
+pub const OPENING: usize = 2;
 const PATIENCE: usize = 64;
 
 /// Times, in ns by schedule, of kernels that were checked and not timed.
@@ -110,7 +110,11 @@ impl<'a> JobSearch<'a> {
     }
 
     pub fn is_opening(&self) -> bool {
-        self.batches < OPENING
+        self.openings_left() > 0
+    }
+
+    pub fn openings_left(&self) -> usize {
+        OPENING.saturating_sub(self.batches)
     }
 
     /// Seconds that a candidate takes, all told; none before the first batch.
