@@ -77,9 +77,10 @@ fn edited_header(path: &str, edits: Edits, what: &str) -> PathBuf {
     let text = edit(text, edits, what);
     let all: String = native::FILES.iter().map(|(_, text)| *text).collect();
     let folder = cache().join(format!("mutant-{}", short_hash(format!("{text}{all}").as_bytes())));
-    std::fs::create_dir_all(folder.join("isa")).unwrap();
     for (p, original) in native::FILES {
-        std::fs::write(folder.join(p), if *p == path { &text } else { *original }).unwrap();
+        let file = folder.join(p);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, if *p == path { &text } else { *original }).unwrap();
     }
     folder
 }
