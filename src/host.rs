@@ -19,6 +19,9 @@ pub struct Host {
     pub caches: Caches,
     pub memory_bytes: u64,
     pub virtualized: bool,
+    /// Can the clock rate be read while kernels are timed: `watched` or `not readable`?
+    #[serde(default)]
+    pub frequency: String,
 }
 
 /// Data cache sizes in bytes, as one core sees them; 0 where there is none.
@@ -44,8 +47,11 @@ pub struct Machine {
 /// Files that tell what a machine is, as a shell expands them.
 pub const FILES: &str = "/proc/cpuinfo /proc/meminfo /proc/self/status /proc/sys/kernel/hostname \
     /proc/sys/kernel/osrelease /proc/device-tree/model /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor \
+    /sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq \
     /sys/devices/system/cpu/cpu[0-9]*/cache/index*/size /sys/devices/system/cpu/cpu[0-9]*/cache/index*/type \
     /sys/devices/system/cpu/cpu[0-9]*/cache/index*/level /proc/sys/abi/sve_default_vector_length";
+/// The clock rate in kHz, where it can be read.
+const FREQUENCY: &str = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq";
 /// What stands before the name of a file in a listing of them.
 pub const FILE_MARK: &str = "=== ";
 
@@ -130,6 +136,7 @@ impl Machine {
             caches: self.caches().or(caches).unwrap_or(least),
             memory_bytes: self.memory_bytes(),
             virtualized: self.flags().contains("hypervisor"),
+            frequency: if self.text(FREQUENCY).is_empty() { "not readable" } else { "watched" }.into(),
         }
     }
 

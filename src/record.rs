@@ -25,10 +25,12 @@ pub enum Outcome {
     WrongAnswer,
     Crashed,
     TimedOut,
+    /// Right, but the device held itself back whenever it was timed: it has no time.
+    Throttled,
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 8] = [
+    pub const ALL: [Outcome; 9] = [
         Outcome::Measured,
         Outcome::Eliminated,
         Outcome::Checked,
@@ -37,6 +39,7 @@ impl Outcome {
         Outcome::WrongAnswer,
         Outcome::Crashed,
         Outcome::TimedOut,
+        Outcome::Throttled,
     ];
     /// Did the kernel give the right answer?
     pub fn right(self) -> bool {

@@ -104,6 +104,15 @@ pub struct Runner {
     /// Of `ssh`: the device, as the user's ssh configuration names it.
     #[serde(default)]
     pub host: String,
+    /// Of `adb`: the device, as `adb devices` names it; empty where there is one only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub serial: String,
+    /// Of `adb`: where programs go on the device; empty for the usual place.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub directory: String,
+    /// Where the device's sysfs is, if not at `/sys`: clock rates and temperatures are read there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sysfs: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +124,8 @@ pub enum RunnerKind {
     Qemu,
     /// Another machine.
     Ssh,
+    /// An Android device.
+    Adb,
 }
 
 /// What a figure rests on. Figures of different classes are never ranked against each other without saying so.
@@ -131,6 +142,21 @@ pub enum Evidence {
 }
 
 impl Runner {
+    /// Is the device another machine?
+    pub fn is_remote(&self) -> bool {
+        matches!(self.kind, RunnerKind::Ssh | RunnerKind::Adb)
+    }
+
+    /// The program that runs others, if one does.
+    fn program(&self) -> Option<&str> {
+        let usual = match self.kind {
+            RunnerKind::Ssh => Some("ssh"),
+            RunnerKind::Adb => Some("adb"),
+            RunnerKind::Host | RunnerKind::Qemu => None,
+        };
+        self.command.first().map(String::as_str).or(usual)
+    }
+
     /// What makes no sense about it, if anything.
     fn mistake(&self) -> Option<&'static str> {
         match (self.kind, self.command.is_empty(), self.host.is_empty()) {
@@ -142,8 +168,14 @@ impl Runner {
                 Some("an emulator gives no times; say evidence = \"emulated\"")
             }
             (RunnerKind::Ssh, _, true) => Some("host is missing; name the device as ssh knows it"),
-            (RunnerKind::Host, false, _) => Some("command is for qemu and ssh"),
-            (RunnerKind::Host | RunnerKind::Qemu, _, false) => Some("host is for ssh"),
+            (RunnerKind::Host, false, _) => Some("command is for qemu, ssh and adb"),
+            (RunnerKind::Host | RunnerKind::Qemu | RunnerKind::Adb, _, false) => Some("host is for ssh"),
+            _ if self.kind != RunnerKind::Adb && !(self.serial.is_empty() && self.directory.is_empty()) => {
+                Some("serial and directory are for adb")
+            }
+            _ if !self.directory.is_empty() && !self.directory.starts_with('/') => {
+                Some("directory is a path on the device; let it begin with /")
+            }
             _ => None,
         }
     }
@@ -246,6 +278,9 @@ impl Target {
             evidence: Evidence::Emulated,
             command: core.emulator.clone(),
             host: String::new(),
+            serial: String::new(),
+            directory: String::new(),
+            sysfs: String::new(),
         };
         let title = self.title.split(", over ").next().unwrap_or_default();
         Ok(Self {
@@ -290,7 +325,9 @@ impl Target {
             (RunnerKind::Host, family, arch) => {
                 return Some(format!("needs {family:?}, this machine is {arch}").to_lowercase());
             }
-            _ => [Some(&self.compiler.cc), self.runner.command.first()].into_iter().flatten().find(|p| !on_path(p))?,
+            _ => {
+                [Some(self.compiler.cc.as_str()), self.runner.program()].into_iter().flatten().find(|p| !on_path(p))?
+            }
         };
         let remedy = match self.packages.is_empty() {
             true => "install it".into(),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bitsmith::emit::Source;
 use common::Lab;
+use common::sysfs::Sysfs;
 
 fn kernel(symbol: &str, code: &str) -> Source {
     let head = format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)");
@@ -143,7 +144,7 @@ fn mistakes_are_answered_and_change_nothing() {
     for mistake in mistakes.split('|') {
         let answer = talk.ask(mistake);
         assert!(answer.starts_with("err ") && answer.len() > 8, "`{mistake}`: `{answer}`");
-        assert!(talk.ok("hello").starts_with("bitsmith 2 "), "after `{mistake}`");
+        assert!(talk.ok("hello").starts_with("bitsmith 3 "), "after `{mistake}`");
     }
     assert_eq!(talk.ok(&format!("check {FILL} right")), hash);
     assert_eq!(talk.dump(), (0..64).collect::<Vec<u8>>());
@@ -174,10 +175,40 @@ fn hello_says_what_is_there() {
     let mut talk = Talk::start(&["--cpu", "0"]);
     let hello = talk.ok("hello");
     let fields: Vec<&str> = hello.split(' ').collect();
-    assert_eq!(fields[..3], ["bitsmith", "2", "kernels=10"]);
+    assert_eq!(fields[..3], ["bitsmith", "3", "kernels=10"]);
     let number = |field: &str, name: &str| field.strip_prefix(name).unwrap().parse::<u64>().unwrap();
     assert!(number(fields[3], "timer_ns=") > 0);
     assert_eq!(number(fields[4], "cpus="), 1);
+    assert_eq!(fields[5], if cfg!(target_arch = "aarch64") { "tick=cntvct_el0" } else { "tick=clock_monotonic_raw" });
+}
+
+/// A tree as Linux shows it, of a board with one sensor, one fan, and one cooler of cpus.
+#[test]
+fn a_device_says_how_fast_and_how_hot_it_is() {
+    let tree = Sysfs::new();
+    let mut talk = Talk::start(&["--cpu", "0", "--sysfs", tree.root()]);
+    assert!(talk.ok("hello").ends_with(" khz=1500000 zones=1"));
+    talk.load(64);
+    talk.bind(FILL, 64);
+    assert_eq!(talk.ok("watch"), "khz=1500000:1500000 mc=45000");
+    let round = talk.ok(&format!("time {FILL}:2 {FILL}:1"));
+    assert!(round.ends_with(" khz=1500000:1500000 mc=45000"), "{round}");
+    tree.set("class/thermal/thermal_zone0/temp", "80000");
+    assert_eq!(talk.ok("watch"), "khz=1500000:1500000 mc=80000 over=0");
+    tree.set("class/thermal/thermal_zone0/temp", "79999");
+    tree.set("class/thermal/cooling_device1/cur_state", "2");
+    tree.set("class/thermal/cooling_device0/cur_state", "4"); // a fan slows nobody down
+    assert_eq!(talk.ok("watch"), "khz=1500000:1500000 mc=79999 held=2");
+    tree.set("devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "not a number");
+    tree.set("class/thermal/thermal_zone0/temp", "");
+    tree.set("class/thermal/cooling_device1/cur_state", "0");
+    assert_eq!(talk.ok("watch"), "");
+    assert!(talk.ok(&format!("time {FILL}:1")).parse::<u64>().is_ok(), "nothing readable, nothing said");
+    for nowhere in ["/nonexistent", &"x".repeat(5000)] {
+        let mut blind = Talk::start(&["--sysfs", nowhere]);
+        assert!(blind.ok("hello").ends_with(" khz=0 zones=0"));
+        assert_eq!(blind.ok("watch"), "");
+    }
 }
 
 /// Every byte of a buffer can be reached and none beside it, whichever side is guarded.

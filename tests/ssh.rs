@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bitsmith::bench::Device;
+use bitsmith::bench::watch::Sighting;
 use bitsmith::candidate::{Contract, Regime};
 use bitsmith::layer::Shape;
 use bitsmith::record::Outcome;
@@ -248,4 +249,54 @@ fn a_device_that_cannot_be_reached_is_told_before_anything_is_written() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.starts_with("error: target loop: ssh device: ") && said.contains("Permission denied"), "{said}");
     assert!(!sshd.at("run").exists());
+}
+
+/// Every session ends, the kernel draws another boot id, and what was half written to the disk is lost: the program is sent
+/// again, the race run again, and the run goes on.
+#[test]
+fn a_device_that_restarts_is_noticed() {
+    let sshd = Sshd::start("PATH=${XDG_CACHE_HOME%/device}/bin:$PATH");
+    fs::create_dir(sshd.at("bin")).unwrap();
+    let cat = format!(
+        "#!/bin/sh\n[ \"$1\" = /proc/sys/kernel/random/boot_id ] && exec /bin/cat {}\nexec /bin/cat \"$@\"\n",
+        sshd.at("boot").display()
+    );
+    fs::write(sshd.at("bin/cat"), cat).unwrap();
+    fs::set_permissions(sshd.at("bin/cat"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(sshd.at("boot"), "first\n").unwrap();
+    let lab = Lab { device: sshd.device() };
+    let lock = lab.device.lock(&cache(), |_| ()).unwrap();
+    lab.device.watch.judge(&Sighting { khz: Some((9_000_000, 9_000_000)), ..Sighting::default() });
+    let mark = sshd.at("asleep");
+    let code = format!(
+        "{{ int access(const char *, int), creat(const char *, unsigned); unsigned sleep(unsigned); static int calls; \
+         if (++calls == 4 && access(\"{0}\", 0)) creat(\"{0}\", 0600), sleep(60); }}\n    ",
+        mark.display()
+    );
+    let task = lab.task(Shape::gemm(13, 19, 37).unwrap(), "w8a8", Contract::Int8, true, 1);
+    let points = sample(task.space().unwrap().points(), 4, 5);
+    let records = thread::scope(|s| {
+        s.spawn(|| {
+            soon("no kernel came to its fourth call", || mark.exists());
+            for name in sshd.programs() {
+                let path = sshd.at("device/bitsmith").join(name);
+                fs::remove_file(&path).unwrap(); // it may still run: another file takes its name
+                fs::write(&path, "cut short").unwrap();
+            }
+            fs::write(sshd.at("boot"), "second\n").unwrap();
+            sshd.cut();
+        });
+        lab.try_edited(task, &points, Regime::Hot, |i, source| {
+            if i == 1 {
+                let entry = source.text.rfind("(void)thread,").unwrap();
+                source.text.insert_str(entry, &code);
+            }
+        })
+    });
+    assert!(records.iter().all(|r| r.outcome.right() && r.outcome != Outcome::Checked), "{records:?}");
+    assert!(records.iter().all(|r| r.message.contains("the device started anew")), "{}", records[0].message);
+    let slower = Sighting { khz: Some((1_000_000, 1_000_000)), ..Sighting::default() };
+    assert_eq!(lab.device.watch.judge(&slower), None, "the reference is of the earlier start");
+    assert_eq!(fs::read_to_string(sshd.at("device/bitsmith/boot")).unwrap(), "second\n");
+    drop((lab, lock));
 }

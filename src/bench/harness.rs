@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 
 pub use super::process::Failure;
 use super::process::{Answer, Process};
+use super::watch::Sighting;
 use crate::candidate::Regime;
 use crate::native::abi;
 
@@ -69,12 +70,26 @@ impl Harness {
 
     /// One interleaved round of (kernel, calls); nanoseconds of each group.
     pub fn time(&mut self, groups: &[(usize, u64)]) -> Answer<Vec<f64>> {
+        self.time_watched(groups).map(|(times, _)| times)
+    }
+
+    /// What the device says of itself now.
+    pub fn watch(&mut self) -> Answer<Sighting> {
+        self.call("watch", &[]).map(|answer| Sighting::parse(&answer))
+    }
+
+    /// One interleaved round, and what the device said of itself before and after it.
+    pub fn time_watched(&mut self, groups: &[(usize, u64)]) -> Answer<(Vec<f64>, Sighting)> {
         let words: Vec<_> = groups.iter().map(|(k, calls)| format!("{k}:{calls}")).collect();
         // every group may take as long as a single call of anything
         let limit = self.limit * (1 + groups.len() as u32);
         let answer = self.process.call_within(&format!("time {}", words.join(" ")), &[], limit)?;
         let times: Vec<f64> = answer.split(' ').filter_map(|w| w.parse().ok()).collect();
-        if times.len() == groups.len() { Ok(times) } else { Err(Failure::Refused(format!("strange times `{answer}`"))) }
+        if times.len() == groups.len() {
+            Ok((times, Sighting::parse(&answer)))
+        } else {
+            Err(Failure::Refused(format!("strange times `{answer}`")))
+        }
     }
 
     fn call(&mut self, line: &str, payload: &[u8]) -> Answer<String> {

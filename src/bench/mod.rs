@@ -12,6 +12,7 @@ pub mod race;
 pub mod runner;
 pub mod session;
 mod versus;
+pub mod watch;
 
 use std::fs::File;
 use std::path::Path;
@@ -38,6 +39,7 @@ use race::{Rules, Series};
 use runner::Runner;
 use session::Session;
 pub use versus::Side;
+use watch::{Retaken, Watch};
 
 /// A target made ready: its compiler found, its roofs known.
 pub struct Device {
@@ -48,6 +50,8 @@ pub struct Device {
     pub builder: Builder,
     /// None before [`Device::with_roofs`], and where the target gives no times.
     pub roofs: Option<Roofs>,
+    /// Is it as fast as it was when the run began?
+    pub watch: Arc<Watch>,
 }
 
 impl Device {
@@ -64,7 +68,7 @@ impl Device {
             bail!("target {}: the device lacks {what}", target.name);
         }
         let host = machine.host(target.caches);
-        Ok(Self { target, isa, host, runner, builder, roofs: None })
+        Ok(Self { target, isa, host, runner, builder, roofs: None, watch: Arc::default() })
     }
 
     /// With its roofs, which are measured where they are not known yet.
@@ -130,9 +134,9 @@ impl Trial {
         Self { outcome, message: message.into(), series: Series::default(), counts: None }
     }
 
-    fn raced(series: Series, counts: Option<Counts>) -> Self {
+    fn raced(series: Series, counts: Option<Counts>, retaken: &Retaken) -> Self {
         let outcome = if series.eliminated { Outcome::Eliminated } else { Outcome::Measured };
-        Self { outcome, message: String::new(), series, counts }
+        Self { outcome, message: retaken.message(), series, counts }
     }
 }
 
@@ -252,9 +256,9 @@ impl<'a> Bench<'a> {
         for (program, kernels) in programs {
             // what races along is bound to anybody's operands
             let schedules = kernels.iter().map(|i| &sources[(*i).min(sources.len() - 1)].0).collect();
-            let runner = self.device.runner.clone();
+            let (runner, watch) = (self.device.runner.clone(), self.device.watch.clone());
             let mut session = match Session::start(runner, program, &mut self.problem, schedules)? {
-                Ok(session) => session,
+                Ok(session) => session.watched(watch),
                 Err(failure) => {
                     let all = || Trial::ended(outcome_of(&failure), failure.to_string());
                     kernels.iter().for_each(|i| trials[*i] = Some(all()));
@@ -272,7 +276,7 @@ impl<'a> Bench<'a> {
             for (k, raced) in session.race_all(&right, rules, (self.regime, pool), seed)? {
                 trials[kernels[k]] = Some(raced.map_or_else(
                     |failure| Trial::ended(outcome_of(&failure), failure.to_string()),
-                    |(series, counts)| Trial::raced(series, counts),
+                    |(series, counts, retaken)| Trial::raced(series, counts, &retaken),
                 ));
             }
         }
@@ -372,6 +376,7 @@ impl Bench<'_> {
 pub fn outcome_of(failure: &Failure) -> Outcome {
     match failure {
         Failure::TimedOut(_) => Outcome::TimedOut,
+        Failure::Throttled(_) => Outcome::Throttled,
         Failure::Crashed(_) => Outcome::Crashed,
         Failure::Unsupported(_) => Outcome::Unsupported,
         Failure::Refused(why) if why.starts_with("out of memory") => Outcome::Unsupported,

@@ -20,6 +20,8 @@ pub enum Failure {
     Refused(String),
     /// It does not do such things: its own words.
     Unsupported(String),
+    /// The device held itself back for as long as was waited: how.
+    Throttled(String),
 }
 
 impl std::fmt::Display for Failure {
@@ -27,7 +29,7 @@ impl std::fmt::Display for Failure {
         match self {
             Failure::Crashed(how) => f.write_str(how),
             Failure::TimedOut(limit) => write!(f, "no answer within {:.1} s", limit.as_secs_f64()),
-            Failure::Refused(why) | Failure::Unsupported(why) => f.write_str(why),
+            Failure::Refused(why) | Failure::Unsupported(why) | Failure::Throttled(why) => f.write_str(why),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::outcome_of;
 use super::problem::Problem;
 use super::race::{Rules, Series, race};
 use super::runner::Runner;
+use super::watch::{Retaken, Watch};
 use crate::candidate::{Regime, Schedule};
 use crate::record::Outcome;
 
@@ -25,18 +26,21 @@ const RHS: usize = 128;
 
 pub struct Session<'a> {
     runner: Arc<dyn Runner>,
+    watch: Arc<Watch>,
     program: PathBuf,
     problem: &'a mut Problem,
     /// By kernel.
     schedules: Vec<&'a Schedule>,
     limit: Duration,
     harness: Harness,
+    /// Has the device started anew since this began?
+    restarted: bool,
     /// Weights on the device, by packing.
     loaded: HashMap<String, usize>,
 }
 
-/// A raced kernel's samples and counters, or why it has none.
-type Raced = std::result::Result<(Series, Option<Counts>), Failure>;
+/// A raced kernel's samples and counters, and which rounds had to be taken again; or why it has none.
+type Raced = std::result::Result<(Series, Option<Counts>, Retaken), Failure>;
 
 impl<'a> Session<'a> {
     /// Starts `program` and loads what all its kernels share; `schedules` are those of its kernels, in table order.
@@ -50,8 +54,24 @@ impl<'a> Session<'a> {
     ) -> Result<std::result::Result<Self, Failure>> {
         let limit = time_limit(problem.task.shape.macs()) * runner.patience();
         let harness = Harness::start(runner.command(&program, problem.task.threads)?, limit)?;
-        let mut session = Self { runner, program, problem, schedules, limit, harness, loaded: HashMap::new() };
+        let mut session = Self {
+            runner,
+            watch: Arc::default(),
+            program,
+            problem,
+            schedules,
+            limit,
+            harness,
+            restarted: false,
+            loaded: HashMap::new(),
+        };
         Ok(session.load_shared().map(|()| session))
+    }
+
+    /// Under a watch that knows the device from before.
+    #[must_use]
+    pub fn watched(self, watch: Arc<Watch>) -> Self {
+        Self { watch, ..self }
     }
 
     fn load_shared(&mut self) -> std::result::Result<(), Failure> {
@@ -64,7 +84,16 @@ impl<'a> Session<'a> {
     fn restart(&mut self) -> Result<()> {
         self.harness = Harness::start(self.runner.command(&self.program, self.problem.task.threads)?, self.limit)?;
         self.loaded.clear();
+        self.look_for_restart();
         self.load_shared().map_err(|f| anyhow!("cannot load the layer's operands again: {f}"))
+    }
+
+    /// What was known of a device that has started anew is forgotten.
+    fn look_for_restart(&mut self) {
+        if self.runner.restarted() {
+            self.watch.reset();
+            self.restarted = true;
+        }
     }
 
     /// Ties a kernel to its weights and to one set of activations.
@@ -128,18 +157,30 @@ impl<'a> Session<'a> {
         let mut ended: Vec<(usize, Raced)> = Vec::new();
         let mut together = 0;
         while !left.is_empty() {
+            let mut retaken = Retaken::default();
+            self.look_for_restart();
             let raced = match self.prepare(&left, regime)? {
-                Ok(()) => race(&left, rules, seed, &mut |groups| self.harness.time(groups)),
+                Ok(()) => {
+                    let (watch, harness) = (self.watch.clone(), &mut self.harness);
+                    race(&left, rules, seed, &mut |groups| watch.time(harness, groups, &mut retaken))
+                }
                 Err(failure) => Err(failure),
             };
             let failure = match raced {
                 Ok(series) => {
+                    retaken.restarted = self.restarted;
                     let counts = self.count(&left, &series, regime.0);
-                    ended.extend(left.iter().zip(series).zip(counts).map(|((k, s), c)| (*k, Ok((s, c)))));
+                    ended.extend(
+                        left.iter().zip(series).zip(counts).map(|((k, s), c)| (*k, Ok((s, c, retaken.clone())))),
+                    );
                     break;
                 }
                 Err(failure) => failure,
             };
+            if let Failure::Throttled(_) = failure {
+                ended.extend(left.drain(..).map(|k| (k, Err(failure.clone())))); // the device's doing, not a kernel's
+                break;
+            }
             match self.find_failing(&left, regime)? {
                 Some((bad, why)) => {
                     left.retain(|k| *k != bad);
@@ -174,7 +215,8 @@ impl<'a> Session<'a> {
 
     /// Nanoseconds of so many calls of a kernel that was prepared.
     pub fn time(&mut self, kernel: usize, calls: u64) -> std::result::Result<f64, Failure> {
-        Ok(self.harness.time(&[(kernel, calls)])?.iter().sum())
+        let watch = self.watch.clone();
+        Ok(watch.time(&mut self.harness, &[(kernel, calls)], &mut Retaken::default())?.iter().sum())
     }
 
     /// The kernel that fails when timed alone, if one does.

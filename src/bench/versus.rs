@@ -36,7 +36,7 @@ impl Bench<'_> {
         let pool = COLD_POOL * self.device.caches().last();
         let runner = self.device.runner.clone();
         let mut session = match Session::start(runner, program, &mut self.problem, vec![schedule])? {
-            Ok(session) => session,
+            Ok(session) => session.watched(self.device.watch.clone()),
             Err(failure) => return Ok(Err((Side::Own, failure))),
         };
         if let Some((_, wrong)) = session.check(0)? {

@@ -50,7 +50,7 @@ fn list(as_json: bool) -> Result<()> {
             json!({
                 "target": t.name, "title": t.title, "family": t.family, "isa": t.isa, "requires": t.requires,
                 "evidence": t.runner.evidence, "runner": t.runner.kind,
-                "runs_here": t.missing().is_none() && t.runner.kind != RunnerKind::Ssh, "why_not": t.missing(),
+                "runs_here": t.missing().is_none() && !t.runner.is_remote(), "why_not": t.missing(),
                 "host": best.as_deref() == Some(&t.name),
             })
         });
@@ -66,6 +66,7 @@ fn list(as_json: bool) -> Result<()> {
             (None, Evidence::Measured) if t.runner.kind == RunnerKind::Ssh => {
                 format!("measured over ssh, on the host `{}` of your ssh configuration", t.runner.host)
             }
+            (None, Evidence::Measured) if t.runner.kind == RunnerKind::Adb => "measured over adb".into(),
             (None, Evidence::Measured) => "runs here".into(),
             (None, _) if t.model.is_some() => "runs here, emulated: answers are checked, times modelled".into(),
             (None, _) => "runs here, emulated: answers are checked, no times".into(),

@@ -357,6 +357,7 @@ fn about(outcome: Outcome) -> &'static str {
         Outcome::WrongAnswer => "its result differs from the reference; it was never timed",
         Outcome::Crashed => "it took its program down",
         Outcome::TimedOut => "it did not come back in time",
+        Outcome::Throttled => "right, but the device held itself back whenever it was timed; it has no time",
         Outcome::Measured | Outcome::Eliminated | Outcome::Checked => "",
     }
 }

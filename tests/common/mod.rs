@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod rig;
+pub mod sysfs;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

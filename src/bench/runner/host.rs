@@ -8,7 +8,9 @@ use anyhow::Result;
 use super::Runner;
 use crate::host::Machine;
 
-pub struct HostRunner;
+pub struct HostRunner {
+    pub sysfs: String,
+}
 
 impl Runner for HostRunner {
     fn machine(&self) -> Result<Machine> {
@@ -17,7 +19,7 @@ impl Runner for HostRunner {
 
     fn command(&self, program: &Path, threads: usize) -> Result<Command> {
         let mut command = Command::new(program);
-        command.args(Machine::here().harness_options(threads));
+        command.args(super::options(&Machine::here(), threads, &self.sysfs));
         Ok(command)
     }
 

@@ -1,8 +1,10 @@
 //! Runners: how a built program is started on a device, and what the device says of itself. Everything after the start is
 //! the same line protocol.
 
+mod adb;
 mod host;
 mod qemu;
+mod remote;
 mod ssh;
 
 use std::fs::File;
@@ -35,6 +37,11 @@ pub trait Runner: Send + Sync {
         false
     }
 
+    /// Has the device started anew since this was asked last? What was known of its speed is then worth nothing.
+    fn restarted(&self) -> bool {
+        false
+    }
+
     /// Keeps other runs from measuring on the device while what is returned, and the runner, live. Says so when it has to
     /// wait.
     /// # Errors
@@ -53,8 +60,18 @@ pub trait Runner: Send + Sync {
 /// The runner of a target: one file and one row each.
 pub fn of(target: &Target) -> Arc<dyn Runner> {
     match target.runner.kind {
-        RunnerKind::Host => Arc::new(host::HostRunner),
+        RunnerKind::Host => Arc::new(host::HostRunner { sysfs: target.runner.sysfs.clone() }),
         RunnerKind::Qemu => Arc::new(qemu::QemuRunner { command: target.runner.command.clone() }),
-        RunnerKind::Ssh => Arc::new(ssh::SshRunner::new(&target.runner)),
+        RunnerKind::Ssh => Arc::new(ssh::runner(&target.runner)),
+        RunnerKind::Adb => Arc::new(adb::runner(&target.runner)),
     }
+}
+
+/// The options that a harness starts with: what it may take, where it runs, and where the device's sysfs is if not at /sys.
+fn options(machine: &Machine, threads: usize, sysfs: &str) -> Vec<String> {
+    let mut options = machine.harness_options(threads).to_vec();
+    if !sysfs.is_empty() {
+        options.extend(["--sysfs".into(), sysfs.into()]);
+    }
+    options
 }
