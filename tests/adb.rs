@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use bitsmith::bench::Device;
 use bitsmith::target::Target;
 use common::cache;
 use tempfile::TempDir;
@@ -118,4 +119,19 @@ fn a_target_that_makes_no_sense_is_told_by_its_field() {
     );
     let missing = Target::parse("phone.toml", &text.replace("/adb\"", "/nosuch\"")).unwrap().missing().unwrap();
     assert!(missing.contains("/nosuch` is not on the path"), "{missing}");
+}
+
+/// Away for a moment, as a phone whose cable is moved: the next program finds it again.
+#[test]
+fn a_device_that_is_away_for_a_moment_is_tried_again() {
+    let phone = Phone::new("");
+    let target = Target::parse("phone.toml", &phone.target(", serial = \"0123\"")).unwrap();
+    let device = Device::open(target, &cache()).unwrap();
+    let program = phone.at("batch-0");
+    fs::copy("/bin/echo", &program).unwrap();
+    phone.be("away");
+    let mut command = device.runner.command(&program, 1).unwrap();
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(said.starts_with("--supervise 1 --memory "), "{said}");
+    assert_eq!(fs::read_to_string(phone.at("state")).unwrap(), "device\n");
 }
