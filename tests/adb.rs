@@ -29,7 +29,7 @@ esac
 [ "$1" = shell ] || { echo "adb: unknown command $1" >&2; exit 1; }
 shift
 if [ "$1" = -T ]; then shift; exec sh -c "$*"; fi
-sh -c "$*" | sed 's/$/\r/'
+sh -c "$*" | sed -u 's/$/\r/'
 "#;
 
 struct Phone {
