@@ -4,6 +4,7 @@
 mod finals;
 mod job;
 pub mod memory;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,12 +20,13 @@ use crate::certificate::{Group, group_of};
 use crate::host::Machine;
 use crate::kernel::Task;
 use crate::layer::Layer;
-use crate::record::{Final, Record, Table, whole_final};
+use crate::record::{Accuracy, Final, Record, Table, whole_final};
 use crate::scheme;
 use crate::target::Target;
-use finals::{FINAL_SHARE, NO_FAMILY};
+use finals::NO_FAMILY;
 use job::{Asked, JobSearch, best};
 use memory::Memory;
+use turns::Turns;
 
 /// What a run spends: seconds or tries, over all its jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,13 +127,15 @@ pub struct Tables {
     pub finals: Table,
     pub old_records: Vec<Record>,
     pub old_finals: Vec<Final>,
+    /// How wrong each layer is under each scheme, as far as it is known.
+    pub accuracy: Vec<Accuracy>,
 }
 
 impl Tables {
     pub fn open(dir: &std::path::Path) -> Result<Self> {
         let (records, old_records) = Table::open(&dir.join("records.csv"))?;
         let (finals, old_finals) = Table::open(&dir.join("finals.csv"))?;
-        Ok(Self { records, finals, old_records, old_finals })
+        Ok(Self { records, finals, old_records, old_finals, accuracy: vec![] })
     }
 }
 
@@ -280,7 +284,7 @@ impl<'a> Study<'a> {
             }
             let opening = turns.searches.iter().position(|s| s.is_opening() && !s.has_ended());
             let at = match (opening, turns.waiting.pop()) {
-                (None, Some((index, job))) => match self.begin(&job, index, turns.jobs, progress)? {
+                (None, Some((index, job))) => match self.begin(&job, index, turns, progress)? {
                     Some(search) => {
                         turns.searches.push(search);
                         turns.searches.len() - 1
@@ -315,7 +319,7 @@ impl<'a> Study<'a> {
         &mut self,
         job: &Job,
         index: usize,
-        jobs: usize,
+        turns: &Turns,
         progress: &mut dyn Progress,
     ) -> Result<Option<JobSearch<'a>>> {
         if let Err(why) = self.plan.task(job, self.device)?.space() {
@@ -323,9 +327,14 @@ impl<'a> Study<'a> {
             return Ok(None);
         }
         let old = self.old.get(&self.plan.group(job)).cloned().unwrap_or_default();
+        if let Some(why) = self.dominated(job, &turns.searches)?.filter(|_| old.is_empty()) {
+            progress.note(&format!("{} {}: {why}", job.layer.key(), job.scheme));
+            self.unsupported(job, &why)?;
+            return Ok(None);
+        }
         let (past, again) = self.memory.past(self.plan, job, self.device);
         let search = JobSearch::new((self.plan, job, index), self.device, (old, past), self.started)?;
-        progress.job(index, jobs, job, search.points());
+        progress.job(index, turns.jobs, job, search.points());
         if let Some(again) = again {
             progress.note(&format!("{} {}: {again}", job.layer.key(), job.scheme));
         }
@@ -351,46 +360,4 @@ fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Grou
 /// The program of what a batch asks anew; none where all of it is known.
 fn build(device: &Device, task: &Task, asked: &Asked) -> Option<Result<Batch>> {
     (!asked.new.is_empty()).then(|| device.build(task, &asked.new, &asked.along))
-}
-
-/// Jobs that are searched in turns.
-struct Turns<'a> {
-    begun: Instant,
-    budget: Budget,
-    searches: Vec<JobSearch<'a>>,
-    /// Jobs not begun, the next one last.
-    waiting: Vec<(usize, Job)>,
-    /// Of the whole run.
-    jobs: usize,
-    /// Points asked for.
-    out: usize,
-}
-
-impl Turns<'_> {
-    /// Candidates that a search may have now.
-    fn room(&self, at: usize) -> usize {
-        let search = &self.searches[at];
-        match self.budget {
-            Budget::Seconds(s) => {
-                let (left, waiting) =
-                    (s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64(), self.waiting.len());
-                // what waits has a part of what is left
-                let own = if search.is_opening() { left / (waiting + 1) as f64 } else { left };
-                search.room(own)
-            }
-            Budget::Trials(n) => {
-                let left = n.saturating_sub(self.out);
-                let own = if search.is_opening() { left.div_ceil(self.waiting.len() + 1) } else { left };
-                own.min(BATCH)
-            }
-        }
-    }
-
-    /// The budget as if each of so many jobs had the same.
-    fn each(&self, jobs: usize) -> Budget {
-        match self.budget {
-            Budget::Seconds(s) => Budget::Seconds(s / jobs as f64),
-            trials @ Budget::Trials(_) => trials,
-        }
-    }
 }

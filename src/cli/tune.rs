@@ -16,7 +16,7 @@ use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::certificate::{Group, Winner, group_of};
-use crate::record::{Accuracy, Table};
+use crate::record::{Accuracy, Table, read_table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
 use crate::study::memory::runs_of;
@@ -127,7 +127,7 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     let _lock = device.lock(&cache, |text| bar.note(text))?;
     let device = device.with_roofs(&cache, plan.threads)?;
     let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
-    let tables = Tables::open(dir)?;
+    let mut tables = Tables::open(dir)?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
@@ -135,6 +135,7 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     }
     write_file(&dir.join("host.toml"), &toml::to_string_pretty(&provenance)?)?;
     measure_accuracy(plan, dir, stop)?;
+    tables.accuracy = read_table(&dir.join("accuracy.csv"))?;
     let costs = Study::new(plan, &device, tables, stop).run(&mut bar)?;
     let run = Run::load(dir)?;
     let text = report::finish(&run)?;

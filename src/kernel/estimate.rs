@@ -201,7 +201,9 @@ impl Work {
 
 /// Whole blocks of `size`, and the rest: how large and how many.
 fn kinds(all: usize, size: usize) -> [(usize, usize); 2] {
-    [(size.min(all).max(1), all / size.max(1)), ((all % size.max(1)).max(1), usize::from(all % size.max(1) > 0))]
+    let size = size.max(1);
+    let rest = all % size;
+    [(size.min(all).max(1), all / size), (rest.max(1), rest.min(1))]
 }
 
 fn features(nest: &Nest, w: &Work) -> Vec<f32> {

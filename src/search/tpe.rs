@@ -40,10 +40,10 @@ impl Tpe {
         for _ in 0..COMPETE {
             // one good try's choices, each replaced by another good one's now and then
             let mut knobs = self.told[self.rng.usize(..split)].0.0.clone();
-            for i in 0..knobs.len() {
-                if self.rng.f64() < 0.5 {
-                    let other = &self.told[self.rng.usize(..split)].0.0;
-                    knobs[i] = other.get(i).unwrap_or(&knobs[i]).clone();
+            for (axis, knob) in knobs.iter_mut().enumerate() {
+                let other = &self.told[self.rng.usize(..split)].0.0;
+                if let Some(its) = other.get(axis).filter(|_| self.rng.f64() < 0.5) {
+                    *knob = its.clone();
                 }
             }
             let near = self.field.space.nearest(&knobs);
