@@ -14,12 +14,14 @@ PEERS := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/peers
 PACKAGES := \
 	libclang-dev \
 	libsimde-dev \
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user \
 	openssh-server openssh-client \
 	cmake clang pkg-config \
-	chromium chromium-driver
+	chromium chromium-driver \
+	g++ yosys iverilog verilator nextpnr-ice40 \
+	llvm-19
 
-setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser; and peers
+setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $(PACKAGES) >/dev/null

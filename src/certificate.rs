@@ -1,9 +1,9 @@
 //! Who won, and how sure we are: computed from records and finals alone, so that a report needs nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::candidate::{Contract, Regime};
-use crate::record::{Final, Outcome, Record, whole_final};
+use crate::record::{Final, Modelled, Outcome, Record, whole_final};
 use crate::stats::{equal_probability, median, median_interval};
 use crate::target::Evidence;
 
@@ -34,6 +34,15 @@ pub struct Winner {
     /// Candidates by outcome.
     pub outcomes: BTreeMap<String, usize>,
     pub tried: usize,
+    /// Of a candidate that nobody timed: what a model makes of it. It was chosen by that, among those with such a time.
+    pub modelled: Option<Modelled>,
+}
+
+impl Winner {
+    /// What its time rests on, or that it has none.
+    pub fn evidence(&self) -> Evidence {
+        if self.modelled.is_some() { Evidence::Modelled } else { self.record.evidence }
+    }
 }
 
 /// What belongs to the same competition.
@@ -44,7 +53,7 @@ pub fn group_of(r: &Record) -> Group {
 }
 
 /// The winners, in the order in which their layers were first recorded. A layer no candidate of which was right has none.
-pub fn winners(records: &[Record], finals: &[Final]) -> Vec<Winner> {
+pub fn winners(records: &[Record], finals: &[Final], modelled: &[Modelled]) -> Vec<Winner> {
     let mut order: Vec<Group> = Vec::new();
     let mut groups: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
     let key = |g: &Group| format!("{g:?}");
@@ -56,7 +65,7 @@ pub fn winners(records: &[Record], finals: &[Final]) -> Vec<Winner> {
         }
         rows.push(r);
     }
-    order.iter().filter_map(|g| winner(&groups[&key(g)], &finals_of(g, finals))).collect()
+    order.iter().filter_map(|g| winner(&groups[&key(g)], &finals_of(g, finals), modelled)).collect()
 }
 
 fn finals_of<'a>(group: &Group, finals: &'a [Final]) -> Vec<&'a Final> {
@@ -68,7 +77,7 @@ fn finals_of<'a>(group: &Group, finals: &'a [Final]) -> Vec<&'a Final> {
     finals.iter().filter(same).collect()
 }
 
-fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
+fn winner(records: &[&Record], finals: &[&Final], modelled: &[Modelled]) -> Option<Winner> {
     // a run that went on with another compiler or machine is judged by its latest part
     let last = records.last()?;
     let of_now = |r: &&&Record| (&r.host, &r.compiler) == (&last.host, &last.compiler);
@@ -84,9 +93,11 @@ fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
         (order(a.outcome)).cmp(&order(b.outcome)).then(by_time(a).total_cmp(&by_time(b)))
     };
     let right = || records.iter().filter(|r| r.outcome.right());
-    let record = match &verdict {
-        Some(v) => right().rfind(|r| r.candidate == v.chosen && r.source_hash == v.source_hash)?,
-        None => right().min_by(rank)?,
+    let modelled = if verdict.is_none() { fastest_modelled(&records, modelled) } else { None };
+    let record = match (&verdict, &modelled) {
+        (Some(v), _) => right().rfind(|r| r.candidate == v.chosen && r.source_hash == v.source_hash)?,
+        (None, Some(m)) => right().rfind(|r| m.is_of(r))?,
+        (None, None) => right().min_by(rank)?,
     };
     let record = (*record).clone();
     let timed = record.evidence == Evidence::Measured;
@@ -108,7 +119,25 @@ fn winner(records: &[&Record], finals: &[&Final]) -> Option<Winner> {
         outcomes,
         tried: records.len(),
         record,
+        modelled,
     })
+}
+
+/// The least modelled time of candidates none of which was timed. Where one was, models are not asked.
+fn fastest_modelled(records: &[&Record], modelled: &[Modelled]) -> Option<Modelled> {
+    if records.iter().any(|r| r.median_ns.is_some()) {
+        return None;
+    }
+    let right: HashSet<(&str, &str)> =
+        records.iter().filter(|r| r.outcome.right()).map(|r| (r.candidate.as_str(), r.source_hash.as_str())).collect();
+    let first = records.first()?;
+    let of_group = |m: &&Modelled| {
+        let candidate = (m.candidate.as_str(), m.source_hash.as_str());
+        let alike = Record { candidate: m.candidate.clone(), source_hash: m.source_hash.clone(), ..(*first).clone() };
+        m.ns.is_some() && right.contains(&candidate) && m.is_of(&alike)
+    };
+    let ns = |m: &&Modelled| m.ns.unwrap_or(f64::INFINITY);
+    modelled.iter().filter(of_group).min_by(|a, b| ns(a).total_cmp(&ns(b))).cloned()
 }
 
 struct Verdict {

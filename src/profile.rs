@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::host::Host;
 use crate::run::{Run, Tool};
+use crate::timing::judge;
 
 #[derive(Serialize, JsonSchema)]
 struct Profile {
@@ -42,6 +43,8 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    modelled: Option<ModelledLatency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<Quality>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
@@ -57,6 +60,22 @@ struct Latency {
     gmacs: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roof_share: Option<f64>,
+}
+
+/// A time that nobody measured; never to be compared with one that was.
+#[derive(Serialize, JsonSchema)]
+struct ModelledLatency {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ns: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycles: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gmacs: Option<f64>,
+    bound: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_share: Option<f64>,
+    model: String,
+    judged: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -133,8 +152,17 @@ fn entry(run: &Run, w: &crate::certificate::Winner) -> Entry {
         source_hash: r.source_hash.clone(),
         threads: r.threads,
         regime: r.regime.name().into(),
-        evidence: r.evidence.name().into(),
+        evidence: w.evidence().name().into(),
         latency,
+        modelled: w.modelled.as_ref().map(|m| ModelledLatency {
+            ns: m.ns,
+            cycles: m.cycles,
+            gmacs: m.gmacs,
+            bound: m.bound.clone(),
+            peak_share: m.peak_share,
+            model: m.model.clone(),
+            judged: judge::verdict(),
+        }),
         accuracy: run.accuracy_of(r).map(|a| Quality { sqnr_db: a.sqnr_db, cosine: a.cosine, data: a.data.clone() }),
         certificate,
         runner_up: w.runner_up.clone().map(|(candidate, median_ns)| RunnerUp { candidate, median_ns }),

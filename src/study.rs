@@ -14,17 +14,18 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::{Batch, Device};
-use crate::candidate::{Contract, Regime};
+use crate::bench::{Batch, Bench, Device};
+use crate::candidate::{Contract, Regime, Schedule};
 use crate::certificate::{Group, group_of};
 use crate::host::Machine;
 use crate::kernel::Task;
 use crate::layer::Layer;
-use crate::record::{Accuracy, Final, Record, Table, whole_final};
+use crate::record::{Accuracy, Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::target::Target;
+use crate::timing::Model;
 use finals::NO_FAMILY;
-use job::{Asked, JobSearch, best};
+use job::{Asked, JobSearch};
 use memory::Memory;
 use turns::Turns;
 
@@ -107,6 +108,8 @@ pub trait Progress {
     fn job(&mut self, index: usize, jobs: usize, job: &Job, space: usize);
     /// After every batch: tries so far in this job and its best time.
     fn batch(&mut self, tried: usize, best: Option<&Record>);
+    /// The same of a target that gives no times: the least modelled one, in ns, and its schedule.
+    fn modelled(&mut self, tried: usize, best: Option<(f64, &str)>);
     fn done(&mut self);
     /// The job that was shown last has ended.
     fn ended(&mut self);
@@ -125,17 +128,25 @@ pub struct Cost {
 pub struct Tables {
     pub records: Table,
     pub finals: Table,
+    /// Of a target that gives no times and has a model.
+    pub modelled: Option<Table>,
     pub old_records: Vec<Record>,
     pub old_finals: Vec<Final>,
     /// How wrong each layer is under each scheme, as far as it is known.
     pub accuracy: Vec<Accuracy>,
+    pub old_modelled: Vec<Modelled>,
 }
 
 impl Tables {
-    pub fn open(dir: &std::path::Path) -> Result<Self> {
+    /// With the table of modelled times where there will be some.
+    pub fn open(dir: &std::path::Path, models: bool) -> Result<Self> {
         let (records, old_records) = Table::open(&dir.join("records.csv"))?;
         let (finals, old_finals) = Table::open(&dir.join("finals.csv"))?;
-        Ok(Self { records, finals, old_records, old_finals, accuracy: vec![] })
+        let (modelled, old_modelled) = match models {
+            true => Table::open(&dir.join("modelled.csv")).map(|(table, rows)| (Some(table), rows))?,
+            false => (None, vec![]),
+        };
+        Ok(Self { records, finals, modelled, old_records, old_finals, old_modelled, accuracy: vec![] })
     }
 }
 
@@ -151,6 +162,8 @@ pub struct Study<'a> {
     pub device: &'a Device,
     pub tables: Tables,
     pub stop: &'a AtomicBool,
+    /// Where nobody can measure.
+    pub model: Option<Model<'a>>,
     /// When the run began, had it never been interrupted.
     started: Instant,
     old: HashMap<Group, Vec<Record>>,
@@ -170,7 +183,7 @@ impl<'a> Study<'a> {
             groups.entry(group_of(&record)).or_default().push(record);
         }
         let memory = Memory::of(&plan.learned_from, device);
-        Self { plan, device, tables, stop, started, old: groups, memory }
+        Self { plan, device, tables, stop, model: None, started, old: groups, memory }
     }
 
     /// Runs every job that an earlier part of the run has not finished; stops early, with everything so far recorded,
@@ -233,9 +246,11 @@ impl<'a> Study<'a> {
             let next = if overlap { self.order(&mut turns, progress)? } else { None };
             let todo = next.as_ref().map(|(i, asked)| (turns.searches[*i].bench.task().clone(), asked.clone()));
             let (device, search) = (self.device, &mut turns.searches[at]);
+            let (model, tables, regime) = (&mut self.model, &mut self.tables, self.plan.regime);
+            let mut guess = |bench: &mut Bench, records: &[Record]| modelled(model, tables, regime, bench, records);
             let (new, prepared) = std::thread::scope(|scope| {
                 let builder = todo.map(|(task, asked)| scope.spawn(move || build(device, &task, &asked)));
-                let new = batch.transpose().and_then(|batch| search.answer(&asked, batch));
+                let new = batch.transpose().and_then(|batch| search.answer(&asked, batch, &mut guess));
                 (
                     new,
                     builder.map(|b| b.join().unwrap_or_else(|_| Some(Err(anyhow::anyhow!("a build thread panicked"))))),
@@ -244,8 +259,7 @@ impl<'a> Study<'a> {
             self.tables.records.append_all(&new?)?;
             let search = &turns.searches[at];
             self.memory.learn(search.group.clone(), search.bench.task(), &search.speeds, &search.tried);
-            progress.job(search.index, jobs, &search.job, search.points());
-            progress.batch(search.tried.len(), best(&search.tried));
+            search.tell(jobs, progress);
             current = match (next, prepared) {
                 (Some((i, asked)), Some(batch)) => Some((i, asked, batch)),
                 _ if overlap => None,
@@ -262,8 +276,7 @@ impl<'a> Study<'a> {
             if !self.stop.load(Ordering::Relaxed) {
                 self.hold_final(&mut search, turns.each(some.len()))?;
             }
-            progress.job(search.index, jobs, &search.job, search.points());
-            progress.batch(search.tried.len(), best(&search.tried));
+            search.tell(jobs, progress);
             progress.ended();
             let seconds = search.spent + begun.elapsed().as_secs_f64();
             costs.push((search.group.clone(), Cost { space: search.points(), seconds }, search.tried.len()));
@@ -314,7 +327,7 @@ impl<'a> Study<'a> {
         }
     }
 
-    /// The search of a job; a job that no kernel serves is recorded and has none.
+    /// The search of a job; a job that no kernel serves, or that cannot win, is recorded and has none.
     fn begin(
         &mut self,
         job: &Job,
@@ -323,13 +336,13 @@ impl<'a> Study<'a> {
         progress: &mut dyn Progress,
     ) -> Result<Option<JobSearch<'a>>> {
         if let Err(why) = self.plan.task(job, self.device)?.space() {
-            self.unsupported(job, &format!("{why:#}"))?;
+            self.unsearched(job, Outcome::Unsupported, &format!("{why:#}"))?;
             return Ok(None);
         }
         let old = self.old.get(&self.plan.group(job)).cloned().unwrap_or_default();
         if let Some(why) = self.dominated(job, &turns.searches)?.filter(|_| old.is_empty()) {
             progress.note(&format!("{} {}: {why}", job.layer.key(), job.scheme));
-            self.unsupported(job, &why)?;
+            self.unsearched(job, Outcome::Dominated, &why)?;
             return Ok(None);
         }
         let (past, again) = self.memory.past(self.plan, job, self.device);
@@ -350,6 +363,36 @@ impl<'a> Study<'a> {
         let decided = !whole_final(&finals).is_empty();
         rows.any(|r| decided || r.family == NO_FAMILY)
     }
+}
+
+/// What the model makes of the right ones of these records, by schedule; nothing where there is none. What it made of one
+/// before is not asked again.
+fn modelled(
+    model: &mut Option<Model>,
+    tables: &mut Tables,
+    regime: Regime,
+    bench: &mut Bench,
+    records: &[Record],
+) -> Result<HashMap<String, f64>> {
+    let Some(model) = model else { return Ok(HashMap::new()) };
+    let mut known = HashMap::new();
+    let mut new = Vec::new();
+    for r in records.iter().filter(|r| r.outcome == Outcome::Checked) {
+        let name = model.name();
+        match tables.old_modelled.iter().rfind(|m| m.is_of(r) && m.model == name) {
+            Some(m) => drop(m.ns.map(|ns| known.insert(r.schedule.clone(), ns))),
+            None => new.push(r),
+        }
+    }
+    if let Some(first) = new.first() {
+        let schedules: Vec<Schedule> = new.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
+        let rows = model.rows(bench.problem(), &first.layer, regime, &schedules)?;
+        if let Some(table) = &mut tables.modelled {
+            table.append_all(&rows)?;
+        }
+        known.extend(new.iter().zip(&rows).filter_map(|(r, m)| Some((r.schedule.clone(), m.ns?))));
+    }
+    Ok(known)
 }
 
 fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Group) -> bool {

@@ -238,6 +238,20 @@ fn only_failures() {
 }
 
 #[test]
+fn formats_without_a_kernel_are_told_from_wrong_ones() {
+    let report = Sample::new().with_records(|_, r| {
+        (r.outcome, r.message) = (Outcome::Unsupported, "no kernel family serves depthwise".into());
+        (r.median_ns, r.gmacs, r.roof_share) = (None, None, None);
+    });
+    let report = report.report();
+    assert!(
+        report.text.contains("no kernel serves it") && report.html.contains("no kernel serves it"),
+        "{}",
+        report.text
+    );
+}
+
+#[test]
 fn emulated_runs_show_no_time() {
     // even where, against the rules, the records hold some
     let report = Sample::new().with_records(|_, r| r.evidence = Evidence::Emulated).report();

@@ -166,6 +166,10 @@ impl<'a> Bench<'a> {
         &self.problem.task
     }
 
+    pub fn problem(&mut self) -> &mut Problem {
+        &mut self.problem
+    }
+
     /// Builds, checks and races sources that were emitted for these schedules; one record each.
     pub fn try_sources(&mut self, sources: &[(Schedule, Source)], rules: &Rules) -> Result<Vec<Record>> {
         let trials = self.trials(sources, &[], rules)?;
@@ -191,7 +195,7 @@ impl<'a> Bench<'a> {
         let (task, isa) = (self.task(), &self.device.isa);
         let mut all: Vec<_> = isa
             .tiles_of(task.products())
-            .filter(|t| !t.scaled())
+            .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
             .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
             .collect();
         let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));

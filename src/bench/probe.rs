@@ -13,7 +13,7 @@ use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
 use crate::kernel::estimate::Speeds;
-use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, lut, roof};
+use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, dot, lut, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Macs {
     /// Pairs of bf16; 0 where there is no such tile.
     #[serde(default)]
     pub bf16: f64,
-    /// Bytes by tiles that multiply matrices; 0 where there is no such tile.
+    /// Bytes by tiles that multiply several rows at once; 0 where there is no such tile.
     #[serde(default)]
     pub tiles: f64,
     /// Weights of 4 bits, where products add up in 16 bits first; 0 where there is no such tile.
@@ -74,8 +74,9 @@ impl Roofs {
     /// Multiply-accumulates per second of one core by the products of a family.
     fn rate(&self, task: &Task, family: &Family) -> f64 {
         let macs = &self.macs_per_s;
+        let several = task.shape.m() > 1 && task.isa.tiles_of(dot::FAMILY.tiles).any(|tile| tile.m > 1);
         match family.name {
-            name if name == amx::FAMILY.name => macs.tiles,
+            name if name == amx::FAMILY.name || several && name == dot::FAMILY.name => macs.tiles,
             name if name == chain16::FAMILY.name => macs.chain16,
             name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
             name if name == lut::FAMILY.name => macs.tables / lut::products(task) as f64,
@@ -211,6 +212,7 @@ impl Plan {
         for kind in ["dot", "f32", bf16::FAMILY.tiles] {
             for tile in isa.tiles_of(kind).filter(|t| !t.scaled()) {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
+                let kind = if tile.m > 1 && kind == dot::FAMILY.tiles { amx::FAMILY.tiles } else { kind };
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
         }

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{print, read_plan};
+use super::{design, print, read_plan};
 use crate::bundle::Bundle;
 use crate::run::Run;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bitsmith export results/x86-avx2/2026-01-31-1 --scheme w8a8 --out deploy\n  \
-    bitsmith export results/x86-avx2/2026-01-31-1 results/arm-dotprod/2026-01-31-1 --scheme w4a8 --out deploy")]
+    bitsmith export results/x86-avx2/2026-01-31-1 results/arm-dotprod/2026-01-31-1 --scheme w4a8 --out deploy\n  \
+    bitsmith export digits --scheme w4a4 --interval 600 --check --out digits\n  \
+    bitsmith export mvau.w8a8.r32c64.pe4.simd8.shift8 --check --out unit")]
 pub struct Args {
-    /// The folder of a run, or its profile.toml; runs of the same layers on other targets go into the same bundle
+    /// The folder of a run, or its profile.toml; runs of the same layers on other targets go into the same bundle. Or a
+    /// design for FPGAs: a unit by its name, a built-in network, a file of layers
     #[arg(required = true)]
     runs: Vec<PathBuf>,
     /// The number format to deploy [default: the only one of the run]
@@ -24,9 +27,16 @@ pub struct Args {
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    design: design::Options,
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if let [one] = &args.runs[..]
+        && design::is_design(one)
+    {
+        return design::run(one, args.scheme.as_deref(), &args.out, &args.design);
+    }
     let mut runs = Vec::new();
     for given in &args.runs {
         let profile = given.file_name().is_some_and(|name| name == "profile.toml");

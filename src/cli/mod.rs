@@ -3,13 +3,20 @@
 mod accuracy;
 mod baseline;
 mod choice;
+mod design;
 mod emit;
 mod export;
+mod import;
+mod judge;
 mod layers;
+mod model;
+mod network;
+mod plan;
 mod progress;
 mod replay;
 mod report;
 mod schemes;
+mod synth;
 mod targets;
 mod tune;
 
@@ -51,6 +58,12 @@ enum Verb {
     Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
+    /// Read a model (ONNX, TFLite): its layers, its quantization, and what of it is not understood
+    Import(import::Args),
+    /// Choose one scheme per layer from a table of costs, within limits: the exact optimum
+    Plan(plan::Args),
+    /// Synthesize, prove, place and route designs for an FPGA with open tools
+    Synth(synth::Args),
     /// List number formats, and how their names are made
     Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
@@ -60,6 +73,9 @@ enum Verb {
     /// Play search strategies against recorded spaces, without a device
     Replay(replay::Args),
     /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
+    /// Hold the model of times against runs that were measured on this machine: how far off is it?
+    Judge(judge::Args),
+    /// Rebuild the tables and charts of a run from its records alone
     Report(report::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
@@ -102,9 +118,13 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Tune(args) => tune::run(&args),
         Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Plan(args) => plan::run(&args),
+        Verb::Synth(args) => synth::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
+        Verb::Judge(args) => judge::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),

@@ -65,6 +65,15 @@ impl Progress for Bar {
         self.last = format!("{tried} tried, {best}");
     }
 
+    fn modelled(&mut self, tried: usize, best: Option<(f64, &str)>) {
+        let best = best.map_or("none modelled yet".into(), |(ns, schedule)| {
+            format!("least modelled time {:.1} us ({schedule})", ns / 1e3)
+        });
+        self.bar.set_position(tried as u64);
+        self.bar.set_message(best.clone());
+        self.last = format!("{tried} tried, {best}");
+    }
+
     fn ended(&mut self) {
         self.flush();
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::candidate::{Axis, Contract, Name, Schedule, Space};
+use crate::candidate::{Axis, Contract, Name, Regime, Schedule, Space};
 use crate::emit::{Source, Stmt};
 use crate::host::Caches;
 use crate::layer::{Op, Shape};
@@ -205,6 +205,16 @@ impl Task {
         out
     }
 
+    /// The kind of tile that a schedule multiplies with.
+    pub fn tiles(&self, schedule: &Schedule) -> Result<&'static str> {
+        Ok(self.nest(schedule)?.family.tiles)
+    }
+
+    /// Bytes that one call of a single thread moves into a cache of so many bytes, estimated from the loops of its schedule.
+    pub fn traffic(&self, schedule: &Schedule, cache: u64, regime: Regime) -> Result<f64> {
+        Ok(self.nest(schedule)?.traffic(cache, regime))
+    }
+
     /// A schedule begins with its tile, which also tells its family: no two families share a tile.
     fn nest<'a>(&'a self, schedule: &'a Schedule) -> Result<Nest<'a>> {
         let variant = schedule.0.first().map_or("", |k| k.word.as_str());
@@ -240,6 +250,13 @@ pub struct Family {
     /// Parts that a staged row consists of, each with all of its inputs: planes of bits, or low and high bytes of
     /// tables, where it is cut into some.
     pub parts: fn(&Task) -> usize,
+}
+
+impl Family {
+    /// Has every output channel inputs of its own?
+    fn own_channels(&self) -> bool {
+        self.ops == [Op::Depthwise]
+    }
 }
 
 /// Every kernel family: one file and one row each.

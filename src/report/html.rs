@@ -18,6 +18,7 @@ use super::view::{Context, contexts, failed, positive, time_of};
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
+use crate::timing::judge;
 
 /// The page of runs with their charts.
 /// # Errors
@@ -111,6 +112,8 @@ struct RunPage<'a> {
     many: bool,
     timed: bool,
     emulated: bool,
+    /// How good the model is, where times are modelled.
+    modelled: String,
     regimes: Vec<&'static str>,
     cards: Vec<Card>,
     sure: String,
@@ -141,6 +144,7 @@ impl<'a> RunPage<'a> {
             many,
             timed,
             emulated: evidence(Evidence::Emulated),
+            modelled: if evidence(Evidence::Modelled) { judge::verdict() } else { String::new() },
             regimes: regimes(&contexts),
             cards: cards(&totals, many),
             sure: sure(&rows),
@@ -353,7 +357,7 @@ fn about(outcome: Outcome) -> &'static str {
         Outcome::WrongAnswer => "its result differs from the reference; it was never timed",
         Outcome::Crashed => "it took its program down",
         Outcome::TimedOut => "it did not come back in time",
-        Outcome::Measured | Outcome::Eliminated | Outcome::Checked => "",
+        Outcome::Measured | Outcome::Eliminated | Outcome::Checked | Outcome::Dominated => "",
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a job ends in: the final among its best, or the one record of a job that no kernel serves.
+//! What a job ends in: the final among its best, or the one record of a job that is not searched.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const FINAL_MARGIN: f64 = 1.06;
 pub const FINAL_SHARE: f64 = 0.1;
 /// Share by which a roof may have been measured too low.
 const LOW_ROOF: f64 = 0.1;
-/// Family and schedule of the one record of a job that no kernel serves.
+/// Family and schedule of the one record of a job that is not searched.
 pub const NO_FAMILY: &str = "none";
 
 impl Study<'_> {
@@ -84,8 +84,8 @@ impl Study<'_> {
         Ok(beaten((bound, own), measured))
     }
 
-    /// A job that no kernel serves is one record that says why.
-    pub fn unsupported(&mut self, job: &Job, why: &str) -> Result<()> {
+    /// A job that is not searched is one record that says why.
+    pub fn unsearched(&mut self, job: &Job, outcome: Outcome, why: &str) -> Result<()> {
         let shape = &job.layer.shape;
         let name = Name {
             op: shape.op.name().into(),
@@ -108,7 +108,7 @@ impl Study<'_> {
             schedule: name.schedule.to_string(),
             regime: self.plan.regime,
             threads: self.plan.threads,
-            outcome: Outcome::Unsupported,
+            outcome,
             evidence: self.device.target.runner.evidence,
             samples: 0,
             min_ns: None,

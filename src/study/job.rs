@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{BATCH, Job, LEAST_BATCH, Plan};
+use super::{BATCH, Job, LEAST_BATCH, Plan, Progress};
 use crate::bench::{Batch, Bench, Device};
 use crate::candidate::Schedule;
 use crate::certificate::{EQUAL, Group};
@@ -16,8 +16,11 @@ use crate::record::{Outcome, Record};
 use crate::search::{self, Field, Past, Search};
 
 /// Batches that a job has before it is weighed against others, and tries before it may be called done.
-const OPENING: usize = 2;
+pub const OPENING: usize = 2;
 const PATIENCE: usize = 64;
+
+/// Times, in ns by schedule, of kernels that were checked and not timed.
+pub type Guess<'a> = dyn FnMut(&mut Bench, &[Record]) -> Result<HashMap<String, f64>> + 'a;
 
 /// A job under way.
 pub struct JobSearch<'a> {
@@ -34,6 +37,8 @@ pub struct JobSearch<'a> {
     /// Earlier records that still hold, by schedule.
     known: HashMap<String, Record>,
     batches: usize,
+    /// The least modelled time and its schedule, where nobody can measure.
+    least: Option<(f64, String)>,
     /// The strategy has no more, or nothing better is to be expected.
     ended: bool,
 }
@@ -78,8 +83,18 @@ impl<'a> JobSearch<'a> {
             strategy,
             known,
             batches: 0,
+            least: None,
             ended: false,
         })
+    }
+
+    /// Where the search stands.
+    pub fn tell(&self, jobs: usize, progress: &mut dyn Progress) {
+        progress.job(self.index, jobs, &self.job, self.points());
+        match &self.least {
+            Some((ns, schedule)) => progress.modelled(self.tried.len(), Some((*ns, schedule.as_str()))),
+            None => progress.batch(self.tried.len(), best(&self.tried)),
+        }
     }
 
     pub fn points(&self) -> usize {
@@ -95,7 +110,11 @@ impl<'a> JobSearch<'a> {
     }
 
     pub fn is_opening(&self) -> bool {
-        self.batches < OPENING
+        self.openings_left() > 0
+    }
+
+    pub fn openings_left(&self) -> usize {
+        OPENING.saturating_sub(self.batches)
     }
 
     /// Seconds that a candidate takes, all told; none before the first batch.
@@ -112,8 +131,9 @@ impl<'a> JobSearch<'a> {
     /// What the network may gain by a second of this search, in nanoseconds: how often the layer occurs, times what is hoped
     /// for. Where the strategy has no hope to tell, gains are taken to fall off like 1 / batches.
     pub fn gain(&mut self) -> f64 {
-        let Some(ns) = best(&self.tried).and_then(|r| r.corrected_ns) else { return f64::INFINITY };
         let usual = 1.0 / self.batches.max(1) as f64;
+        // without times jobs take turns
+        let Some(ns) = best(&self.tried).and_then(|r| r.corrected_ns) else { return f64::MAX * usual };
         let hoped = self.strategy.hope().map_or(usual, |hope| (1.0 - hope / ns).clamp(0.0, usual));
         self.job.layer.count as f64 * ns * hoped / self.pace().unwrap_or(1.0).max(1e-6)
     }
@@ -131,16 +151,20 @@ impl<'a> JobSearch<'a> {
         Some(Asked { points, schedules, new, along: self.bench.along() })
     }
 
-    /// Measures a batch and tells the strategy; the records that are new.
-    pub fn answer(&mut self, asked: &Asked, batch: Option<Batch>) -> Result<Vec<Record>> {
+    /// Measures a batch and tells the strategy, of what was not timed what `modelled` says; the records that are new.
+    pub fn answer(&mut self, asked: &Asked, batch: Option<Batch>, modelled: &mut Guess) -> Result<Vec<Record>> {
         let begun = Instant::now();
         let new = batch.map_or(Ok(vec![]), |batch| self.bench.measure(batch))?;
         self.known.extend(new.iter().map(|r| (r.schedule.clone(), r.clone())));
         let records: Vec<Record> =
             asked.schedules.iter().filter_map(|s| self.known.get(&s.to_string()).cloned()).collect();
-        let time = |r: &Record| r.corrected_ns.filter(|_| r.outcome.right());
+        let guessed = modelled(&mut self.bench, &records)?;
+        let time =
+            |r: &Record| r.corrected_ns.or_else(|| guessed.get(&r.schedule).copied()).filter(|_| r.outcome.right());
         self.strategy.tell(&asked.points.iter().copied().zip(records.iter().map(time)).collect::<Vec<_>>());
         self.tried.extend(records);
+        let guessed = guessed.into_iter().map(|(schedule, ns)| (ns, schedule));
+        self.least = guessed.chain(self.least.take()).min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
         self.spent += begun.elapsed().as_secs_f64();
         if self.tried.len() >= PATIENCE && !self.may_gain() {
             self.ended = true;

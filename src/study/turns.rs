@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::finals::FINAL_SHARE;
-use super::job::JobSearch;
+use super::job::{JobSearch, OPENING};
 use super::{BATCH, Budget, Job};
 
 /// Jobs that are searched in turns.
@@ -22,18 +22,17 @@ pub struct Turns<'a> {
 impl Turns<'_> {
     /// Candidates that a search may have now.
     pub fn room(&self, at: usize) -> usize {
-        let search = &self.searches[at];
+        let (search, waiting) = (&self.searches[at], self.waiting.len());
+        // what waits has its part of what is left: a whole opening for each
+        let parts = search.openings_left() + waiting * OPENING;
         match self.budget {
             Budget::Seconds(s) => {
-                let (left, waiting) =
-                    (s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64(), self.waiting.len());
-                // what waits has a part of what is left
-                let own = if search.is_opening() { left / (waiting + 1) as f64 } else { left };
-                search.room(own)
+                let left = s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64();
+                search.room(if search.is_opening() { left / parts as f64 } else { left })
             }
             Budget::Trials(n) => {
-                let left = n.saturating_sub(self.out);
-                let own = if search.is_opening() { left.div_ceil(self.waiting.len() + 1) } else { left };
+                let left = n.saturating_sub(self.out).saturating_sub(waiting);
+                let own = if search.is_opening() { (left / parts).max(1).min(left) } else { left };
                 own.min(BATCH)
             }
         }

@@ -46,6 +46,10 @@ impl Lab {
             target = Target::all().unwrap().into_iter().find(stands_in).unwrap();
         }
         target.runner.evidence = Evidence::Emulated;
+        Self::of(target)
+    }
+
+    pub fn of(target: Target) -> Self {
         Self { device: Device::open(target, &cache()).unwrap() }
     }
 

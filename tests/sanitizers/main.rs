@@ -95,7 +95,7 @@ fn cases(lab: &Lab) -> Vec<Case> {
                     task.caches = TINY;
                 }
                 let Ok(space) = task.space() else { continue };
-                let mut tiles: BTreeSet<&str> = space.iter().map(|p| p.0[0].word.as_str()).collect();
+                let mut tiles: BTreeSet<String> = space.iter().map(|p| p.0[0].word.clone()).collect();
                 let ahead = tried_before(&lab.device.target);
                 tiles.retain(|t| !task.families().unwrap().iter().any(|f| ahead.contains(&format!("{}_{t}", f.tiles))));
                 for tile in tiles {
