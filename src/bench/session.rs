@@ -120,6 +120,7 @@ impl<'a> Session<'a> {
     pub fn race_all(
         &mut self,
         kernels: &[usize],
+        held: &[usize],
         rules: &Rules,
         regime: (Regime, u64),
         seed: u64,
@@ -129,7 +130,7 @@ impl<'a> Session<'a> {
         let mut together = 0;
         while !left.is_empty() {
             let raced = match self.prepare(&left, regime)? {
-                Ok(()) => race(&left, rules, seed, &mut |groups| self.harness.time(groups)),
+                Ok(()) => race(&left, held, rules, seed, &mut |groups| self.harness.time(groups)),
                 Err(failure) => Err(failure),
             };
             let failure = match raced {

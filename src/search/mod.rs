@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 
-pub use field::{Field, Past, Unasked};
+pub use field::{Field, Past, Row, Unasked};
 pub use forest::Forest;
 
 /// A search over the points of a space, by their index. Never asks for a point twice.
