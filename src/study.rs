@@ -153,6 +153,8 @@ impl Tables {
 /// Candidates asked for at once: enough to share a compilation, few enough to learn from.
 pub const BATCH: usize = 16;
 const LEAST_BATCH: usize = 6;
+/// Share by which a roof may have been measured too low.
+const LOW_ROOF: f64 = 0.1;
 /// Jobs that take turns: their operands are all held.
 const TOGETHER: usize = 12;
 
@@ -278,6 +280,11 @@ impl<'a> Study<'a> {
             }
             search.tell(jobs, progress);
             progress.ended();
+            if search.beaten > 0 {
+                let (job, points) = (&search.job, search.points());
+                let what = format!("{} of {points} not tried: the roof rules them out", search.beaten);
+                progress.note(&format!("{} {}: {what}", job.layer.key(), job.scheme));
+            }
             let seconds = search.spent + begun.elapsed().as_secs_f64();
             costs.push((search.group.clone(), Cost { space: search.points(), seconds }, search.tried.len()));
         }

@@ -180,7 +180,11 @@ impl<'a> Bench<'a> {
     /// least time as the device was in each round, by the roof's own products, which race along.
     pub fn duel(&mut self, schedules: &[Schedule], rules: &Rules) -> Result<Duel> {
         let emit = |s: &Schedule| Ok((s.clone(), self.task().emit(s)?));
-        let sources: Vec<(Schedule, Source)> = schedules.iter().map(emit).collect::<Result<_>>()?;
+        self.duel_of(schedules.iter().map(emit).collect::<Result<_>>()?, rules)
+    }
+
+    /// The same of kernels that were emitted already.
+    pub fn duel_of(&mut self, sources: Vec<(Schedule, Source)>, rules: &Rules) -> Result<Duel> {
         let roofs = self.products();
         let along: Vec<&Source> = roofs.iter().map(|(source, _)| source).collect();
         let mut trials = self.trials(&sources, &along, rules)?;

@@ -29,6 +29,10 @@ pub trait Search {
     fn hope(&self) -> Option<f64> {
         None
     }
+    /// Does it want the times of points that cannot win, too?
+    fn wants_all(&self) -> bool {
+        false
+    }
 }
 
 /// A strategy: its name, what it does, and how it is made.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::job::{JobSearch, best};
-use super::{Budget, Job, Study};
+use super::{Budget, Job, LOW_ROOF, Study};
 use crate::bench::{Duel, FINAL};
 use crate::candidate::{Knob, Name, Schedule};
 use crate::emit::Source;
@@ -16,8 +16,6 @@ const FINALISTS: usize = 8;
 const FINAL_MARGIN: f64 = 1.06;
 /// Share of a job's time that is kept for its final.
 pub const FINAL_SHARE: f64 = 0.1;
-/// Share by which a roof may have been measured too low.
-const LOW_ROOF: f64 = 0.1;
 /// Family and schedule of the one record of a job that is not searched.
 pub const NO_FAMILY: &str = "none";
 
