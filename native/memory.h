@@ -27,7 +27,7 @@
 #endif
 
 enum { BUFFERS = 256, NONE = BUFFERS, THREADS = 256, CPUS = 1024, WORDS = 16384, INPUT = 1 << 20 };
-enum { POISON = 0xA5, CANARY = 0xC3, LINE = 64, SPIN_NS = 20000, HUGE_PAGE = 2 << 20 };
+enum { POISON = 0xA5, CANARY = 0xC3, LINE = 64, SPIN_NS = 20000, HUGE_PAGE = 2 << 20, LARGE = 1 << 16 };
 enum place { LEFT, RIGHT, PLAIN };
 enum role { LHS, RHS, COLS, OUT, ROLES };
 enum regime { HOT, WEIGHTS_COLD, ALL_COLD };
@@ -99,18 +99,21 @@ static void memory_free(struct memory *m) {
 }
 
 /* LEFT, RIGHT: flush against an inaccessible page on that side, up to `align`, the rest of the room full of canaries.
- * PLAIN: on a page; if large on a huge page, so that how many of its pages are huge does not vary from run to run. */
+ * PLAIN: on a page; if large within huge pages, so that neither how many of its pages are huge nor which cache sets they
+ * share is another matter of luck in each process; the first of several do not all begin at the same set. */
 static bool memory_new(struct memory *m, uint64_t bytes, enum place place, uint64_t align) {
-    bool huge = place == PLAIN && bytes >= HUGE_PAGE;
-    uint64_t room = round_up(bytes, page), mapped = room + (huge ? HUGE_PAGE : 2 * page);
+    static uint64_t placed;
+    bool huge = place == PLAIN && bytes >= LARGE;
+    uint64_t shift = huge ? placed++ % 8 * 7 * page : 0, room = round_up(bytes, page);
+    uint64_t span = huge ? round_up(shift + room, HUGE_PAGE) : room, mapped = span + (huge ? HUGE_PAGE : 2 * page);
     uint8_t *base = mapped < bytes || mapped > SIZE_MAX / 2 ? MAP_FAILED : mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         return fail("out of memory: %" PRIu64 " bytes", bytes);
-    uint8_t *inner = base + (huge ? -(uintptr_t)base % HUGE_PAGE : page);
+    uint8_t *inner = base + (huge ? -(uintptr_t)base % HUGE_PAGE + shift : page);
     *m = (struct memory){base, inner, inner, mapped, room, bytes};
 #ifdef MADV_HUGEPAGE
     if (huge)
-        madvise(inner, room, MADV_HUGEPAGE);
+        madvise(inner - shift, span, MADV_HUGEPAGE);
 #endif
     if (place == PLAIN)
         return true;

@@ -199,7 +199,7 @@ fn alone(
     seed: u64,
     time: &mut dyn FnMut(u64) -> std::result::Result<f64, Failure>,
 ) -> std::result::Result<Vec<f64>, Failure> {
-    let series = race(&[0], rules, seed, &mut |groups| groups.iter().map(|(_, calls)| time(*calls)).collect())?;
+    let series = race(&[0], &[], rules, seed, &mut |groups| groups.iter().map(|(_, calls)| time(*calls)).collect())?;
     Ok(series.into_iter().flat_map(|s| s.samples).collect())
 }
 

@@ -20,6 +20,9 @@ pub enum Outcome {
     Eliminated,
     /// Right, on a target that gives no times.
     Checked,
+    /// Not tried: another scheme is as accurate, and faster than the roof allows this one.
+    Dominated,
+    /// No kernel serves it.
     Unsupported,
     BuildFailed,
     WrongAnswer,
@@ -30,10 +33,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 9] = [
+    pub const ALL: [Outcome; 10] = [
         Outcome::Measured,
         Outcome::Eliminated,
         Outcome::Checked,
+        Outcome::Dominated,
         Outcome::Unsupported,
         Outcome::BuildFailed,
         Outcome::WrongAnswer,

@@ -4,6 +4,7 @@
 mod finals;
 mod job;
 pub mod memory;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,13 +20,14 @@ use crate::certificate::{Group, group_of};
 use crate::host::Machine;
 use crate::kernel::Task;
 use crate::layer::Layer;
-use crate::record::{Final, Modelled, Outcome, Record, Table, whole_final};
+use crate::record::{Accuracy, Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
 use crate::target::Target;
 use crate::timing::Model;
-use finals::{FINAL_SHARE, NO_FAMILY};
-use job::{Asked, JobSearch, OPENING};
+use finals::NO_FAMILY;
+use job::{Asked, JobSearch};
 use memory::Memory;
+use turns::Turns;
 
 /// What a run spends: seconds or tries, over all its jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +132,8 @@ pub struct Tables {
     pub modelled: Option<Table>,
     pub old_records: Vec<Record>,
     pub old_finals: Vec<Final>,
+    /// How wrong each layer is under each scheme, as far as it is known.
+    pub accuracy: Vec<Accuracy>,
     pub old_modelled: Vec<Modelled>,
 }
 
@@ -142,13 +146,15 @@ impl Tables {
             true => Table::open(&dir.join("modelled.csv")).map(|(table, rows)| (Some(table), rows))?,
             false => (None, vec![]),
         };
-        Ok(Self { records, finals, modelled, old_records, old_finals, old_modelled })
+        Ok(Self { records, finals, modelled, old_records, old_finals, old_modelled, accuracy: vec![] })
     }
 }
 
 /// Candidates asked for at once: enough to share a compilation, few enough to learn from.
 pub const BATCH: usize = 16;
 const LEAST_BATCH: usize = 6;
+/// Share by which a roof may have been measured too low.
+const LOW_ROOF: f64 = 0.1;
 /// Jobs that take turns: their operands are all held.
 const TOGETHER: usize = 12;
 
@@ -274,6 +280,11 @@ impl<'a> Study<'a> {
             }
             search.tell(jobs, progress);
             progress.ended();
+            if search.beaten > 0 {
+                let (job, points) = (&search.job, search.points());
+                let what = format!("{} of {points} not tried: the roof rules them out", search.beaten);
+                progress.note(&format!("{} {}: {what}", job.layer.key(), job.scheme));
+            }
             let seconds = search.spent + begun.elapsed().as_secs_f64();
             costs.push((search.group.clone(), Cost { space: search.points(), seconds }, search.tried.len()));
         }
@@ -293,7 +304,7 @@ impl<'a> Study<'a> {
             }
             let opening = turns.searches.iter().position(|s| s.is_opening() && !s.has_ended());
             let at = match (opening, turns.waiting.pop()) {
-                (None, Some((index, job))) => match self.begin(&job, index, turns.jobs, progress)? {
+                (None, Some((index, job))) => match self.begin(&job, index, turns, progress)? {
                     Some(search) => {
                         turns.searches.push(search);
                         turns.searches.len() - 1
@@ -323,22 +334,27 @@ impl<'a> Study<'a> {
         }
     }
 
-    /// The search of a job; a job that no kernel serves is recorded and has none.
+    /// The search of a job; a job that no kernel serves, or that cannot win, is recorded and has none.
     fn begin(
         &mut self,
         job: &Job,
         index: usize,
-        jobs: usize,
+        turns: &Turns,
         progress: &mut dyn Progress,
     ) -> Result<Option<JobSearch<'a>>> {
         if let Err(why) = self.plan.task(job, self.device)?.space() {
-            self.unsupported(job, &format!("{why:#}"))?;
+            self.unsearched(job, Outcome::Unsupported, &format!("{why:#}"))?;
             return Ok(None);
         }
         let old = self.old.get(&self.plan.group(job)).cloned().unwrap_or_default();
+        if let Some(why) = self.dominated(job, &turns.searches)?.filter(|_| old.is_empty()) {
+            progress.note(&format!("{} {}: {why}", job.layer.key(), job.scheme));
+            self.unsearched(job, Outcome::Dominated, &why)?;
+            return Ok(None);
+        }
         let (past, again) = self.memory.past(self.plan, job, self.device);
         let search = JobSearch::new((self.plan, job, index), self.device, (old, past), self.started)?;
-        progress.job(index, jobs, job, search.points());
+        progress.job(index, turns.jobs, job, search.points());
         if let Some(again) = again {
             progress.note(&format!("{} {}: {again}", job.layer.key(), job.scheme));
         }
@@ -394,45 +410,4 @@ fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Grou
 /// The program of what a batch asks anew; none where all of it is known.
 fn build(device: &Device, task: &Task, asked: &Asked) -> Option<Result<Batch>> {
     (!asked.new.is_empty()).then(|| device.build(task, &asked.new, &asked.along))
-}
-
-/// Jobs that are searched in turns.
-struct Turns<'a> {
-    begun: Instant,
-    budget: Budget,
-    searches: Vec<JobSearch<'a>>,
-    /// Jobs not begun, the next one last.
-    waiting: Vec<(usize, Job)>,
-    /// Of the whole run.
-    jobs: usize,
-    /// Points asked for.
-    out: usize,
-}
-
-impl Turns<'_> {
-    /// Candidates that a search may have now.
-    fn room(&self, at: usize) -> usize {
-        let (search, waiting) = (&self.searches[at], self.waiting.len());
-        // what waits has its part of what is left: a whole opening for each
-        let parts = search.openings_left() + waiting * OPENING;
-        match self.budget {
-            Budget::Seconds(s) => {
-                let left = s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64();
-                search.room(if search.is_opening() { left / parts as f64 } else { left })
-            }
-            Budget::Trials(n) => {
-                let left = n.saturating_sub(self.out).saturating_sub(waiting);
-                let own = if search.is_opening() { (left / parts).max(1).min(left) } else { left };
-                own.min(BATCH)
-            }
-        }
-    }
-
-    /// The budget as if each of so many jobs had the same.
-    fn each(&self, jobs: usize) -> Budget {
-        match self.budget {
-            Budget::Seconds(s) => Budget::Seconds(s / jobs as f64),
-            trials @ Budget::Trials(_) => trials,
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bitsmith::replay::foreign;
-use bitsmith::replay::play::{Game, Rules, chance, games, lessons};
+use bitsmith::replay::play::{Game, Rules, Teachers, chance, games, lessons};
 use bitsmith::replay::space::Recorded;
 use bitsmith::replay::table::{Line, budget};
 use bitsmith::search::{self, Field};
@@ -55,7 +55,7 @@ fn the_default_is_quick_where_other_layers_are_known() {
     let mut reached = vec![];
     for (i, recorded) in all.iter().enumerate() {
         let mut field = recorded.field().unwrap();
-        field.past = lessons(&all, i, 128).unwrap();
+        field.past = lessons(&all, i, Teachers::Same, 128).unwrap();
         if !field.past.rows.is_empty() {
             let warm = line(recorded, field, search::STRATEGIES[0].name, (16, 7));
             reached.push((warm.early, warm.space));

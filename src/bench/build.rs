@@ -14,7 +14,8 @@ use crate::native;
 use crate::target::{Compiler, Target};
 
 /// Flags every batch is compiled with. Contraction is off because f32 epilogues are compared bit for bit.
-const FLAGS: &[&str] = &["-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off", "-fno-math-errno", "-w"];
+const FLAGS: &[&str] =
+    &["-std=gnu11", "-D_GNU_SOURCE", "-ffp-contract=off", "-falign-functions=64", "-fno-math-errno", "-w"];
 /// Programs kept in the cache before the oldest go.
 const KEPT_BYTES: u64 = 1 << 30;
 

@@ -184,7 +184,11 @@ impl<'a> Bench<'a> {
     /// least time as the device was in each round, by the roof's own products, which race along.
     pub fn duel(&mut self, schedules: &[Schedule], rules: &Rules) -> Result<Duel> {
         let emit = |s: &Schedule| Ok((s.clone(), self.task().emit(s)?));
-        let sources: Vec<(Schedule, Source)> = schedules.iter().map(emit).collect::<Result<_>>()?;
+        self.duel_of(schedules.iter().map(emit).collect::<Result<_>>()?, rules)
+    }
+
+    /// The same of kernels that were emitted already.
+    pub fn duel_of(&mut self, sources: Vec<(Schedule, Source)>, rules: &Rules) -> Result<Duel> {
         let roofs = self.products();
         let along: Vec<&Source> = roofs.iter().map(|(source, _)| source).collect();
         let mut trials = self.trials(&sources, &along, rules)?;
@@ -236,14 +240,15 @@ impl<'a> Bench<'a> {
     fn trials(&mut self, sources: &[(Schedule, Source)], along: &[&Source], rules: &Rules) -> Result<Vec<Trial>> {
         let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).chain(along.iter().copied()).collect();
         let built = self.device.builder.build(&texts)?;
-        self.race(sources, texts.len(), built, rules)
+        self.race(sources, (texts.len(), &[]), built, rules)
     }
 
-    /// Checks and races what was built of sources, which may be followed by others that are only raced.
+    /// Checks and races what was built of sources, which may be followed by others that are only raced, `all` told. Those that
+    /// are `held` race to the end.
     fn race(
         &mut self,
         sources: &[(Schedule, Source)],
-        all: usize,
+        (all, held): (usize, &[usize]),
         (programs, blamed): (Vec<Program>, Vec<Blame>),
         rules: &Rules,
     ) -> Result<Vec<Trial>> {
@@ -273,7 +278,8 @@ impl<'a> Bench<'a> {
             }
             let pool = COLD_POOL * self.device.caches().last();
             let right: Vec<usize> = (0..kernels.len()).filter(|k| trials[kernels[*k]].is_none()).collect();
-            for (k, raced) in session.race_all(&right, rules, (self.regime, pool), seed)? {
+            let held: Vec<usize> = (0..kernels.len()).filter(|k| held.contains(&kernels[*k])).collect();
+            for (k, raced) in session.race_all(&right, &held, rules, (self.regime, pool), seed)? {
                 trials[kernels[k]] = Some(raced.map_or_else(
                     |failure| Trial::ended(outcome_of(&failure), failure.to_string()),
                     |(series, counts, retaken)| Trial::raced(series, counts, &retaken),
@@ -356,7 +362,9 @@ impl Bench<'_> {
     /// Checks and races a batch: a record of each candidate that was asked for, in order.
     pub fn measure(&mut self, batch: Batch) -> Result<Vec<Record>> {
         let sources = batch.sources;
-        let trials = self.race(&sources, sources.len(), batch.built, &BATCH)?;
+        let along: Vec<&Schedule> = self.pace.along().collect();
+        let held: Vec<usize> = (0..sources.len()).filter(|i| along.contains(&&sources[*i].0)).collect();
+        let trials = self.race(&sources, (sources.len(), &held), batch.built, &BATCH)?;
         let raced = sources.iter().zip(&trials).map(|((s, _), t)| (s, &t.series, t.outcome == Outcome::Measured));
         let corrected = self.pace.correct(&raced.collect::<Vec<_>>());
         let at_s = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0; // of all of them

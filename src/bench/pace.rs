@@ -9,7 +9,7 @@ use super::race::Series;
 use crate::candidate::Schedule;
 use crate::stats::median;
 
-/// Rounds in common below which only medians compare.
+/// Rounds below which a series is no measure of others, and has no rounds in common with one that is.
 const LEAST: usize = 3;
 
 /// A rival that is less than this share faster than the leader does not take its place: nothing is gained, and each change of
@@ -76,13 +76,12 @@ impl Pace {
     }
 }
 
-/// The time of a series at the pace at which another, raced along with it, takes so many nanoseconds. Without another, or
-/// rounds in common, the median as it is.
+/// The time of a series at the pace at which another, raced along with it, takes so many nanoseconds. Without another of
+/// some rounds, the median as it is.
 fn at_pace(series: &Series, pace: Option<(&Series, f64)>) -> Option<f64> {
     let own = (!series.samples.is_empty()).then(|| median(&series.samples))?;
-    let Some((other, ns)) = pace.filter(|(s, _)| !s.samples.is_empty()) else { return Some(own) };
-    let rounds = series.samples.len().min(other.samples.len());
-    if rounds < LEAST {
+    let Some((other, ns)) = pace.filter(|(s, _)| s.samples.len() >= LEAST) else { return Some(own) };
+    if series.samples.len() < LEAST {
         return Some(own / median(&other.samples) * ns); // it left at the first look
     }
     let ratios: Vec<f64> = series.samples.iter().zip(&other.samples).map(|(a, b)| a / b).collect();
@@ -107,6 +106,7 @@ mod tests {
         assert_eq!(at_pace(&series(&[400.0]), Some((&other, 100.0))), Some(200.0));
         assert_eq!(at_pace(&series(&[]), Some((&other, 100.0))), None);
         assert_eq!(at_pace(&own, Some((&series(&[]), 100.0))), Some(221.0));
+        assert_eq!(at_pace(&own, Some((&series(&[900.0]), 100.0))), Some(221.0)); // one sample measures nobody
     }
 
     /// Two hundred batches of kernels of which each takes 1000, with 3 % of noise, on a machine that drifts: whoever is

@@ -149,6 +149,7 @@ impl<'a> Session<'a> {
     pub fn race_all(
         &mut self,
         kernels: &[usize],
+        held: &[usize],
         rules: &Rules,
         regime: (Regime, u64),
         seed: u64,
@@ -162,7 +163,7 @@ impl<'a> Session<'a> {
             let raced = match self.prepare(&left, regime)? {
                 Ok(()) => {
                     let (watch, harness) = (self.watch.clone(), &mut self.harness);
-                    race(&left, rules, seed, &mut |groups| watch.time(harness, groups, &mut retaken))
+                    race(&left, held, rules, seed, &mut |groups| watch.time(harness, groups, &mut retaken))
                 }
                 Err(failure) => Err(failure),
             };

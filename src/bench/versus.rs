@@ -53,7 +53,7 @@ impl Bench<'_> {
             };
             groups.iter().map(one).collect()
         };
-        let series = race(&[OWN, OWN + 1], rules, self.seed, &mut time);
+        let series = race(&[OWN, OWN + 1], &[], rules, self.seed, &mut time);
         Ok(series.map(|s| [s[0].samples.clone(), s[1].samples.clone()]))
     }
 }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::print;
-use crate::replay::play::{Rules, chance, games, lessons};
+use crate::replay::play::{Rules, Teachers, chance, games, lessons};
 use crate::replay::space::Recorded;
 use crate::replay::table::{Line, budget, table};
 use crate::replay::{chart, foreign};
@@ -39,6 +39,9 @@ pub struct Args {
     /// Also play every strategy knowing what searches of the other spaces of the same target came to
     #[arg(long)]
     warm: bool,
+    /// Also play every strategy knowing what searches of the spaces of other targets came to
+    #[arg(long)]
+    transfer: bool,
     /// Also play every strategy without the analytical guess
     #[arg(long)]
     without_guess: bool,
@@ -94,20 +97,21 @@ fn play(args: &Args, all: &[Recorded]) -> Result<(Vec<Line>, chart::Chance)> {
     let wanted = |s: &&search::Strategy| args.strategies.is_empty() || args.strategies.iter().any(|n| n == s.name);
     let strategies: Vec<&search::Strategy> = search::STRATEGIES.iter().filter(wanted).collect();
     let (mut lines, mut chances) = (Vec::new(), Vec::new());
-    let ways = 1 + usize::from(args.warm) + usize::from(args.without_guess);
+    let learned = [(args.warm, "warm", Teachers::Same), (args.transfer, "transfer", Teachers::Others)];
+    let ways = 1 + learned.iter().filter(|l| l.0).count() + usize::from(args.without_guess);
     let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len}  {msg}  {elapsed}")?.progress_chars("=> ");
     let bar = ProgressBar::new((all.len() * ways * strategies.len()) as u64).with_style(style); // hidden where there is no terminal
     for (i, recorded) in all.iter().enumerate() {
         let tries = args.tries.unwrap_or(4 * budget(recorded.space.len())).clamp(1, recorded.space.len());
         let rules = Rules { batch: args.batch, tries, runs: args.runs };
-        let mut fields: Vec<(&str, Field)> = vec![("", recorded.field()?)];
-        if args.warm {
+        let mut fields: Vec<(String, Field)> = vec![(String::new(), recorded.field()?)];
+        for (_, how, teachers) in learned.iter().filter(|l| l.0) {
             let mut field = recorded.field()?;
-            field.past = lessons(all, i, 128)?;
-            fields.push((", warm", field));
+            field.past = lessons(all, i, *teachers, 128)?;
+            fields.push((format!(", {how}"), field));
         }
         if args.without_guess {
-            fields.push((", no guess", recorded.field()?.without_guesses()));
+            fields.push((", no guess".into(), recorded.field()?.without_guesses()));
         }
         for (how, field) in fields {
             let field = Arc::new(field);

@@ -19,7 +19,7 @@ use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::certificate::{Group, Winner, group_of};
 use crate::fpga::device::Device as Fpga;
-use crate::record::{Accuracy, Table};
+use crate::record::{Accuracy, Table, read_table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
 use crate::study::memory::runs_of;
@@ -213,7 +213,7 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     let device = device.with_roofs(&cache, plan.threads)?;
     let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
     let model = modelled(&device, plan, &mut bar);
-    let tables = Tables::open(dir, model.is_some())?;
+    let mut tables = Tables::open(dir, model.is_some())?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
@@ -221,6 +221,7 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     }
     write_file(&dir.join("host.toml"), &toml::to_string_pretty(&provenance)?)?;
     measure_accuracy(plan, dir, stop)?;
+    tables.accuracy = read_table(&dir.join("accuracy.csv"))?;
     let mut study = Study::new(plan, &device, tables, stop);
     study.model = model;
     let costs = study.run(&mut bar)?;

@@ -34,6 +34,8 @@ impl Speeds {
 /// What is expected of one schedule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
+    /// Kernel family of the schedule.
+    pub family: &'static str,
     /// What a model learns from: sizes as logarithms, shares and flags; the same figures in the same order for every task.
     pub features: Vec<f32>,
     /// About how long a call takes, in nanoseconds.
@@ -61,7 +63,12 @@ const CALL_NS: f64 = 4.0;
 pub fn view(task: &Task, schedule: &Schedule, speeds: &Speeds) -> Result<View> {
     let nest = task.nest(schedule)?;
     let work = Work::of(&nest, speeds);
-    Ok(View { features: features(&nest, &work), guess_ns: work.guess(&nest), least_ns: work.least })
+    Ok(View {
+        family: nest.family.name,
+        features: features(&nest, &work),
+        guess_ns: work.guess(&nest),
+        least_ns: work.least,
+    })
 }
 
 /// The parts of a guess, in nanoseconds.
@@ -201,10 +208,9 @@ impl Work {
 
 /// Whole blocks of `size`, and the rest: how large and how many.
 fn kinds(all: usize, size: usize) -> [(usize, usize); 2] {
-    [
-        (size.min(all).max(1), all / size.max(1)),
-        ((all % size.max(1)).max(1), usize::from(!all.is_multiple_of(size.max(1)))),
-    ]
+    let size = size.max(1);
+    let rest = all % size;
+    [(size.min(all).max(1), all / size), (rest.max(1), rest.min(1))]
 }
 
 fn features(nest: &Nest, w: &Work) -> Vec<f32> {

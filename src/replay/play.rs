@@ -61,14 +61,23 @@ pub fn games(recorded: &Recorded, field: &Arc<Field>, strategy: &Strategy, rules
     (0..rules.runs).into_par_iter().map(|seed| play(recorded, field, strategy, seed, rules)).collect()
 }
 
-/// What finished searches of the other spaces of the same target teach: of each the points that the default strategy would
-/// have measured there, cold.
+/// Whose searches teach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Teachers {
+    /// The other spaces of the same target.
+    Same,
+    /// The spaces of other targets.
+    Others,
+}
+
+/// What finished searches of other spaces teach: of each the points that the default strategy would have measured there, cold.
 /// # Errors
 /// As [`Recorded::field`].
-pub fn lessons(all: &[Recorded], but: usize, tries: usize) -> Result<Past> {
+pub fn lessons(all: &[Recorded], but: usize, teachers: Teachers, tries: usize) -> Result<Past> {
     let target = |r: &Recorded| r.head.as_ref().map(|h| h.target.clone());
+    let teaches = |o: &Recorded| (target(o) == target(&all[but])) == (teachers == Teachers::Same);
     let mut past = Past::default();
-    for (i, other) in all.iter().enumerate().filter(|(_, o)| target(o).is_some() && target(o) == target(&all[but])) {
+    for (i, other) in all.iter().enumerate().filter(|(_, o)| target(o).is_some() && teaches(o)) {
         if i == but {
             continue;
         }

@@ -41,7 +41,8 @@ pub fn budget(points: usize) -> usize {
 impl Line {
     pub fn of(recorded: &Recorded, strategy: &str, games: &[Game]) -> Self {
         let (optimum, points) = (recorded.best(), recorded.space.len());
-        let budget = budget(points);
+        let length = games.iter().map(|g| g.best.len()).max().unwrap_or(0);
+        let budget = budget(points).min(length); // no more than was played
         let at = |game: &Game, tries: usize| {
             game.best.get(tries.min(game.best.len()).saturating_sub(1)).map_or(0.0, |ns| optimum / ns)
         };
@@ -53,7 +54,6 @@ impl Line {
             let each: Vec<f64> = games.iter().map(|g| arrived(g).map_or(f64::INFINITY, |i| value(g, i))).collect();
             Some(median(&each)).filter(|m| m.is_finite())
         };
-        let length = games.iter().map(|g| g.best.len()).max().unwrap_or(0);
         let curve = (1..=length).map(|t| median(&games.iter().map(|g| at(g, t)).collect::<Vec<_>>())).collect();
         let measured: usize = games.iter().map(|g| g.best.len()).sum();
         Self {

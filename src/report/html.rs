@@ -358,7 +358,7 @@ fn about(outcome: Outcome) -> &'static str {
         Outcome::Crashed => "it took its program down",
         Outcome::TimedOut => "it did not come back in time",
         Outcome::Throttled => "right, but the device held itself back whenever it was timed; it has no time",
-        Outcome::Measured | Outcome::Eliminated | Outcome::Checked => "",
+        Outcome::Measured | Outcome::Eliminated | Outcome::Checked | Outcome::Dominated => "",
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::format::{self, known};
-use super::view::{Context, contexts, gmacs_of, positive, split, time_of};
+use super::view::{Context, contexts, failed, gmacs_of, positive, split, time_of};
 use crate::certificate::{Group, Winner, group_of};
 use crate::record::{Modelled, Outcome, Record};
 use crate::run::Run;
@@ -101,7 +101,7 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
         cosine: known(accuracy.and_then(|a| a.cosine), format::cosine),
         data: accuracy.map_or(String::new(), |a| a.data.clone()),
         tried: records.len(),
-        failed: records.iter().filter(|r| !r.outcome.right()).count(),
+        failed: records.iter().filter(|r| failed(r.outcome)).count(),
         share,
         ns,
         sure: p_best,
@@ -109,8 +109,10 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
 }
 
 fn why_no_time(winner: Option<&Winner>, records: &[&Record]) -> String {
+    let all = |outcome| records.iter().all(|r| r.outcome == outcome);
     match winner {
-        None if records.iter().all(|r| r.outcome == Outcome::Unsupported) => "no kernel serves it".into(),
+        None if all(Outcome::Unsupported) => "no kernel serves it".into(),
+        None if all(Outcome::Dominated) => "not tuned: beaten in accuracy and time".into(),
         None => "no candidate was right".into(),
         Some(Winner { modelled: Some(m), .. }) => modelled(m),
         Some(w) if w.record.evidence == Evidence::Emulated => "emulated: checked only".into(),

@@ -162,7 +162,7 @@ pub fn gmacs_of(w: &Winner) -> Option<f64> {
 }
 
 pub fn failed(outcome: Outcome) -> bool {
-    !outcome.right()
+    !outcome.right() && outcome != Outcome::Dominated
 }
 
 /// What the study that made the run says of its layers: how often they occur, and their exact shapes.

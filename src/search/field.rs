@@ -24,10 +24,18 @@ pub struct Field {
 /// What earlier tasks taught: what was expected of their points, and what they took.
 #[derive(Clone, Default)]
 pub struct Past {
-    /// Features, and the logarithm of the time over the guess.
-    pub rows: Vec<(Vec<f32>, f64)>,
-    /// Schedules that won there, the likeliest first.
-    pub winners: Vec<Schedule>,
+    pub rows: Vec<Row>,
+    /// Schedules that won there, with their kernel families, the likeliest first.
+    pub winners: Vec<(&'static str, Schedule)>,
+}
+
+/// One timed point of an earlier task.
+#[derive(Clone)]
+pub struct Row {
+    pub family: &'static str,
+    pub features: Vec<f32>,
+    /// Logarithm of the time over the guess.
+    pub miss: f64,
 }
 
 impl Past {
@@ -36,9 +44,10 @@ impl Past {
         let mut past = Self::default();
         for (schedule, view, ns) in timed {
             if past.winners.len() < WINNERS {
-                past.winners.push(schedule);
+                past.winners.push((view.family, schedule));
             }
-            past.rows.push((view.features.clone(), (ns / view.guess_ns).ln()));
+            let miss = (ns / view.guess_ns).ln();
+            past.rows.push(Row { family: view.family, features: view.features.clone(), miss });
         }
         past
     }
@@ -86,7 +95,7 @@ impl Field {
                 let size = |i: usize| knob.sizes.get(i).map_or(-1.0, |s| (*s as f32 + 1.0).ln());
                 features.extend((0..3).map(size));
             }
-            View { features, guess_ns: 1.0, least_ns: 0.0 }
+            View { family: "", features, guess_ns: 1.0, least_ns: 0.0 }
         };
         Self { guesses: false, ..Self::new(space, view) }
     }
@@ -97,7 +106,7 @@ impl Field {
         self.view = Box::new(move |s| {
             let v = view(s);
             // the first features are shares of the guess
-            View { features: v.features.into_iter().skip(7).collect(), guess_ns: 1.0, least_ns: 0.0 }
+            View { family: v.family, features: v.features.into_iter().skip(7).collect(), guess_ns: 1.0, least_ns: 0.0 }
         });
         self.guesses = false;
         self.past = Past::default();

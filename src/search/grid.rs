@@ -15,4 +15,7 @@ impl Search for Grid {
         self.0.by_ref().take(count).collect()
     }
     fn tell(&mut self, _results: &[(usize, Option<f64>)]) {}
+    fn wants_all(&self) -> bool {
+        true
+    }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 
-pub use field::{Field, Past, Unasked};
+pub use field::{Field, Past, Row, Unasked};
 pub use forest::Forest;
 
 /// A search over the points of a space, by their index. Never asks for a point twice.
@@ -28,6 +28,10 @@ pub trait Search {
     /// The least time that a point not asked for is hoped to take, in nanoseconds; none where the strategy cannot tell.
     fn hope(&self) -> Option<f64> {
         None
+    }
+    /// Does it want the times of points that cannot win, too?
+    fn wants_all(&self) -> bool {
+        false
     }
 }
 

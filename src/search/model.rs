@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Field, Forest, Search, Unasked};
+use super::{Field, Forest, Row, Search, Unasked};
 use crate::candidate::Knob;
+use crate::kernel::estimate::View;
 
 /// Points that compete for a batch; of larger spaces some by chance and what lies around the best.
 const POOL: usize = 4096;
@@ -25,7 +26,9 @@ const SLOW: f64 = 3.0;
 struct Model {
     field: Arc<Field>,
     unasked: Unasked,
-    past: Option<Forest>,
+    past: Option<Learned>,
+    /// What won elsewhere, of the families that there are here.
+    winners: Vec<usize>,
     /// Logarithm of what is expected without own tries, by point.
     expected: HashMap<usize, f64>,
     told: Vec<(usize, f64)>,
@@ -38,19 +41,14 @@ struct Model {
 
 pub fn make(field: &Arc<Field>, seed: u64) -> Box<dyn Search> {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let past = &field.past.rows;
-    let past = (!past.is_empty()).then(|| {
-        let mut rows: Vec<usize> = (0..past.len()).collect();
-        rng.shuffle(&mut rows);
-        rows.truncate(PAST);
-        let x: Vec<&[f32]> = rows.iter().map(|i| past[*i].0.as_slice()).collect();
-        let y: Vec<f64> = rows.iter().map(|i| past[*i].1).collect();
-        Forest::fit(&x, &y, seed)
-    });
+    let families: HashSet<&str> =
+        field.space.tiles().into_iter().map(|(_, points)| field.view(points.start).family).collect();
+    let winners = field.past.winners.iter().filter(|(family, _)| families.contains(family));
     Box::new(Model {
         field: field.clone(),
         unasked: Unasked::new(field.space.len()),
-        past,
+        past: Learned::of(&field.past.rows, &families, seed, &mut rng),
+        winners: winners.map(|(_, schedule)| field.space.nearest(&schedule.0)).collect(),
         expected: HashMap::new(),
         told: vec![],
         failed: vec![],
@@ -60,12 +58,40 @@ pub fn make(field: &Arc<Field>, seed: u64) -> Box<dyn Search> {
     })
 }
 
+/// What earlier tasks of the same kernel families say of the guess's mistakes. Those of other families say nothing: their
+/// guesses err elsewhere.
+struct Learned {
+    forest: Forest,
+    families: HashSet<&'static str>,
+    /// The mean mistake: what is expected of a family that was never tried.
+    usual: f64,
+}
+
+impl Learned {
+    fn of(rows: &[Row], families: &HashSet<&str>, seed: u64, rng: &mut fastrand::Rng) -> Option<Self> {
+        let mut rows: Vec<&Row> = rows.iter().filter(|r| families.contains(r.family)).collect();
+        rng.shuffle(&mut rows);
+        rows.truncate(PAST);
+        let x: Vec<&[f32]> = rows.iter().map(|r| r.features.as_slice()).collect();
+        let y: Vec<f64> = rows.iter().map(|r| r.miss).collect();
+        (!rows.is_empty()).then(|| Self {
+            forest: Forest::fit(&x, &y, seed),
+            families: rows.iter().map(|r| r.family).collect(),
+            usual: y.iter().sum::<f64>() / y.len() as f64,
+        })
+    }
+
+    fn miss(&self, view: &View) -> f64 {
+        if self.families.contains(view.family) { self.forest.predict(&view.features).0 } else { self.usual }
+    }
+}
+
 impl Model {
     fn expected(&mut self, point: usize) -> f64 {
         let (field, past) = (&self.field, &self.past);
         *self.expected.entry(point).or_insert_with(|| {
             let view = field.view(point);
-            view.guess_ns.ln() + past.as_ref().map_or(0.0, |forest| forest.predict(&view.features).0)
+            view.guess_ns.ln() + past.as_ref().map_or(0.0, |past| past.miss(&view))
         })
     }
 
@@ -77,8 +103,7 @@ impl Model {
         }
         let mut all: HashSet<usize> = HashSet::new();
         let best: Vec<usize> = self.told.iter().take(8).map(|t| t.0).collect();
-        let kin: Vec<usize> = self.field.past.winners.iter().map(|s| self.field.space.nearest(&s.0)).collect();
-        for point in best.into_iter().chain(kin) {
+        for point in best.into_iter().chain(self.winners.iter().copied()) {
             all.extend(self.field.space.neighbours(point));
             all.insert(point);
         }
@@ -111,10 +136,9 @@ impl Model {
     /// The first tries: what won elsewhere, then the best by expectation, no two alike in tile and block.
     fn first(&mut self, count: usize) -> Vec<usize> {
         let mut asked = Vec::new();
-        for winner in self.field.past.winners.clone().iter().take(count / 2) {
-            let point = self.field.space.nearest(&winner.0);
-            if self.unasked.take(point) {
-                asked.push(point);
+        for point in self.winners.iter().take(count / 2) {
+            if self.unasked.take(*point) {
+                asked.push(*point);
             }
         }
         if !self.field.guesses && self.past.is_none() {

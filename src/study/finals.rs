@@ -1,22 +1,22 @@
-//! What a job ends in: the final among its best, or the one record of a job that no kernel serves.
+//! What a job ends in: the final among its best, or the one record of a job that is not searched.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::job::{JobSearch, best};
-use super::{Budget, Job, Study};
+use super::{Budget, Job, LOW_ROOF, Study};
 use crate::bench::{Duel, FINAL};
 use crate::candidate::{Knob, Name, Schedule};
 use crate::emit::Source;
-use crate::record::{Final, Outcome, Record};
+use crate::record::{Accuracy, Final, Outcome, Record};
 
 /// Finalists, and how far behind the best one may be to be one.
 const FINALISTS: usize = 8;
 const FINAL_MARGIN: f64 = 1.06;
 /// Share of a job's time that is kept for its final.
 pub const FINAL_SHARE: f64 = 0.1;
-/// Family and schedule of the one record of a job that no kernel serves.
+/// Family and schedule of the one record of a job that is not searched.
 pub const NO_FAMILY: &str = "none";
 
 impl Study<'_> {
@@ -62,8 +62,28 @@ impl Study<'_> {
         self.tables.finals.append_all(&rows)
     }
 
-    /// A job that no kernel serves is one record that says why.
-    pub fn unsupported(&mut self, job: &Job, why: &str) -> Result<()> {
+    /// Why a job is not worth tuning: another scheme of its layer is at least as accurate, and was measured faster than anything
+    /// that the roof allows this one.
+    pub fn dominated(&self, job: &Job, searches: &[JobSearch]) -> Result<Option<String>> {
+        let Some(roofs) = &self.device.roofs else { return Ok(None) };
+        let task = self.plan.task(job, self.device)?;
+        let bound = roofs.least_ns(&task, self.plan.regime, self.device.caches()) * (1.0 - LOW_ROOF);
+        let sqnr = |scheme: &str| {
+            let same = |a: &&Accuracy| {
+                (&a.network, &a.layer, a.scheme.as_str(), a.contract)
+                    == (&job.layer.network, &job.layer.name, scheme, self.plan.contract)
+            };
+            self.tables.accuracy.iter().find(same)?.sqnr_db
+        };
+        let Some(own) = sqnr(&job.scheme) else { return Ok(None) };
+        let rivals = searches.iter().filter(|s| s.job.layer.key() == job.layer.key());
+        let measured =
+            rivals.filter_map(|s| Some((s.job.scheme.as_str(), best(&s.tried)?.median_ns?, sqnr(&s.job.scheme)?)));
+        Ok(beaten((bound, own), measured))
+    }
+
+    /// A job that is not searched is one record that says why.
+    pub fn unsearched(&mut self, job: &Job, outcome: Outcome, why: &str) -> Result<()> {
         let shape = &job.layer.shape;
         let name = Name {
             op: shape.op.name().into(),
@@ -86,7 +106,7 @@ impl Study<'_> {
             schedule: name.schedule.to_string(),
             regime: self.plan.regime,
             threads: self.plan.threads,
-            outcome: Outcome::Unsupported,
+            outcome,
             evidence: self.device.target.runner.evidence,
             samples: 0,
             min_ns: None,
@@ -104,5 +124,28 @@ impl Study<'_> {
             at_s: Duration::as_secs_f64(&self.started.elapsed()),
             corrected_ns: None,
         })
+    }
+}
+
+/// Is there a scheme, measured at so many nanoseconds and so many dB, that is better in both than a bound and an accuracy?
+fn beaten<'a>((bound, own): (f64, f64), measured: impl IntoIterator<Item = (&'a str, f64, f64)>) -> Option<String> {
+    let (scheme, ns, sqnr) = measured.into_iter().find(|(_, ns, sqnr)| *ns < bound && *sqnr >= own)?;
+    let (ns, bound) = (ns / 1e3, bound / 1e3);
+    Some(format!(
+        "not tuned: {scheme} is as accurate ({sqnr:.1} dB, {own:.1} dB here) and was measured at {ns:.2} us; the roof allows {bound:.2} us here"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_loses_in_both_is_not_worth_tuning() {
+        let measured = [("fast", 100.0, 10.0), ("good", 300.0, 30.0)];
+        assert_eq!(beaten((90.0, 5.0), measured), None); // it may be faster than all
+        assert_eq!(beaten((200.0, 20.0), measured), None); // and here more accurate than what is faster
+        assert!(beaten((200.0, 10.0), measured).unwrap().contains("fast is as accurate (10.0 dB, 10.0 dB here)"));
+        assert!(beaten((301.0, 20.0), measured).unwrap().contains("good"));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{BATCH, Job, LEAST_BATCH, Plan, Progress};
+use super::{BATCH, Job, LEAST_BATCH, LOW_ROOF, Plan, Progress};
 use crate::bench::{Batch, Bench, Device};
 use crate::candidate::Schedule;
 use crate::certificate::{EQUAL, Group};
@@ -39,6 +39,10 @@ pub struct JobSearch<'a> {
     batches: usize,
     /// The least modelled time and its schedule, where nobody can measure.
     least: Option<(f64, String)>,
+    /// Does the roof rule points out?
+    bounded: bool,
+    /// Points that were not tried, as the roof does not allow them to win.
+    pub beaten: usize,
     /// The strategy has no more, or nothing better is to be expected.
     ended: bool,
 }
@@ -69,6 +73,7 @@ impl<'a> JobSearch<'a> {
             bench.set_leader(leader.schedule.parse()?, leader.corrected_ns.unwrap_or(f64::INFINITY));
         }
         let strategy = (search::find(&plan.strategy)?.make)(&field, plan.seed);
+        let bounded = device.roofs.is_some() && !strategy.wants_all();
         let known = known.into_iter().map(|r| (r.schedule.clone(), r)).collect();
         let job = job.clone();
         Ok(Self {
@@ -84,6 +89,8 @@ impl<'a> JobSearch<'a> {
             known,
             batches: 0,
             least: None,
+            bounded,
+            beaten: 0,
             ended: false,
         })
     }
@@ -138,9 +145,28 @@ impl<'a> JobSearch<'a> {
         self.job.layer.count as f64 * ns * hoped / self.pace().unwrap_or(1.0).max(1e-6)
     }
 
+    /// Points of which the strategy asks and that may win; none when there are no more. Those that the roof does not allow as
+    /// fast as the best so far are not tried.
+    fn likely(&mut self, count: usize) -> Vec<usize> {
+        let best = best(&self.tried).and_then(|r| r.corrected_ns).filter(|_| self.bounded).unwrap_or(f64::INFINITY);
+        let mut points = Vec::new();
+        while points.len() < count {
+            let asked = self.strategy.ask(count - points.len());
+            if asked.is_empty() {
+                break;
+            }
+            let (lost, open): (Vec<usize>, Vec<usize>) =
+                asked.into_iter().partition(|p| self.field.view(*p).least_ns * (1.0 - LOW_ROOF) > best);
+            self.beaten += lost.len();
+            self.strategy.tell(&lost.into_iter().map(|p| (p, None)).collect::<Vec<_>>());
+            points.extend(open);
+        }
+        points
+    }
+
     /// The next points; none when there are no more.
     pub fn ask(&mut self, count: usize) -> Option<Asked> {
-        let points = self.strategy.ask(count);
+        let points = self.likely(count);
         if points.is_empty() {
             self.ended = true;
             return None;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Job, Plan};
 use crate::bench::Device;
@@ -34,11 +35,16 @@ struct Lesson {
     past: Past,
 }
 
-/// The folders of earlier runs of a target, the latest first.
+/// The folders of earlier runs of a target, the latest first; where there are none, those of other targets.
 pub fn runs_of(target: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(Path::new("results").join(target)).into_iter().flatten().flatten();
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
     let begun = |dir: &Path| std::fs::metadata(dir.join("study.json")).and_then(|m| m.modified()).ok();
-    let mut all: Vec<_> = entries.filter_map(|e| Some((begun(&e.path())?, e.path()))).collect();
+    let dated = |dir: PathBuf| Some((begun(&dir)?, dir));
+    let results = Path::new("results");
+    let mut all: Vec<_> = entries(&results.join(target)).filter_map(dated).collect();
+    if all.is_empty() {
+        all = entries(results).flat_map(|target| entries(&target).collect::<Vec<_>>()).filter_map(dated).collect();
+    }
     all.sort();
     all.into_iter().rev().map(|(_, dir)| dir).take(RUNS).collect()
 }
@@ -58,7 +64,13 @@ impl Memory {
             for job in plan.jobs() {
                 let Some(records) = groups.remove(&plan.group(&job)) else { continue };
                 let speeds = run.provenance.as_ref().and_then(|p| p.roofs.as_ref());
-                if let Ok(task) = plan.task(&job, device) {
+                // its schedules are in the words of its own instruction set
+                let isa = if plan.target.isa == device.target.isa {
+                    Ok(device.isa.clone())
+                } else {
+                    plan.target.isa().map(Arc::new)
+                };
+                if let Some(task) = isa.ok().and_then(|isa| Some(Task { isa, ..plan.task(&job, device).ok()? })) {
                     let speeds = speeds.map_or_else(|| Speeds::unknown(&task), |roofs| roofs.speeds(&task));
                     memory.learn(plan.group(&job), &task, &speeds, &records);
                 }
@@ -100,7 +112,9 @@ impl Memory {
             l.shape.iter().zip(&own).map(size).sum::<f64>() + 2.0 * other
         };
         let same = |l: &&Lesson| {
-            l.shape == own && (&l.group.1, l.group.2, l.group.4, l.group.5) == (&group.1, group.2, group.4, group.5)
+            l.shape == own
+                && (&l.group.1, l.group.2, &l.group.3, l.group.4, l.group.5)
+                    == (&group.1, group.2, &group.3, group.4, group.5)
         };
         let mut lessons: Vec<&Lesson> = self.lessons.iter().filter(|l| l.group.4 == group.4).collect();
         lessons.sort_by(|a, b| far(a).total_cmp(&far(b)));
