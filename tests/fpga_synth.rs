@@ -111,3 +111,29 @@ fn a_table_goes_on_where_it_ended() {
     assert_eq!((run(DESIGN), first.lines().count()), (first.clone(), 2), "what is known is not run again");
     assert_eq!(run("mvau.w1a2.r4c8.pe2.simd2").lines().count(), 3);
 }
+
+#[test]
+fn a_design_is_placed_and_routed() {
+    // the tool's folder may be relative, though tools run elsewhere
+    let peers = fs::canonicalize(Path::new(env!("CARGO_TARGET_TMPDIR")).join("..")).unwrap();
+    let out = Command::cargo_bin("bitsmith")
+        .unwrap()
+        .current_dir(peers)
+        .env("BITSMITH_FPGA_TOOLS", "peers/bin")
+        .args(["synth", DESIGN, "--target", "ecp5-45k", "--seeds", "2", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let row = serde_json::from_slice::<Value>(&out).unwrap()["designs"][0].clone();
+    assert_eq!((row["outcome"].as_str(), row["evidence"].as_str()), (Some("Checked"), Some("pnr-open")), "{row}");
+    assert_eq!(
+        (row["dsp"].as_u64(), row["bram"].as_u64(), row["seeds"].as_u64()),
+        (Some(4), Some(1), Some(2)),
+        "{row}"
+    );
+    let [least, clock, greatest] = ["fmax_low", "fmax_mhz", "fmax_high"].map(|f| row[f].as_f64().unwrap());
+    assert!(0.0 < least && least <= clock && clock <= greatest, "{row}");
+    assert!(row["tools"].as_str().unwrap().contains("nextpnr"), "{row}");
+}

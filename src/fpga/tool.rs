@@ -63,7 +63,8 @@ pub fn find(programs: &[&str], version: &[&str], install: &str) -> Result<Progra
     let own = std::env::var_os(TOOLS).map(PathBuf::from);
     let folders: Vec<PathBuf> = own.into_iter().chain(std::env::split_paths(&path)).collect();
     let there = programs.iter().flat_map(|p| folders.iter().map(move |f| f.join(p))).find(|p| p.is_file());
-    let Some(path) = there else {
+    // tools run in folders of their own
+    let Some(path) = there.map(|p| std::path::absolute(&p).unwrap_or(p)) else {
         let names = programs.join(" nor ");
         return Err(Failure::Missing(format!("{names} is not on the path; {install}")));
     };
