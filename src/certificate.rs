@@ -135,12 +135,7 @@ impl Verdict {
         let values: Vec<Vec<f64>> = series.values().map(|s| s.1.clone()).collect();
         let chances = best_probability(&values, 0);
         let medians: Vec<f64> = values.iter().map(|v| median(v)).collect();
-        let fastest = (0..names.len()).min_by(|a, b| medians[*a].total_cmp(&medians[*b]))?;
-        let tied = |i: &usize| {
-            let ratios: Vec<f64> = values[*i].iter().zip(&values[fastest]).map(|(a, b)| a / b - 1.0).collect();
-            *i == fastest || median_interval(&ratios).0 <= EQUAL
-        };
-        let equal: Vec<usize> = (0..names.len()).filter(tied).collect();
+        let equal = equals(&values, &medians)?;
         let simplest = |i: &&usize| (series[names[**i]].0, names[**i]);
         let chosen = *equal.iter().min_by_key(simplest)?;
         let others = (0..names.len()).filter(|i| !equal.contains(i));
@@ -157,6 +152,32 @@ impl Verdict {
             roof_share: share(&held, names[chosen]),
         })
     }
+}
+
+/// The fastest of these series, and those that cannot be told from it.
+fn equals(values: &[Vec<f64>], medians: &[f64]) -> Option<Vec<usize>> {
+    let fastest = (0..values.len()).min_by(|a, b| medians[*a].total_cmp(&medians[*b]))?;
+    let tied = |i: &usize| {
+        let ratios: Vec<f64> = values[*i].iter().zip(&values[fastest]).map(|(a, b)| a / b - 1.0).collect();
+        *i == fastest || median_interval(&ratios).0 <= EQUAL
+    };
+    Some((0..values.len()).filter(tied).collect())
+}
+
+/// The candidate that a whole final chose, by the rule of the certificate; None where it has fewer than two rounds.
+pub fn chosen<'a>(held: &[&'a Final]) -> Option<&'a str> {
+    let mut series: BTreeMap<&str, (usize, Vec<f64>)> = BTreeMap::new();
+    for f in held {
+        series.entry(&f.candidate).or_insert((f.source_bytes, vec![])).1.push(f.ns);
+    }
+    if series.values().map(|s| s.1.len()).min()? < 2 {
+        return None;
+    }
+    let names: Vec<&str> = series.keys().copied().collect();
+    let values: Vec<Vec<f64>> = series.values().map(|s| s.1.clone()).collect();
+    let medians: Vec<f64> = values.iter().map(|v| median(v)).collect();
+    let equal = equals(&values, &medians)?;
+    equal.into_iter().min_by_key(|i| (series[names[*i]].0, names[*i])).map(|i| names[i])
 }
 
 /// Median over a final's rounds of the roof in that round over the candidate's time in it.

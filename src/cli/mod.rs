@@ -3,7 +3,9 @@
 mod accuracy;
 mod baseline;
 mod choice;
+mod compare;
 mod emit;
+mod export;
 mod layers;
 mod progress;
 mod report;
@@ -57,6 +59,10 @@ enum Verb {
     Layers(layers::Args),
     /// Rebuild the tables and charts of a run from its records alone
     Report(report::Args),
+    /// Is NEW slower than BASE? Exit code 0: no, 1: yes, 3: not enough evidence
+    Compare(compare::Args),
+    /// Write the winners of a run in a format that other tools read
+    Export(export::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
     /// Print a completion script for a shell
@@ -81,6 +87,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) if e.is::<Ended>() => ExitCode::from(e.downcast_ref::<Ended>().map_or(2, |ended| ended.0)),
         Err(e) => {
             eprintln!("error: {}", one_line(&format!("{e:#}")));
             if let Some(wrong) = e.downcast_ref::<WrongName>() {
@@ -100,6 +107,8 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Compare(args) => compare::run(&args),
+        Verb::Export(args) => export::run(&args),
         Verb::Emit(args) => emit::run(&args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
@@ -107,6 +116,24 @@ fn run(verb: Verb) -> Result<()> {
             std::io::stdout().write_all(&script)?;
             Ok(())
         }
+    }
+}
+
+/// Not a mistake: the verb did what it was asked to, and this exit code is its answer.
+#[derive(Debug)]
+struct Ended(u8);
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
+
+impl Ended {
+    fn with(code: u8) -> Result<()> {
+        if code == 0 { Ok(()) } else { Err(Self(code).into()) }
     }
 }
 
