@@ -10,19 +10,28 @@ test: setup ## every test, none skipped
 # a Python of their own with ONNX Runtime, below cargo's target folder
 PEERS := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/peers
 
-setup: $(PEERS)/ready ## what the tests need beside Rust and a C compiler: SIMDe (emulated instruction sets), libclang (bindings), a cross compiler and QEMU (ARM), sshd (devices behind ssh), ONNX Runtime (a peer)
-	@if [ -f /usr/include/simde/x86/avx512.h ] && ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 && \
-	 [ -x /usr/bin/aarch64-linux-gnu-gcc ] && [ -x /usr/bin/qemu-aarch64 ] && [ -x /usr/sbin/sshd ]; then exit 0; fi; \
-	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
-	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq libsimde-dev libclang-dev \
-		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user openssh-server openssh-client >/dev/null
+# what the tests need beside Rust and a C compiler
+PACKAGES := \
+	libclang-dev \
+	libsimde-dev \
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user \
+	openssh-server openssh-client \
+	cmake clang pkg-config \
+	chromium chromium-driver \
+	g++ yosys iverilog verilator nextpnr-ice40 \
+	llvm-19
 
-$(PEERS)/ready:
+setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
+	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
+	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $(PACKAGES) >/dev/null
+
+$(PEERS)/ready: Makefile
 	@if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
-	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium
 	@touch $@
 
 lint: ## formatting and lints

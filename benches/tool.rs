@@ -27,7 +27,7 @@ fn task() -> Task {
 fn paths(c: &mut Criterion) {
     let task = task();
     let space = task.space().expect("served");
-    let point = &space.points[space.points.len() / 2];
+    let point = &space.at(space.len() / 2);
     let name = task.name(point).expect("served").to_string();
     c.bench_function("space: every legal schedule of 128x768x768", |b| b.iter(|| task.space()));
     c.bench_function("emit: one kernel", |b| b.iter(|| task.emit(black_box(point))));

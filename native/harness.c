@@ -46,10 +46,10 @@ static char *read_line(void) {
 }
 
 /* Without `to`, the payload is skipped, so that the line after it is still understood. */
-static void read_payload(uint8_t *to, size_t bytes) {
-    for (size_t done = 0, n; done < bytes; done += n) {
+static void read_payload(uint8_t *to, uint64_t bytes) {
+    for (uint64_t done = 0, n; done < bytes; done += n) {
         if (input_at == input_end && to != NULL) { /* large payloads are not copied */
-            n = read_some(to + done, bytes - done);
+            n = read_some(to + done, (size_t)(bytes - done));
         } else {
             if (input_at == input_end) {
                 input_at = 0;
@@ -57,7 +57,7 @@ static void read_payload(uint8_t *to, size_t bytes) {
             }
             n = input_end - input_at < bytes - done ? input_end - input_at : bytes - done;
             if (to != NULL)
-                memcpy(to + done, input + input_at, n);
+                memcpy(to + done, input + input_at, (size_t)n);
             input_at += n;
         }
         if (n == 0)
@@ -144,7 +144,7 @@ static void replace(int64_t buffer, struct memory fresh) {
 static void do_load(const int64_t *v) {
     struct memory fresh = {0};
     bool good = memory_new(&fresh, (uint64_t)v[1], PLAIN, 1);
-    read_payload(good ? fresh.data : NULL, (size_t)v[1]);
+    read_payload(good ? fresh.data : NULL, (uint64_t)v[1]);
     if (good)
         replace(v[0], fresh);
 }
@@ -350,7 +350,7 @@ static void execute(char *line) {
         if (good)
             c->run(v);
         else if (c->run == do_load && v[1] > 0)
-            read_payload(NULL, (size_t)v[1]);
+            read_payload(NULL, (uint64_t)v[1]);
     }
 }
 
@@ -358,6 +358,8 @@ static bool limit(int resource, uint64_t value) {
     struct rlimit l;
     if (getrlimit(resource, &l) != 0)
         return false;
+    if (value > (rlim_t)-1)
+        value = (rlim_t)-1;
     l.rlim_cur = l.rlim_max = l.rlim_max != RLIM_INFINITY && l.rlim_max < value ? l.rlim_max : (rlim_t)value;
     return setrlimit(resource, &l) == 0;
 }
@@ -378,6 +380,17 @@ static bool allow_tiles(void) {
 #if defined __linux__ && defined __AMX_TILE__
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0 || fail("no AMX: %s", strerror(errno));
+#else
+    return true;
+#endif
+}
+
+/* Kernels of vectors whose length Linux decides on are compiled for one. */
+static bool set_vectors(void) {
+#if defined __linux__ && defined __ARM_FEATURE_SVE_BITS && __ARM_FEATURE_SVE_BITS > 0
+    enum { SVE_SET_VL = 50, LENGTH = 0xFFFF, BITS = __ARM_FEATURE_SVE_BITS };
+    int got = prctl(SVE_SET_VL, BITS / 8);
+    return (got >= 0 && (got & LENGTH) == BITS / 8) || fail("no vectors of %d bits here; choose a target of shorter ones", BITS);
 #else
     return true;
 #endif
@@ -424,7 +437,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i += 2)
         if (i + 1 == argc ? !fail("%s needs a value", argv[i]) : !option(argv[i], argv[i + 1]))
             return 2;
-    if (!allow_tiles())
+    if (!allow_tiles() || !set_vectors())
         return 2;
     for (char *line; bindings != NULL && (line = read_line()) != NULL; fflush(answers))
         execute(line);

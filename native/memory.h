@@ -77,7 +77,7 @@ static void memory_free(struct memory *m) {
 static bool memory_new(struct memory *m, uint64_t bytes, enum place place, uint64_t align) {
     bool huge = place == PLAIN && bytes >= HUGE_PAGE;
     uint64_t room = round_up(bytes, page), mapped = room + (huge ? HUGE_PAGE : 2 * page);
-    uint8_t *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *base = mapped < bytes || mapped > SIZE_MAX / 2 ? MAP_FAILED : mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         return fail("out of memory: %" PRIu64 " bytes", bytes);
     uint8_t *inner = base + (huge ? -(uintptr_t)base % HUGE_PAGE : page);

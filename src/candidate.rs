@@ -1,12 +1,15 @@
 //! The free choices of a kernel, the space of them, and the one grammar that names a candidate:
 //! `op.scheme.isa.family.knob.knob...`, for example `gemm.w8a8.avx2.dot.wide.b4x2.k2.staged.mn.c0x0x0.p0`.
 
-use std::collections::HashMap;
+mod space;
+
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, ensure};
 use serde::{Deserialize, Serialize};
+
+pub use space::{Axis, Space};
 
 /// What a kernel takes and gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -154,52 +157,6 @@ impl FromStr for Name {
     }
 }
 
-/// The legal schedules of a task. Every point has one knob per axis of its family.
-#[derive(Clone, Debug, Default)]
-pub struct Space {
-    pub points: Vec<Schedule>,
-}
-
-/// One axis: its name, and its choices given those already made.
-pub type Axis<'a> = (&'static str, Box<dyn Fn(&Schedule) -> Vec<Knob> + 'a>);
-
-impl Space {
-    /// All combinations; only legal ones are ever built, because each axis sees the choices before it.
-    pub fn product(axes: &[Axis]) -> Self {
-        let mut points = vec![Schedule::default()];
-        for (_, choices) in axes {
-            let longer = points.iter().flat_map(|p| {
-                choices(p).into_iter().map(|knob| {
-                    let mut knobs = p.0.clone();
-                    knobs.push(knob);
-                    Schedule(knobs)
-                })
-            });
-            points = longer.collect();
-        }
-        Self { points }
-    }
-
-    /// For every point, the points that differ from it in exactly one axis.
-    pub fn neighbours(&self) -> Vec<Vec<usize>> {
-        let mut all = vec![vec![]; self.points.len()];
-        let axes = self.points.iter().map(|p| p.0.len()).max().unwrap_or(0);
-        for axis in 0..axes {
-            let mut groups: HashMap<Vec<&Knob>, Vec<usize>> = HashMap::new();
-            for (i, point) in self.points.iter().enumerate() {
-                let rest = point.0.iter().enumerate().filter(|(a, _)| *a != axis).map(|(_, k)| k).collect();
-                groups.entry(rest).or_default().push(i);
-            }
-            for group in groups.values() {
-                for &i in group {
-                    all[i].extend(group.iter().filter(|j| **j != i));
-                }
-            }
-        }
-        all
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,13 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_neighbours() {
-        let space = Space::product(&[
-            ("a", Box::new(|_| vec![Knob::word("x"), Knob::word("y")])),
-            ("b", Box::new(|s| (1..=if s.has("x") { 1 } else { 3 }).map(|i| Knob::sizes("b", &[i])).collect())),
-        ]);
-        assert_eq!(space.points.iter().map(Schedule::to_string).collect::<Vec<_>>(), ["x.b1", "y.b1", "y.b2", "y.b3"]);
-        assert_eq!(space.neighbours()[1], [0, 2, 3]);
+    fn what_is_no_name_is_refused() {
         assert!("gemm.w8a8.avx2.dot".parse::<Name>().is_err());
         assert!("gemm.w8a8.avx2.dot.b6y4".parse::<Name>().is_err());
     }

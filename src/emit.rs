@@ -17,8 +17,12 @@ pub enum Stmt {
     Do(String),
     /// `for (int64_t var = from; var < below; var += step) { body }`
     For { var: String, from: String, below: String, step: String, body: Vec<Stmt> },
+    /// `head { body }`: a loop of another kind.
+    Loop { head: String, body: Vec<Stmt> },
     /// `{ body }`
     Block(Vec<Stmt>),
+    /// A directive, at the start of its line: `#pragma ..`
+    Line(String),
     /// `if (condition) { then }`, with an optional else branch.
     If { condition: String, then: Vec<Stmt>, otherwise: Vec<Stmt> },
 }
@@ -38,6 +42,12 @@ pub fn do_(expression: impl Into<String>) -> Stmt {
 /// A counted loop from `from` while below `below`.
 pub fn for_(var: &str, from: impl ToString, below: impl ToString, step: impl ToString, body: Vec<Stmt>) -> Stmt {
     Stmt::For { var: var.into(), from: from.to_string(), below: below.to_string(), step: step.to_string(), body }
+}
+pub fn loop_(head: impl Into<String>, body: Vec<Stmt>) -> Stmt {
+    Stmt::Loop { head: head.into(), body }
+}
+pub fn line(text: impl Into<String>) -> Stmt {
+    Stmt::Line(text.into())
 }
 pub fn if_(condition: impl Into<String>, then: Vec<Stmt>, otherwise: Vec<Stmt>) -> Stmt {
     Stmt::If { condition: condition.into(), then, otherwise }
@@ -71,6 +81,12 @@ fn print_all(body: &[Stmt], depth: usize, out: &mut String) {
                 print_all(body, depth + 1, out);
                 writeln!(out, "{pad}}}")
             }
+            Stmt::Loop { head, body } => {
+                let _ = writeln!(out, "{pad}{head} {{");
+                print_all(body, depth + 1, out);
+                writeln!(out, "{pad}}}")
+            }
+            Stmt::Line(text) => writeln!(out, "{text}"),
             Stmt::Block(body) => {
                 let _ = writeln!(out, "{pad}{{");
                 print_all(body, depth + 1, out);

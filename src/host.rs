@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a figure depends on besides the code. Written as `host.toml` beside the records.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     pub name: String,
     pub cpu: String,
@@ -21,7 +22,7 @@ pub struct Host {
 }
 
 /// Data cache sizes in bytes, as one core sees them; 0 where there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Caches {
     pub l1: u64,
     pub l2: u64,
@@ -44,7 +45,7 @@ pub struct Machine {
 pub const FILES: &str = "/proc/cpuinfo /proc/meminfo /proc/self/status /proc/sys/kernel/hostname \
     /proc/sys/kernel/osrelease /proc/device-tree/model /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor \
     /sys/devices/system/cpu/cpu[0-9]*/cache/index*/size /sys/devices/system/cpu/cpu[0-9]*/cache/index*/type \
-    /sys/devices/system/cpu/cpu[0-9]*/cache/index*/level";
+    /sys/devices/system/cpu/cpu[0-9]*/cache/index*/level /proc/sys/abi/sve_default_vector_length";
 /// What stands before the name of a file in a listing of them.
 pub const FILE_MARK: &str = "=== ";
 
@@ -94,10 +95,12 @@ impl Machine {
         line.and_then(|l| l.split_once(':')).map(|(_, v)| v.trim().to_string()).unwrap_or_default()
     }
 
-    /// Feature flags of the CPU, as x86 and ARM kernels tell them.
+    /// Feature flags of the CPU, as x86 and ARM kernels tell them; `sve256` where SVE's vectors can have 256 bits.
     pub fn flags(&self) -> HashSet<String> {
         let all = [self.cpuinfo("flags"), self.cpuinfo("Features")].join(" ");
-        all.split_whitespace().map(String::from).collect()
+        let bits = 8 * self.text("/proc/sys/abi/sve_default_vector_length").parse::<usize>().unwrap_or(0);
+        let lengths = (7..=11).map(|b| 1 << b).filter(|b| *b <= bits).map(|b| format!("sve{b}"));
+        all.split_whitespace().map(String::from).chain(lengths).collect()
     }
 
     fn cpu(&self) -> String {
@@ -215,12 +218,14 @@ mod tests {
             Raspberry Pi 5\0\n=== /proc/self/status\nName:\tcat\nCpus_allowed_list:\t0-3\n\
             === /sys/devices/system/cpu/cpu3/cache/index0/size\n64K\n\
             === /sys/devices/system/cpu/cpu3/cache/index0/type\nData\n\
-            === /sys/devices/system/cpu/cpu3/cache/index0/level\n1\n";
+            === /sys/devices/system/cpu/cpu3/cache/index0/level\n1\n\
+            === /proc/sys/abi/sve_default_vector_length\n32\n";
         let machine = Machine::told(pi);
         let host = machine.host(None);
         assert_eq!(host.cpu, "Raspberry Pi 5, Cortex-A76 (0xd0b.0x4.1)");
         assert_eq!((host.cpus, host.caches.l1, host.name.as_str()), (4, 64 << 10, "unknown"));
-        assert!(machine.flags().contains("asimddp"));
+        let has = |flag: &str| machine.flags().contains(flag);
+        assert!(has("asimddp") && has("sve128") && has("sve256") && !has("sve512"));
         assert_eq!(machine.last_cpus(2), [3, 2]);
     }
 }

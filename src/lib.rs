@@ -2,6 +2,7 @@
 //! and how sure are we? The modules stand in floor order: each uses only those above it. `docs/design.md` tells the story.
 
 pub mod input;
+pub mod assign;
 pub mod native;
 pub mod emit;
 pub mod host;
@@ -19,18 +20,24 @@ pub mod data;
 pub mod kernel;
 pub mod record;
 pub mod accuracy;
+pub mod model;
 pub mod histogram;
 pub mod overflow;
 pub mod appraisal;
+pub mod fpga;
 pub mod search;
 pub mod bench;
+pub mod timing;
 pub mod certificate;
 pub mod run;
 pub mod sessions;
 pub mod verdict;
+pub mod store;
 pub mod profile;
 pub mod export;
 pub mod report;
 pub mod study;
+pub mod replay;
 pub mod baseline;
+pub mod bundle;
 pub mod cli;

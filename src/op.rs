@@ -152,21 +152,34 @@ pub fn forward_qdq(
     accumulate: &mut Sums,
 ) -> Vec<f32> {
     let lhs: Vec<u8> = x.iter().map(|v| input.quantize(*v)).collect();
-    let sums = column_sums(codes, shape.k());
+    let (init, multiplier) = requantization((codes, scales), bias, shape.k(), (input, output));
+    let mut acc = accumulate(&lhs, codes, input.zero);
+    acc.iter_mut().enumerate().for_each(|(i, acc)| *acc = acc.wrapping_add(init[i % shape.n()]));
+    let codes = requantize_all(&acc, &multiplier, output.zero, relu);
+    codes.iter().map(|code| (i32::from(*code) - output.zero) as f32 * output.scale).collect()
+}
+
+/// For each output what requantizing adds to the sums, and multiplies them with.
+pub fn requantization(
+    (codes, scales): (&[i8], &[f32]),
+    bias: &[f32],
+    k: usize,
+    (input, output): (Grid, Grid),
+) -> (Vec<i32>, Vec<f32>) {
+    let sums = column_sums(codes, k);
     let parts = sums.iter().zip(scales).zip(bias).map(|((sum, scale), bias)| {
         // the code's unit; of signs' zero point there may be half a unit
         let (unit, zero) = (input.scale * scale * (1 << input.shift) as f32, input.zero * sum);
         let part = (zero & ((1 << input.shift) - 1)) as f32 / 2.0;
         ((bias / unit - part).round_ties_even() as i32 - (zero >> input.shift), unit / output.scale)
     });
-    let (init, multiplier): (Vec<i32>, Vec<f32>) = parts.unzip();
-    let low = if relu { output.zero } else { 0 };
-    let code = |(i, acc): (usize, &i32)| {
-        let col = i % shape.n();
-        requantize(acc.wrapping_add(init[col]), multiplier[col], output.zero, low)
-    };
-    let acc = accumulate(&lhs, codes, input.zero);
-    acc.iter().enumerate().map(|i| (i32::from(code(i)) - output.zero) as f32 * output.scale).collect()
+    parts.unzip()
+}
+
+/// All sums, [m, n], requantized.
+pub fn requantize_all(acc: &[i32], multiplier: &[f32], zero: i32, relu: bool) -> Vec<u8> {
+    let low = if relu { zero } else { 0 };
+    acc.iter().enumerate().map(|(i, acc)| requantize(*acc, multiplier[i % multiplier.len()], zero, low)).collect()
 }
 
 /// Sums requantized to u8: see `bs_requantize`.

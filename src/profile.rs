@@ -1,11 +1,13 @@
 //! The profile: what to deploy on this device, one chosen candidate per layer. Schema: `docs/formats.md`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::host::Host;
 use crate::run::{Run, Tool};
+use crate::timing::judge;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Profile {
     schema: u32,
     device: Device,
@@ -13,7 +15,7 @@ struct Profile {
     layer: Vec<Entry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Device {
     target: String,
     fingerprint: String,
@@ -23,7 +25,7 @@ struct Device {
     host: Host,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Entry {
     name: String,
     op: String,
@@ -41,6 +43,8 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    modelled: Option<ModelledLatency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<Quality>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
@@ -48,7 +52,7 @@ struct Entry {
     runner_up: Option<RunnerUp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Latency {
     median_ns: f64,
     ci_ns: [f64; 2],
@@ -58,7 +62,23 @@ struct Latency {
     roof_share: Option<f64>,
 }
 
-#[derive(Serialize)]
+/// A time that nobody measured; never to be compared with one that was.
+#[derive(Serialize, JsonSchema)]
+struct ModelledLatency {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ns: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycles: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gmacs: Option<f64>,
+    bound: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_share: Option<f64>,
+    model: String,
+    judged: String,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Quality {
     #[serde(skip_serializing_if = "Option::is_none")]
     sqnr_db: Option<f64>,
@@ -67,7 +87,7 @@ struct Quality {
     data: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Certificate {
     p_best: f64,
     ties: Vec<String>,
@@ -75,7 +95,7 @@ struct Certificate {
     candidates_tried: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RunnerUp {
     candidate: String,
     median_ns: f64,
@@ -98,6 +118,11 @@ pub fn profile(run: &Run) -> anyhow::Result<String> {
         host: p.host,
     };
     Ok(toml::to_string_pretty(&Profile { schema: 1, device, tool: p.tool, layer })?)
+}
+
+/// The JSON Schema (2020-12) of a profile, as TOML or JSON.
+pub fn schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(Profile)).unwrap_or_default()
 }
 
 fn entry(run: &Run, w: &crate::certificate::Winner) -> Entry {
@@ -127,8 +152,17 @@ fn entry(run: &Run, w: &crate::certificate::Winner) -> Entry {
         source_hash: r.source_hash.clone(),
         threads: r.threads,
         regime: r.regime.name().into(),
-        evidence: r.evidence.name().into(),
+        evidence: w.evidence().name().into(),
         latency,
+        modelled: w.modelled.as_ref().map(|m| ModelledLatency {
+            ns: m.ns,
+            cycles: m.cycles,
+            gmacs: m.gmacs,
+            bound: m.bound.clone(),
+            peak_share: m.peak_share,
+            model: m.model.clone(),
+            judged: judge::verdict(),
+        }),
         accuracy: run.accuracy_of(r).map(|a| Quality { sqnr_db: a.sqnr_db, cosine: a.cosine, data: a.data.clone() }),
         certificate,
         runner_up: w.runner_up.clone().map(|(candidate, median_ns)| RunnerUp { candidate, median_ns }),

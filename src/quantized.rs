@@ -121,6 +121,43 @@ impl QuantizedLayer {
         }
     }
 
+    /// What kernels of integers add to their sums and multiply them with, for each output: `bs_args.cols` of the int8 and qdq
+    /// contracts. Zeros where the contract has none.
+    pub fn integers(&self, shape: &Shape, relu: bool) -> (Vec<i32>, Vec<f32>) {
+        match (&self.weights, self.grids(relu)) {
+            (Weights::Int { codes, scales, .. }, (Some(input), Some(output))) => {
+                op::requantization((codes, scales), &self.bias, shape.k(), (input, output))
+            }
+            _ => (vec![0; shape.n()], vec![0.0; shape.n()]),
+        }
+    }
+
+    /// The static grids of inputs and, under the qdq contract, of outputs.
+    pub fn grids(&self, relu: bool) -> (Option<Grid>, Option<Grid>) {
+        let input = match &self.fixed {
+            Some(Fixed::Grid(grid)) => Some(*grid),
+            _ => None,
+        };
+        (input, self.out.map(|(low, high)| Grid::of_range(if relu { 0.0 } else { low }, high, 8)))
+    }
+
+    /// An input and its output as a kernel of the int8 or qdq contract takes and gives them: codes, and s32 sums or codes.
+    /// Nothing where the layer is not one of integers.
+    pub fn codes(&self, shape: &Shape, relu: bool, x: &[f32]) -> (Vec<u8>, Vec<u8>) {
+        let (Weights::Int { codes, .. }, (Some(input), output)) = (&self.weights, self.grids(relu)) else {
+            return (vec![], vec![]);
+        };
+        let x = applied(&self.input, x, shape.c);
+        let lhs: Vec<u8> = x.iter().map(|v| input.quantize(*v)).collect();
+        let (init, multiplier) = self.integers(shape, relu);
+        let sums = op::reference_int(shape, &lhs, codes, &init, input.zero);
+        let out = match output {
+            None => sums.into_iter().flat_map(i32::to_le_bytes).collect(),
+            Some(output) => op::requantize_all(&sums, &multiplier, output.zero, relu),
+        };
+        (lhs, out)
+    }
+
     /// Activations as the quantizer sees them.
     pub fn input_of(&self, shape: &Shape, x: &[f32]) -> Vec<f32> {
         applied(&self.input, x, shape.c)

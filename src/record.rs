@@ -116,6 +116,49 @@ pub struct Key {
     pub host: String,
 }
 
+/// One row of `modelled.csv`: what a model makes of a candidate that was found right and that nobody could time. Times of a
+/// model are never ranked with measured ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Modelled {
+    pub candidate: String,
+    pub layer: String,
+    pub scheme: String,
+    pub contract: Contract,
+    pub target: String,
+    pub regime: Regime,
+    pub threads: usize,
+    pub source_hash: String,
+    pub compiler: String,
+    /// Always `modelled`.
+    pub evidence: Evidence,
+    /// `llvm-mca 19.1.7 neoverse-n1`.
+    pub model: String,
+    pub clock_ghz: f64,
+    /// Cycles of one call, and nanoseconds at that clock.
+    pub cycles: Option<f64>,
+    pub ns: Option<f64>,
+    /// What it waits for: `core`, `l2`, `l3` or `memory`.
+    pub bound: String,
+    pub gmacs: Option<f64>,
+    /// Share of the published peak of one core.
+    pub peak_share: Option<f64>,
+    /// Instructions of one call, counted; those of functions that it calls are not among them.
+    pub instructions: Option<f64>,
+    /// Calls of other functions.
+    pub calls: Option<f64>,
+    /// Why there is no time, or what a reader must know.
+    pub message: String,
+}
+
+impl Modelled {
+    /// Is it of this record's very kernel?
+    pub fn is_of(&self, r: &Record) -> bool {
+        (&self.layer, &self.candidate, &self.target, &self.source_hash, &self.compiler)
+            == (&r.layer, &r.candidate, &r.target, &r.source_hash, &r.compiler)
+            && (self.contract, self.regime, self.threads) == (r.contract, r.regime, r.threads)
+    }
+}
+
 /// One sample of a final: the balanced comparison that decides among the best. One row of `finals.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Final {

@@ -1,19 +1,20 @@
 //! The folder of a run: what lies in it, and where it came from.
 //!
 //! ```text
-//! results/<target>/<date>-<run>/ records.csv finals.csv accuracy.csv baselines.csv host.toml study.json profile.toml charts/ report.html
+//! results/<target>/<date>-<run>/ records.csv finals.csv accuracy.csv baselines.csv modelled.csv host.toml study.json profile.toml charts/ report.html
 //! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::probe::Roofs;
 use crate::certificate::{Winner, winners};
 use crate::host::Host;
-use crate::record::{Accuracy, Baseline, Final, Record, read_table};
+use crate::record::{Accuracy, Baseline, Final, Modelled, Record, read_table};
 
 /// `host.toml`: everything a figure depends on besides the code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ pub struct Provenance {
     pub roofs: Option<Roofs>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     pub version: String,
     pub revision: String,
@@ -55,6 +56,8 @@ pub struct Run {
     pub accuracy: Vec<Accuracy>,
     /// Peers beside our winners.
     pub baselines: Vec<Baseline>,
+    /// Of kernels that nobody timed.
+    pub modelled: Vec<Modelled>,
     /// None where `host.toml` is missing.
     pub provenance: Option<Provenance>,
     pub winners: Vec<Winner>,
@@ -69,7 +72,8 @@ impl Run {
         }
         let records: Vec<Record> = read_table(&dir.join("records.csv"))?;
         let finals: Vec<Final> = read_table(&dir.join("finals.csv"))?;
-        let winners = winners(&records, &finals);
+        let modelled: Vec<Modelled> = read_table(&dir.join("modelled.csv"))?;
+        let winners = winners(&records, &finals, &modelled);
         Ok(Self {
             dir: dir.into(),
             accuracy: read_table(&dir.join("accuracy.csv"))?,
@@ -77,6 +81,7 @@ impl Run {
             provenance: read_provenance(dir)?,
             records,
             finals,
+            modelled,
             winners,
         })
     }

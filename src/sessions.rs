@@ -17,7 +17,7 @@ use crate::stats::median;
 pub const REPEATS: &str = "repeats.csv";
 
 /// What is compared with what: layer x scheme x contract x target x regime x threads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Key {
     pub layer: String,
     pub scheme: String,
@@ -241,4 +241,3 @@ fn session(key: &Key, held: &[&Final], winner: &str, night: usize) -> Option<Ses
         rivals: series,
     })
 }
-

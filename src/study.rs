@@ -1,23 +1,33 @@
-//! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded.
+//! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded. Jobs take
+//! turns: the next batch goes where the network may gain most, and is built while the one before it is measured.
+
+mod finals;
+mod job;
+pub mod memory;
+mod repeats;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::replay::Replay;
-use crate::bench::{Bench, Device, Duel, Evaluate, FINAL};
-use crate::candidate::{Contract, Knob, Name, Regime, Schedule, Space};
+use crate::bench::{Batch, Bench, Device};
+use crate::candidate::{Contract, Regime, Schedule};
 use crate::certificate::{Group, group_of};
-use crate::emit::Source;
+use crate::host::Machine;
 use crate::kernel::Task;
 use crate::layer::Layer;
-use crate::record::{Final, Outcome, Record, Table, whole_final};
+use crate::record::{Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
-use crate::search;
+use crate::sessions::REPEATS;
 use crate::target::Target;
+use crate::timing::Model;
+use finals::{FINAL_SHARE, NO_FAMILY};
+use job::{Asked, JobSearch, OPENING};
+use memory::Memory;
 
 /// What a run spends: seconds or tries, over all its jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +63,12 @@ pub struct Plan {
     pub strategy: String,
     pub seed: u64,
     pub budget: Budget,
+    /// Folders of earlier runs that it learns from.
+    #[serde(default)]
+    pub learned_from: Vec<PathBuf>,
+    /// Sessions of each winner beside its final: what tells how much two sessions of one kernel differ.
+    #[serde(default)]
+    pub repeats: usize,
 }
 
 /// One layer x scheme.
@@ -95,7 +111,11 @@ pub trait Progress {
     fn job(&mut self, index: usize, jobs: usize, job: &Job, space: usize);
     /// After every batch: tries so far in this job and its best time.
     fn batch(&mut self, tried: usize, best: Option<&Record>);
+    /// The same of a target that gives no times: the least modelled one, in ns, and its schedule.
+    fn modelled(&mut self, tried: usize, best: Option<(f64, &str)>);
     fn done(&mut self);
+    /// The job that was shown last has ended.
+    fn ended(&mut self);
     /// Something a reader of the result must know.
     fn note(&mut self, text: &str);
 }
@@ -111,29 +131,33 @@ pub struct Cost {
 pub struct Tables {
     pub records: Table,
     pub finals: Table,
+    pub repeats: Table,
+    /// Of a target that gives no times and has a model.
+    pub modelled: Option<Table>,
     pub old_records: Vec<Record>,
     pub old_finals: Vec<Final>,
+    pub old_modelled: Vec<Modelled>,
 }
 
 impl Tables {
-    pub fn open(dir: &std::path::Path) -> Result<Self> {
+    /// With the table of modelled times where there will be some.
+    pub fn open(dir: &std::path::Path, models: bool) -> Result<Self> {
         let (records, old_records) = Table::open(&dir.join("records.csv"))?;
         let (finals, old_finals) = Table::open(&dir.join("finals.csv"))?;
-        Ok(Self { records, finals, old_records, old_finals })
+        let (repeats, _) = Table::open::<Final>(&dir.join(REPEATS))?;
+        let (modelled, old_modelled) = match models {
+            true => Table::open(&dir.join("modelled.csv")).map(|(table, rows)| (Some(table), rows))?,
+            false => (None, vec![]),
+        };
+        Ok(Self { records, finals, repeats, modelled, old_records, old_finals, old_modelled })
     }
 }
 
 /// Candidates asked for at once: enough to share a compilation, few enough to learn from.
-const BATCH: usize = 24;
+pub const BATCH: usize = 16;
 const LEAST_BATCH: usize = 6;
-/// Finalists, and how far behind the best one may be to be one.
-const FINALISTS: usize = 8;
-const FINAL_MARGIN: f64 = 1.06;
-/// Share of a job's time that is kept for its final.
-const FINAL_SHARE: f64 = 0.1;
-
-/// Family and schedule of the one record of a job that no kernel serves.
-const NO_FAMILY: &str = "none";
+/// Jobs that take turns: their operands are all held.
+const TOGETHER: usize = 12;
 
 /// A run in progress.
 pub struct Study<'a> {
@@ -141,12 +165,16 @@ pub struct Study<'a> {
     pub device: &'a Device,
     pub tables: Tables,
     pub stop: &'a AtomicBool,
+    /// Where nobody can measure.
+    pub model: Option<Model<'a>>,
     /// When the run began, had it never been interrupted.
     started: Instant,
-    /// Seconds that a candidate of the last batch took, all told.
-    pace: f64,
     old: HashMap<Group, Vec<Record>>,
+    memory: Memory,
 }
+
+/// A batch on its way: whose it is, what was asked for, and its program.
+type Order = (usize, Asked, Option<Result<Batch>>);
 
 impl<'a> Study<'a> {
     pub fn new(plan: &'a Plan, device: &'a Device, mut tables: Tables, stop: &'a AtomicBool) -> Self {
@@ -157,7 +185,8 @@ impl<'a> Study<'a> {
         for record in old {
             groups.entry(group_of(&record)).or_default().push(record);
         }
-        Self { plan, device, tables, stop, started, pace: 0.0, old: groups }
+        let memory = Memory::of(&plan.learned_from, device);
+        Self { plan, device, tables, stop, model: None, started, old: groups, memory }
     }
 
     /// Runs every job that an earlier part of the run has not finished; stops early, with everything so far recorded,
@@ -166,28 +195,163 @@ impl<'a> Study<'a> {
     /// What makes going on pointless: a table that cannot be written, a device that is gone.
     pub fn run(&mut self, progress: &mut dyn Progress) -> Result<HashMap<Group, Cost>> {
         let all = self.plan.jobs();
-        let jobs: Vec<&Job> = all.iter().filter(|j| !self.finished(&self.plan.group(j))).collect();
+        let jobs: Vec<(usize, &Job)> = all.iter().filter(|j| !self.finished(&self.plan.group(j))).enumerate().collect();
         let done = all.iter().filter(|j| self.finished(&self.plan.group(j)));
         let mut tried: usize = done.map(|j| self.old[&self.plan.group(j)].len()).sum();
         let mut costs = HashMap::new();
-        for (i, job) in jobs.iter().enumerate() {
-            let left = jobs.len() - i;
-            let share = match self.plan.budget {
-                Budget::Seconds(s) => {
-                    Budget::Seconds((s - self.started.elapsed().as_secs_f64()).max(0.0) / left as f64)
+        let mut left = jobs.len();
+        for some in jobs.chunks(TOGETHER) {
+            let share = |all: f64| all.max(0.0) * some.len() as f64 / left as f64;
+            let budget = match self.plan.budget {
+                Budget::Seconds(s) => Budget::Seconds(share(s - self.started.elapsed().as_secs_f64())),
+                Budget::Trials(n) => {
+                    Budget::Trials((share(n.saturating_sub(tried) as f64).ceil() as usize).max(some.len()))
                 }
-                Budget::Trials(n) => Budget::Trials(n.saturating_sub(tried).div_ceil(left).max(1)),
             };
-            let begun = Instant::now();
-            let (space, count) = self.job(job, (i, jobs.len()), share, progress)?;
-            tried += count;
-            costs.insert(self.plan.group(job), Cost { space, seconds: begun.elapsed().as_secs_f64() });
+            for (group, cost, count) in self.together(some, jobs.len(), budget, progress)? {
+                tried += count;
+                costs.insert(group, cost);
+            }
+            left -= some.len();
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
         }
         progress.done();
         Ok(costs)
+    }
+
+    /// Searches some jobs in turns and holds their finals: what each cost, and its tries.
+    fn together(
+        &mut self,
+        some: &[(usize, &Job)],
+        jobs: usize,
+        budget: Budget,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(Group, Cost, usize)>> {
+        let mut turns = Turns {
+            begun: Instant::now(),
+            budget,
+            searches: vec![],
+            waiting: some.iter().rev().map(|(i, j)| (*i, (*j).clone())).collect(),
+            jobs,
+            out: 0,
+        };
+        // a batch is built while another is measured, where there is a CPU for it
+        let overlap = self.device.host.cpus > self.plan.threads && self.device.runner.is_here() && self.device.times();
+        if overlap {
+            let machine = Machine::here();
+            let busy = machine.last_cpus(self.plan.threads);
+            self.device.builder.keep_to(machine.allowed_cpus().into_iter().filter(|c| !busy.contains(c)).collect());
+        }
+        let mut current = self.order(&mut turns, progress)?.map(|(i, asked)| self.built(&turns, i, asked));
+        while let Some((at, asked, batch)) = current.take() {
+            let next = if overlap { self.order(&mut turns, progress)? } else { None };
+            let todo = next.as_ref().map(|(i, asked)| (turns.searches[*i].bench.task().clone(), asked.clone()));
+            let (device, search) = (self.device, &mut turns.searches[at]);
+            let (model, tables, regime) = (&mut self.model, &mut self.tables, self.plan.regime);
+            let mut guess = |bench: &mut Bench, records: &[Record]| modelled(model, tables, regime, bench, records);
+            let (new, prepared) = std::thread::scope(|scope| {
+                let builder = todo.map(|(task, asked)| scope.spawn(move || build(device, &task, &asked)));
+                let new = batch.transpose().and_then(|batch| search.answer(&asked, batch, &mut guess));
+                (
+                    new,
+                    builder.map(|b| b.join().unwrap_or_else(|_| Some(Err(anyhow::anyhow!("a build thread panicked"))))),
+                )
+            });
+            self.tables.records.append_all(&new?)?;
+            let search = &turns.searches[at];
+            self.memory.learn(search.group.clone(), search.bench.task(), &search.speeds, &search.tried);
+            search.tell(jobs, progress);
+            current = match (next, prepared) {
+                (Some((i, asked)), Some(batch)) => Some((i, asked, batch)),
+                _ if overlap => None,
+                _ => self.order(&mut turns, progress)?.map(|(i, asked)| self.built(&turns, i, asked)),
+            };
+            if current.is_none() {
+                // what was just told may have woken a search that had nothing to ask
+                current = self.order(&mut turns, progress)?.map(|(i, asked)| self.built(&turns, i, asked));
+            }
+        }
+        let mut costs = Vec::new();
+        let mut searches = std::mem::take(&mut turns.searches);
+        for search in &mut searches {
+            let begun = Instant::now();
+            if !self.stop.load(Ordering::Relaxed) {
+                self.hold_final(search, turns.each(some.len()))?;
+            }
+            search.tell(jobs, progress);
+            progress.ended();
+            let seconds = search.spent + begun.elapsed().as_secs_f64();
+            costs.push((search.group.clone(), Cost { space: search.points(), seconds }, search.tried.len()));
+        }
+        self.hold_repeats(&mut searches, turns.each(some.len()))?;
+        Ok(costs)
+    }
+
+    fn built(&self, turns: &Turns, at: usize, asked: Asked) -> Order {
+        let batch = build(self.device, turns.searches[at].bench.task(), &asked);
+        (at, asked, batch)
+    }
+
+    /// Whose turn it is, and what it asks for; none when the budget is spent or nobody has more.
+    fn order(&mut self, turns: &mut Turns<'a>, progress: &mut dyn Progress) -> Result<Option<(usize, Asked)>> {
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let opening = turns.searches.iter().position(|s| s.is_opening() && !s.has_ended());
+            let at = match (opening, turns.waiting.pop()) {
+                (None, Some((index, job))) => match self.begin(&job, index, turns.jobs, progress)? {
+                    Some(search) => {
+                        turns.searches.push(search);
+                        turns.searches.len() - 1
+                    }
+                    None => continue,
+                },
+                (opening, waiting) => {
+                    turns.waiting.extend(waiting);
+                    let open = turns.searches.iter_mut().enumerate().filter(|(_, s)| !s.has_ended());
+                    let best = || open.map(|(i, s)| (i, s.gain())).max_by(|a, b| a.1.total_cmp(&b.1)).map(|b| b.0);
+                    match opening.or_else(best) {
+                        Some(at) => at,
+                        None => return Ok(None),
+                    }
+                }
+            };
+            let room = turns.room(at);
+            let asked = if room == 0 { None } else { turns.searches[at].ask(room) };
+            match asked {
+                Some(asked) => {
+                    turns.out += asked.points.len();
+                    return Ok(Some((at, asked)));
+                }
+                None if room == 0 && turns.waiting.is_empty() => return Ok(None),
+                None => turns.searches[at].end(),
+            }
+        }
+    }
+
+    /// The search of a job; a job that no kernel serves is recorded and has none.
+    fn begin(
+        &mut self,
+        job: &Job,
+        index: usize,
+        jobs: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<JobSearch<'a>>> {
+        if let Err(why) = self.plan.task(job, self.device)?.space() {
+            self.unsupported(job, &format!("{why:#}"))?;
+            return Ok(None);
+        }
+        let old = self.old.get(&self.plan.group(job)).cloned().unwrap_or_default();
+        let (past, again) = self.memory.past(self.plan, job, self.device);
+        let search = JobSearch::new((self.plan, job, index), self.device, (old, past), self.started)?;
+        progress.job(index, jobs, job, search.points());
+        if let Some(again) = again {
+            progress.note(&format!("{} {}: {again}", job.layer.key(), job.scheme));
+        }
+        Ok(Some(search))
     }
 
     /// Was this competition decided before the run was interrupted?
@@ -199,176 +363,36 @@ impl<'a> Study<'a> {
         let decided = !whole_final(&finals).is_empty();
         rows.any(|r| decided || r.family == NO_FAMILY)
     }
+}
 
-    /// Searches one job and holds its final. Returns the size of its space and the number of tries.
-    fn job(
-        &mut self,
-        job: &Job,
-        (index, jobs): (usize, usize),
-        budget: Budget,
-        progress: &mut dyn Progress,
-    ) -> Result<(usize, usize)> {
-        let (plan, group) = (self.plan, self.plan.group(job));
-        let task = plan.task(job, self.device)?;
-        let space = match task.space() {
-            Ok(space) => space,
-            Err(why) => {
-                self.unsupported(job, &format!("{why:#}"))?;
-                return Ok((0, 0));
-            }
-        };
-        progress.job(index, jobs, job, space.points.len());
-        let mut bench = Bench::new(self.device, task, &group.0, plan.regime, plan.seed, self.started)?;
-        let known = self.known(&bench, self.old.get(&group).cloned().unwrap_or_default());
-        let measured = self.search(&mut bench, known, &space, budget, progress)?;
-        if !self.stop.load(Ordering::Relaxed) {
-            self.hold_final(&mut bench, &group, &measured, budget)?;
-        }
-        Ok((space.points.len(), measured.len()))
-    }
-
-    /// Earlier records that still hold: same text, compiler and host.
-    fn known(&self, bench: &Bench, old: Vec<Record>) -> Vec<Record> {
-        let host = self.device.host.fingerprint();
-        let holds = |r: &Record| {
-            let source = r.schedule.parse::<Schedule>().and_then(|s| bench.task().emit(&s));
-            r.host == host && r.compiler == self.device.builder.id && source.is_ok_and(|s| s.hash() == r.source_hash)
-        };
-        old.into_iter().filter(holds).collect()
-    }
-
-    fn search(
-        &mut self,
-        bench: &mut Bench,
-        known: Vec<Record>,
-        space: &Space,
-        budget: Budget,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Record>> {
-        let begun = Instant::now();
-        let mut strategy = (search::find(&self.plan.strategy)?.make)(space, self.plan.seed);
-        let recorded: std::collections::HashSet<String> = known.iter().map(|r| r.schedule.clone()).collect();
-        if let Some(leader) = best(&known) {
-            let ns = leader.corrected_ns.unwrap_or(f64::INFINITY);
-            bench.set_incumbent(leader.schedule.parse()?, ns);
-        }
-        let mut device = Replay::new(known, Some(bench));
-        let mut all: Vec<Record> = Vec::new();
-        loop {
-            let room = match budget {
-                Budget::Seconds(s) => {
-                    self.room(s * (1.0 - FINAL_SHARE) - begun.elapsed().as_secs_f64(), all.is_empty())
-                }
-                Budget::Trials(n) => n.saturating_sub(all.len()).min(BATCH),
-            };
-            let points = if room == 0 || self.stop.load(Ordering::Relaxed) { vec![] } else { strategy.ask(room) };
-            if points.is_empty() {
-                return Ok(all);
-            }
-            let schedules: Vec<Schedule> = points.iter().map(|p| space.points[*p].clone()).collect();
-            let asked = Instant::now();
-            let records = device.evaluate(&schedules)?;
-            self.pace = asked.elapsed().as_secs_f64() / records.len().max(1) as f64;
-            for record in records.iter().filter(|r| !recorded.contains(&r.schedule)) {
-                self.tables.records.append(record)?;
-            }
-            let time = |r: &Record| r.corrected_ns.filter(|_| r.outcome.right());
-            strategy.tell(&points.iter().copied().zip(records.iter().map(time)).collect::<Vec<_>>());
-            all.extend(records);
-            progress.batch(all.len(), best(&all));
+/// What the model makes of the right ones of these records, by schedule; nothing where there is none. What it made of one
+/// before is not asked again.
+fn modelled(
+    model: &mut Option<Model>,
+    tables: &mut Tables,
+    regime: Regime,
+    bench: &mut Bench,
+    records: &[Record],
+) -> Result<HashMap<String, f64>> {
+    let Some(model) = model else { return Ok(HashMap::new()) };
+    let mut known = HashMap::new();
+    let mut new = Vec::new();
+    for r in records.iter().filter(|r| r.outcome == Outcome::Checked) {
+        let name = model.name();
+        match tables.old_modelled.iter().rfind(|m| m.is_of(r) && m.model == name) {
+            Some(m) => drop(m.ns.map(|ns| known.insert(r.schedule.clone(), ns))),
+            None => new.push(r),
         }
     }
-
-    /// Candidates that a batch may have so as to end in time; the first batch of a job always has some.
-    fn room(&self, seconds: f64, first: bool) -> usize {
-        let fits = if self.pace > 0.0 { (seconds.max(0.0) / self.pace) as usize } else { BATCH };
-        if first { fits.clamp(LEAST_BATCH, BATCH) } else { fits.min(BATCH) }
+    if let Some(first) = new.first() {
+        let schedules: Vec<Schedule> = new.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
+        let rows = model.rows(bench.problem(), &first.layer, regime, &schedules)?;
+        if let Some(table) = &mut tables.modelled {
+            table.append_all(&rows)?;
+        }
+        known.extend(new.iter().zip(&rows).filter_map(|(r, m)| Some((r.schedule.clone(), m.ns?))));
     }
-
-    /// A balanced comparison of the best, in rounds; what decides.
-    fn hold_final(&mut self, bench: &mut Bench, group: &Group, measured: &[Record], budget: Budget) -> Result<()> {
-        let Some((leader, ns)) = best(measured).and_then(|r| Some((r.corrected_ns?, r.median_ns?))) else {
-            return Ok(());
-        };
-        let mut close: Vec<&Record> = measured.iter().filter(|r| r.outcome == Outcome::Measured).collect();
-        close.retain(|r| r.corrected_ns.is_some_and(|ns| ns <= leader * FINAL_MARGIN));
-        close.sort_by(|a, b| a.corrected_ns.partial_cmp(&b.corrected_ns).unwrap_or(std::cmp::Ordering::Equal));
-        close.truncate(FINALISTS);
-        let seconds = match budget {
-            Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
-            Budget::Trials(_) => 3.0,
-        };
-        let rules = FINAL.lasting(seconds, close.iter().map(|_| ns));
-        let schedules: Vec<Schedule> = close.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
-        let Duel { series, roof_ns } = bench.duel(&schedules, &rules)?;
-        let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
-        let total = series.iter().map(|(_, samples)| samples.len()).sum();
-        let row = |record: &Record, source: &Source, round: usize, ns: f64| Final {
-            layer: group.0.clone(),
-            scheme: group.1.clone(),
-            contract: group.2,
-            target: group.3.clone(),
-            regime: group.4,
-            threads: group.5,
-            candidate: record.candidate.clone(),
-            source_hash: source.hash(),
-            source_bytes: source.text.len(),
-            round,
-            ns: (ns * 100.0).round() / 100.0,
-            held,
-            rows: total,
-            roof_ns: roof_ns.get(round).map(|ns| (ns * 100.0).round() / 100.0),
-        };
-        let pairs = close.iter().zip(&series);
-        let rows: Vec<Final> = pairs
-            .flat_map(|(r, (source, samples))| samples.iter().enumerate().map(|(i, ns)| row(r, source, i, *ns)))
-            .collect();
-        self.tables.finals.append_all(&rows)
-    }
-
-    /// A job that no kernel serves is one record that says why.
-    fn unsupported(&mut self, job: &Job, why: &str) -> Result<()> {
-        let shape = &job.layer.shape;
-        let name = Name {
-            op: shape.op.name().into(),
-            scheme: job.scheme.clone(),
-            isa: self.device.isa.name.clone(),
-            family: NO_FAMILY.into(),
-            schedule: Schedule(vec![Knob::word(NO_FAMILY)]),
-        };
-        self.tables.records.append(&Record {
-            candidate: name.to_string(),
-            layer: job.layer.key(),
-            op: name.op,
-            m: shape.m(),
-            n: shape.n(),
-            k: shape.k(),
-            scheme: name.scheme,
-            contract: self.plan.contract,
-            target: self.device.target.name.clone(),
-            family: name.family,
-            schedule: name.schedule.to_string(),
-            regime: self.plan.regime,
-            threads: self.plan.threads,
-            outcome: Outcome::Unsupported,
-            evidence: self.device.target.runner.evidence,
-            samples: 0,
-            min_ns: None,
-            median_ns: None,
-            ci_low_ns: None,
-            ci_high_ns: None,
-            gmacs: None,
-            roof_share: None,
-            source_hash: String::new(),
-            compiler: self.device.builder.id.clone(),
-            host: self.device.host.fingerprint(),
-            message: why.into(),
-            cycles: None,
-            instructions: None,
-            at_s: Duration::as_secs_f64(&self.started.elapsed()),
-            corrected_ns: None,
-        })
-    }
+    Ok(known)
 }
 
 fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Group) -> bool {
@@ -376,8 +400,48 @@ fn in_group(f: &Final, (layer, scheme, contract, target, regime, threads): &Grou
         && (f.contract, f.regime, f.threads) == (*contract, *regime, *threads)
 }
 
-/// The fastest right record.
-fn best(records: &[Record]) -> Option<&Record> {
-    let timed = records.iter().filter(|r| r.outcome == Outcome::Measured && r.corrected_ns.is_some());
-    timed.min_by(|a, b| a.corrected_ns.partial_cmp(&b.corrected_ns).unwrap_or(std::cmp::Ordering::Equal))
+/// The program of what a batch asks anew; none where all of it is known.
+fn build(device: &Device, task: &Task, asked: &Asked) -> Option<Result<Batch>> {
+    (!asked.new.is_empty()).then(|| device.build(task, &asked.new, &asked.along))
+}
+
+/// Jobs that are searched in turns.
+struct Turns<'a> {
+    begun: Instant,
+    budget: Budget,
+    searches: Vec<JobSearch<'a>>,
+    /// Jobs not begun, the next one last.
+    waiting: Vec<(usize, Job)>,
+    /// Of the whole run.
+    jobs: usize,
+    /// Points asked for.
+    out: usize,
+}
+
+impl Turns<'_> {
+    /// Candidates that a search may have now.
+    fn room(&self, at: usize) -> usize {
+        let (search, waiting) = (&self.searches[at], self.waiting.len());
+        // what waits has its part of what is left: a whole opening for each
+        let parts = search.openings_left() + waiting * OPENING;
+        match self.budget {
+            Budget::Seconds(s) => {
+                let left = s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64();
+                search.room(if search.is_opening() { left / parts as f64 } else { left })
+            }
+            Budget::Trials(n) => {
+                let left = n.saturating_sub(self.out).saturating_sub(waiting);
+                let own = if search.is_opening() { (left / parts).max(1).min(left) } else { left };
+                own.min(BATCH)
+            }
+        }
+    }
+
+    /// The budget as if each of so many jobs had the same.
+    fn each(&self, jobs: usize) -> Budget {
+        match self.budget {
+            Budget::Seconds(s) => Budget::Seconds(s / jobs as f64),
+            trials @ Budget::Trials(_) => trials,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Targets: a device, its instruction set, its compiler and the runner that reaches it. Schema: `docs/formats.md`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -30,6 +31,44 @@ pub struct Target {
     pub caches: Option<Caches>,
     pub compiler: Compiler,
     pub runner: Runner,
+    /// What times are modelled by, where nobody can measure them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Core>,
+}
+
+/// A core as a model of times sees it, from public documents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Core {
+    /// LLVM's name of the core, or of the nearest one that it has a scheduling model of.
+    pub cpu: String,
+    /// Instructions it takes up in a cycle, where it is wider than the core that LLVM knows.
+    #[serde(default)]
+    pub dispatch: u32,
+    /// Are moves between vector registers done by renaming, without an execution unit, where LLVM's model does not know it?
+    #[serde(default)]
+    pub free_moves: bool,
+    pub clock_ghz: f64,
+    /// Bytes per cycle that one core reads from behind its first-level cache.
+    pub read_bytes_per_cycle: Reads,
+    /// Multiply-accumulates per cycle of one core as published, by the kind of tile.
+    #[serde(default)]
+    pub peak: BTreeMap<String, f64>,
+    /// An emulator of the core, or of one that has its instructions, with its options.
+    #[serde(default)]
+    pub emulator: Vec<String>,
+    /// Where these figures are from.
+    pub source: String,
+}
+
+/// Of each level behind the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reads {
+    pub l2: f64,
+    #[serde(default)]
+    pub l3: f64,
+    pub memory: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +126,8 @@ pub enum Evidence {
     Measured,
     /// Computed by an emulator: right or wrong, never a time.
     Emulated,
+    /// Computed from the code and a description of the core: a time that nobody measured.
+    Modelled,
 }
 
 impl Runner {
@@ -94,6 +135,9 @@ impl Runner {
     fn mistake(&self) -> Option<&'static str> {
         match (self.kind, self.command.is_empty(), self.host.is_empty()) {
             (RunnerKind::Qemu, true, _) => Some("command is missing; name the emulator and its options"),
+            _ if self.evidence == Evidence::Modelled => {
+                Some("evidence is `measured` or `emulated`; `model` gives times")
+            }
             (RunnerKind::Qemu, ..) if self.evidence == Evidence::Measured => {
                 Some("an emulator gives no times; say evidence = \"emulated\"")
             }
@@ -118,6 +162,7 @@ impl Evidence {
         match self {
             Evidence::Measured => "measured",
             Evidence::Emulated => "emulated",
+            Evidence::Modelled => "modelled",
         }
     }
 }
@@ -137,17 +182,38 @@ pub static TARGETS: &[(&str, &str)] = &[
     ("x86-avx512vpopcnt-simde", include_str!("../targets/x86-avx512vpopcnt-simde.toml")),
     ("x86-avx512bf16-simde", include_str!("../targets/x86-avx512bf16-simde.toml")),
     ("x86-amx-emulated", include_str!("../targets/x86-amx-emulated.toml")),
+    ("armv7-neon", include_str!("../targets/armv7-neon.toml")),
     ("arm-neon", include_str!("../targets/arm-neon.toml")),
+    ("arm-sve512", include_str!("../targets/arm-sve512.toml")),
+    ("arm-sve256", include_str!("../targets/arm-sve256.toml")),
+    ("arm-sve2", include_str!("../targets/arm-sve2.toml")),
     ("arm-dotprod", include_str!("../targets/arm-dotprod.toml")),
     ("arm-i8mm", include_str!("../targets/arm-i8mm.toml")),
+    ("arm-bf16", include_str!("../targets/arm-bf16.toml")),
     ("arm-neon-qemu", include_str!("../targets/arm-neon-qemu.toml")),
     ("arm-dotprod-qemu", include_str!("../targets/arm-dotprod-qemu.toml")),
     ("arm-i8mm-qemu", include_str!("../targets/arm-i8mm-qemu.toml")),
+    ("arm-bf16-qemu", include_str!("../targets/arm-bf16-qemu.toml")),
+    ("armv7-neon-qemu", include_str!("../targets/armv7-neon-qemu.toml")),
+    ("arm-sve512-qemu", include_str!("../targets/arm-sve512-qemu.toml")),
+    ("arm-sve256-qemu", include_str!("../targets/arm-sve256-qemu.toml")),
+    ("arm-sve2-qemu", include_str!("../targets/arm-sve2-qemu.toml")),
     ("pi4", include_str!("../targets/pi4.toml")),
     ("pi5", include_str!("../targets/pi5.toml")),
     ("neoverse-n1", include_str!("../targets/neoverse-n1.toml")),
     ("neoverse-v1", include_str!("../targets/neoverse-v1.toml")),
+    ("cortex-a53", include_str!("../targets/cortex-a53.toml")),
+    ("rk3588-a55", include_str!("../targets/rk3588-a55.toml")),
+    ("rk3588-a76", include_str!("../targets/rk3588-a76.toml")),
+    ("neoverse-n2", include_str!("../targets/neoverse-n2.toml")),
+    ("neoverse-v2", include_str!("../targets/neoverse-v2.toml")),
+    ("apple-m1", include_str!("../targets/apple-m1.toml")),
 ];
+
+/// What follows the name of a device that is emulated here.
+const EMULATED: &str = "-qemu";
+/// What that takes beside the tool.
+const EMULATED_PACKAGES: &[&str] = &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user", "llvm-19"];
 
 impl Target {
     /// `host`, the name of a built-in target, or the path of a TOML file.
@@ -161,8 +227,35 @@ impl Target {
         if name.ends_with(".toml") {
             return Self::parse(name, &input::read_text(Path::new(name))?);
         }
+        if let Some(device) = name.strip_suffix(EMULATED).filter(|n| TARGETS.iter().any(|(t, _)| t == n)) {
+            return Self::find(device)?.emulated();
+        }
         let names: Vec<_> = TARGETS.iter().map(|(n, _)| *n).collect();
         bail!("unknown target `{name}`; choose host, {}, or the path of a .toml file", names.join(", "))
+    }
+
+    /// A device that is not at hand: its kernels as they would be built for it, checked by an emulator here, with times by
+    /// its model.
+    /// # Errors
+    /// A target without a model, or one whose model names no emulator.
+    pub fn emulated(&self) -> Result<Self> {
+        let core = self.model.as_ref().filter(|m| !m.emulator.is_empty());
+        let core = core.ok_or_else(|| anyhow!("target {}: its file has no `model` with an `emulator`", self.name))?;
+        let runner = Runner {
+            kind: RunnerKind::Qemu,
+            evidence: Evidence::Emulated,
+            command: core.emulator.clone(),
+            host: String::new(),
+        };
+        let title = self.title.split(", over ").next().unwrap_or_default();
+        Ok(Self {
+            name: format!("{}{EMULATED}", self.name),
+            title: format!("{title}: checked by an emulator, times modelled"),
+            requires: vec![],
+            packages: EMULATED_PACKAGES.iter().map(ToString::to_string).collect(),
+            runner,
+            ..self.clone()
+        })
     }
 
     /// The best target this machine can measure.
@@ -191,7 +284,7 @@ impl Target {
     /// Why this machine cannot run the target, if it cannot. Nobody asks another machine.
     pub fn missing(&self) -> Option<String> {
         let program = match (self.runner.kind, self.family, std::env::consts::ARCH) {
-            (RunnerKind::Host, Family::X86, "x86_64") | (RunnerKind::Host, Family::Arm, "aarch64") => {
+            (RunnerKind::Host, Family::X86, "x86_64") | (RunnerKind::Host, Family::Arm, "aarch64" | "arm") => {
                 return self.lacking(&Machine::here()).map(|what| format!("this CPU lacks {what}"));
             }
             (RunnerKind::Host, family, arch) => {

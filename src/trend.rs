@@ -17,26 +17,56 @@ const LEAST: usize = 3;
 const PENALTY: f64 = 4.0;
 
 /// The best segmentation into constant levels by dynamic programming (Jackson et al., 2005), with the sum of squares of
-/// logarithms. Noise is estimated from differences, spikes are clipped at 4 of its standard deviations around a running
-/// median, and the penalty grows with the noise's correlation rho from night to night by (1 + rho) / (1 - rho), as the
-/// variance of a mean does under AR(1). Changes below `least` (0.01 is 1 %) are none.
+/// logarithms. Spikes are clipped around a running median, and a change costs in units of the noise's long-run variance,
+/// which under AR(1) is its variance times (1 + rho) / (1 - rho): see [`Noise`]. Changes below `least` (0.01 is 1 %) are none.
 pub fn changes(values: &[f64], least: f64) -> Vec<Change> {
     let logs: Vec<f64> = values.iter().map(|v| v.ln()).collect();
     let n = logs.len();
     if n < 2 * LEAST {
         return vec![];
     }
-    let smooth = running_median(&logs);
-    let rest: Vec<f64> = logs.iter().zip(&smooth).map(|(a, b)| a - b).collect();
-    let sigma = spread(&rest).max(spread(&differences(&logs)) / std::f64::consts::SQRT_2).max(5e-4);
+    let noise = Noise::of(&logs);
+    let reach = SPIKE * noise.variance.sqrt();
     let clipped: Vec<f64> =
-        logs.iter().zip(&smooth).map(|(x, m)| m + (x - m).clamp(-4.0 * sigma, 4.0 * sigma)).collect();
-    // correlation left around the levels of a first, generous segmentation
-    let first = segment(&clipped, PENALTY * sigma * sigma * (n as f64).ln());
-    let (levels, rho) = (levels(&clipped, &first), |levels: &[f64]| correlation(&clipped, levels));
-    let rho = rho(&levels).clamp(0.0, 0.8);
-    let cuts = segment(&clipped, PENALTY * sigma * sigma * (n as f64).ln() * (1.0 + rho) / (1.0 - rho));
+        logs.iter().zip(running_median(&logs)).map(|(x, m)| m + (x - m).clamp(-reach, reach)).collect();
+    let cuts = segment(&clipped, PENALTY * noise.long_run() * (n as f64).ln());
     real(&clipped, cuts, least)
+}
+
+/// Beyond so many standard deviations from a running median, a night is a spike.
+const SPIKE: f64 = 4.0;
+
+/// AR(1) noise around levels that are not known yet. It is estimated from differences alone: those of nights `h` apart have
+/// the variance 2 v (1 - rho^h), and a change of level disturbs only `h` of them. Residuals around fitted levels would not
+/// do: levels that follow slow noise leave it white.
+struct Noise {
+    variance: f64,
+    rho: f64,
+}
+
+impl Noise {
+    fn of(logs: &[f64]) -> Self {
+        let apart = |h: usize| robust_square(&(h..logs.len()).map(|i| logs[i] - logs[i - h]).collect::<Vec<_>>());
+        let (one, two) = (apart(1).max(LEAST_SQUARE), apart(2).max(LEAST_SQUARE));
+        // (1 - rho^2) / (1 - rho)
+        let rho = (two / one - 1.0).clamp(0.0, MOST_RHO);
+        Self { variance: one / 2.0 / (1.0 - rho), rho }
+    }
+
+    fn long_run(&self) -> f64 {
+        self.variance * (1.0 + self.rho) / (1.0 - self.rho)
+    }
+}
+
+/// Nights repeat to 0.05 % at best.
+const LEAST_SQUARE: f64 = 2.0 * 5e-4 * 5e-4;
+/// Slower noise cannot be told from changes of level.
+const MOST_RHO: f64 = 0.8;
+
+/// Mean square, without the weight of outliers: those beyond 3 standard deviations, by the median absolute value, are cut.
+fn robust_square(v: &[f64]) -> f64 {
+    let most = 3.0 * 1.4826 * median(&v.iter().map(|x| x.abs()).collect::<Vec<_>>());
+    v.iter().map(|x| x.abs().min(most).powi(2)).sum::<f64>() / v.len().max(1) as f64
 }
 
 /// Drops changes that are too small, the smallest first, until none is left.
@@ -59,34 +89,6 @@ fn real(logs: &[f64], mut cuts: Vec<usize>, least: f64) -> Vec<Change> {
 /// Of five, fewer at the ends.
 fn running_median(v: &[f64]) -> Vec<f64> {
     (0..v.len()).map(|i| median(&v[i.saturating_sub(2)..(i + 3).min(v.len())])).collect()
-}
-
-fn differences(v: &[f64]) -> Vec<f64> {
-    v.windows(2).map(|w| w[1] - w[0]).collect()
-}
-
-/// Standard deviation by the median absolute deviation.
-fn spread(v: &[f64]) -> f64 {
-    let middle = median(v);
-    1.4826 * median(&v.iter().map(|x| (x - middle).abs()).collect::<Vec<_>>())
-}
-
-fn levels(v: &[f64], cuts: &[usize]) -> Vec<f64> {
-    let mut out = Vec::with_capacity(v.len());
-    let ends: Vec<usize> = cuts.iter().copied().chain([v.len()]).collect();
-    for end in ends {
-        let from = out.len();
-        let mean = v[from..end].iter().sum::<f64>() / (end - from).max(1) as f64;
-        out.extend(std::iter::repeat_n(mean, end - from));
-    }
-    out
-}
-
-/// Of neighbours, around the levels.
-fn correlation(v: &[f64], levels: &[f64]) -> f64 {
-    let rest: Vec<f64> = v.iter().zip(levels).map(|(a, b)| a - b).collect();
-    let square: f64 = rest.iter().map(|r| r * r).sum();
-    if square > 0.0 { rest.windows(2).map(|w| w[0] * w[1]).sum::<f64>() / square } else { 0.0 }
 }
 
 /// Starts of all segments but the first, for the least sum of squares plus `penalty` per change.

@@ -22,7 +22,7 @@ fn lab() -> Lab {
 }
 
 fn points(task: &Task) -> Vec<Schedule> {
-    task.space().unwrap().points.into_iter().filter(|s| s.0[0].word == "amx").collect()
+    task.space().unwrap().points().into_iter().filter(|s| s.0[0].word == "amx").collect()
 }
 
 #[test]

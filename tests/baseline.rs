@@ -16,6 +16,7 @@ use bitsmith::layer::{Op, Shape};
 use bitsmith::record::{Baseline, Outcome, read_table};
 use bitsmith::run::Run;
 use bitsmith::scheme;
+use common::python;
 
 const GEMMS: [&str; 4] = ["--gemm", "7x9x33", "--gemm", "24x40x64"];
 /// What a baseline must leave as it is.
@@ -311,13 +312,6 @@ fn every_shipped_peer_is_documented() {
         assert_eq!(own.len(), 1, "{}", adapter.name);
         assert!(readme.contains(&own[0]) && help.contains(adapter.name), "{}", adapter.name);
     }
-}
-
-/// The Python with ONNX Runtime that `make setup` installs.
-fn python() -> PathBuf {
-    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../peers/bin/python");
-    assert!(python.is_file(), "no {}; run `make setup`, which installs ONNX Runtime there", python.display());
-    python
 }
 
 #[test]

@@ -3,9 +3,10 @@
 
 mod common;
 
+use bitsmith::bench::problem::Problem;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::kernel::Task;
-use bitsmith::layer::Shape;
+use bitsmith::layer::{Op, Shape};
 use bitsmith::scheme::coded::ScaleType;
 use bitsmith::scheme::lattice::{Lattice, Matrix, Origin, Quantized};
 use bitsmith::scheme::levels::{Levels, MiniFloat};
@@ -14,7 +15,7 @@ use common::Lab;
 use common::rig::{Operands, Rig};
 
 // those of AVX-VNNI are the tiles of AVX2
-const ISAS: [&str; 3] = ["x86-scalar", "x86-avx2", "x86-avx512vnni"];
+const ISAS: [&str; 4] = ["x86-scalar", "x86-avx2", "x86-avx512vnni", "arm-neon"];
 
 const SCHEMES: [&str; 28] = [
     "f16",
@@ -91,7 +92,7 @@ fn weights(task: &Task) -> Quantized {
 
 /// The smallest and the largest block, raw and staged.
 fn schedules(task: &Task) -> Vec<Schedule> {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let of = |word: &str| points.iter().filter(|p| p.has(word)).cloned().collect::<Vec<_>>();
     ["raw", "staged"]
         .into_iter()
@@ -162,7 +163,7 @@ fn activations_are_rounded_as_the_scheme_says() {
         })
         .collect();
     let schemes = [("f32a16", MiniFloat::F16), ("f32abf16", MiniFloat::BF16), ("bf16abf16", MiniFloat::BF16)];
-    for isa in ISAS.into_iter().chain(["x86-avx512bf16"]) {
+    for isa in ISAS.into_iter().chain(["x86-avx512bf16", "arm-bf16"]) {
         let lab = Lab::new(isa);
         let trial = |(scheme, float): &(&str, MiniFloat)| {
             let task = lab.task(Shape::gemm(numbers.len(), 1, 1).unwrap(), scheme, Contract::F32io, false, 1);
@@ -180,7 +181,7 @@ fn schemes_have_kernels_where_they_say_so() {
         let lab = Lab::new(isa);
         for name in LISTED {
             let task = lab.task(Shape::gemm(3, 20, 64).unwrap(), name, Contract::F32io, false, 1);
-            let space = task.space().map(|s| s.points.len());
+            let space = task.space().map(|s| s.len());
             assert_eq!(space.is_ok(), task.scheme.has_kernels(), "{name} on {isa}: {space:?}");
             assert_ne!(space.unwrap_or(1), 0, "{name} on {isa}");
         }
@@ -192,4 +193,28 @@ fn schemes_have_kernels_where_they_say_so() {
     let none =
         ["f64", "fp8e4m3afp8e4m3", "w4a32g32q6", "q4_1", "q4_k", "w4a8-awq", "w4a32-smoothquant", "w4a32-affine"];
     assert!(!none.into_iter().any(has));
+}
+
+/// What a family takes, the law has an answer to, whatever the operation: groups of inputs have none in a window, say.
+#[test]
+fn whatever_has_kernels_has_a_reference() {
+    let conv = |op, f, kernel, stride| Shape::conv(op, [5, 5, 64], f, kernel, stride, [0; 4]).unwrap();
+    let shapes = [
+        Shape::gemm(3, 20, 64).unwrap(),
+        Shape::gemm(1, 20, 64).unwrap(),
+        conv(Op::Conv2d, 20, [3, 3], 1),
+        conv(Op::Conv2d, 20, [1, 1], 2),
+        conv(Op::Depthwise, 64, [3, 3], 1),
+    ];
+    let (lab, mut served) = (Lab::new("x86-scalar"), 0);
+    for name in LISTED.iter().copied().chain(["w4a8g32", "w2a8g64", "w8a8", "w1a1"]) {
+        for (shape, contract) in shapes.iter().flat_map(|s| Contract::ALL.map(|c| (*s, c))) {
+            let task = lab.task(shape, name, contract, true, 1);
+            if task.space().is_ok() {
+                served += 1;
+                assert!(!Problem::new(task, 1).unwrap().inputs.is_empty());
+            }
+        }
+    }
+    assert!(served > 100, "{served}");
 }

@@ -156,7 +156,7 @@ fn task(lab: &Lab, victim: Victim) -> Task {
 
 /// A schedule of three rows by two vectors with staged activations, one step at a time; and another one.
 fn victim_and_bystander(task: &Task) -> [Schedule; 2] {
-    let points = task.space().unwrap().points;
+    let points = task.space().unwrap().points();
     let plain = |p: &&Schedule| p.has("staged") && p.sizes("b") == [3, 2] && p.sizes("k") == [1] && !p.has("tn");
     let other = |p: &&Schedule| p.sizes("k") == [2] && p.sizes("b") != [3, 2] && !p.has("tn");
     [points.iter().find(plain).unwrap().clone(), points.iter().find(other).unwrap().clone()]
@@ -244,7 +244,7 @@ fn every_planted_fault_is_recorded_as_what_it_is() {
 /// A batch of good kernels with edits to some.
 fn try_batch(lab: &Lab, edits: &[(usize, &str)]) -> Vec<Record> {
     let task = task(lab, Product);
-    let points = common::sample(task.space().unwrap().points, 15, 7);
+    let points = common::sample(task.space().unwrap().points(), 15, 7);
     lab.try_edited(task, &points, Regime::Hot, |i, source| {
         if let Some((_, code)) = edits.iter().find(|(at, _)| *at == i) {
             enter(source, code);

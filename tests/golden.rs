@@ -61,6 +61,18 @@ fn a_product_of_tiles() {
 }
 
 #[test]
+fn a_product_of_rows_two_by_two() {
+    let shape = Shape::gemm(13, 20, 70).unwrap();
+    emitted("gemm_row_pairs", "i8mm", shape, "w4a8g32", Contract::F32io, 1, "usmmlanibble.b2x3.k1.staged.mn.c0x0x0.p0");
+}
+
+#[test]
+fn a_product_on_vectors_of_no_stated_length() {
+    let shape = Shape::gemm(5, 20, 30).unwrap();
+    emitted("gemm_sve", "svei8mm-256", shape, "w8a8", Contract::Qdq, 1, "svmmla.b2x3.k1.raw.mn.c0x0x0.p0");
+}
+
+#[test]
 fn planes_of_bits() {
     let shape = Shape::gemm(5, 9, 1100).unwrap();
     emitted("planes", "avx2", shape, "w2a2", Contract::Int8, 1, "shuffle.b2x2.k1.d16.staged.mn.c0x0x0.p0");

@@ -56,9 +56,10 @@ impl Sample {
         let page = build(self.path()).unwrap();
         assert_eq!(page, self.path().join("report.html"));
         let html = fs::read_to_string(&page).unwrap();
-        for outside in ["<script", "<link", "<img", "href=", "url(", "@import"] {
+        for outside in ["<script ", "<link", "<img", "href=", "url(", "@import"] {
             assert!(!html.contains(outside), "a page that stands alone has no {outside}");
         }
+        assert_eq!(html.matches("<script>").count(), 1, "our own");
         let charts = charts(self.path());
         for (name, svg) in &charts {
             assert_well_formed(name, svg);
@@ -234,6 +235,20 @@ fn only_failures() {
     assert!(report.charts.is_empty() && !sample.path().join("charts").exists());
     assert!(report.html.contains("no candidate was right") && report.html.contains("off by one"));
     assert!(report.text.contains("no candidate was right") && report.text.contains("WrongAnswer"), "{}", report.text);
+}
+
+#[test]
+fn formats_without_a_kernel_are_told_from_wrong_ones() {
+    let report = Sample::new().with_records(|_, r| {
+        (r.outcome, r.message) = (Outcome::Unsupported, "no kernel family serves depthwise".into());
+        (r.median_ns, r.gmacs, r.roof_share) = (None, None, None);
+    });
+    let report = report.report();
+    assert!(
+        report.text.contains("no kernel serves it") && report.html.contains("no kernel serves it"),
+        "{}",
+        report.text
+    );
 }
 
 #[test]

@@ -123,7 +123,8 @@ fn the_same_seed_asks_for_the_same_candidates() {
         let out = dir.path().join(name);
         let args =
             ["tune", "--gemm", "24x40x64", "--contract", "int8", "--target", "x86-scalar", "--budget", "24trials"];
-        let args = [&args[..], &["--seed", seed, "--out", out.to_str().unwrap()]].concat();
+        // chance alone: what other strategies ask for depends on the times they are told
+        let args = [&args[..], &["--strategy", "random", "--seed", seed, "--out", out.to_str().unwrap()]].concat();
         assert!(command(&args).status().unwrap().success());
         let records: Vec<Record> = read_table(&out.join("records.csv")).unwrap();
         records.into_iter().map(|r| r.candidate).collect()

@@ -173,7 +173,7 @@ fn a_connection_that_is_cut_costs_a_repetition() {
         mark.display()
     );
     let task = lab.task(Shape::gemm(13, 19, 37).unwrap(), "w8a8", Contract::Int8, true, 1);
-    let points = sample(task.space().unwrap().points, 4, 3);
+    let points = sample(task.space().unwrap().points(), 4, 3);
     let records = thread::scope(|s| {
         s.spawn(|| {
             soon("no kernel came to its fourth call", || mark.exists());

@@ -20,7 +20,7 @@ enum Noise {
     Slow,
     /// Three of ten sessions are 1.5 % slower (page colours).
     TwoModes,
-    /// The whole device drifts by 0.3 % from night to night.
+    /// The device drifts by 0.3 % from night to night; a third of the kernels wait for memory and do not.
     Drift,
     /// One of twenty rounds takes up to twice as long.
     Spikes,
@@ -43,9 +43,9 @@ impl Machine {
         (-2.0 * (1.0 - self.rng.f64()).ln()).sqrt() * (std::f64::consts::TAU * self.rng.f64()).cos()
     }
 
-    fn session(&mut self, ns: f64) -> Vec<f64> {
+    fn session(&mut self, ns: f64, pace: f64) -> Vec<f64> {
         let two = self.kind == Noise::TwoModes && self.rng.f64() < 0.3;
-        let level = self.pace + 0.003 * self.normal() + if two { 0.015 } else { 0.0 };
+        let level = pace + 0.003 * self.normal() + if two { 0.015 } else { 0.0 };
         let rho: f64 = if self.kind == Noise::Slow { 0.9 } else { 0.0 };
         let mut noise = self.normal();
         let mut round = |m: &mut Self| {
@@ -62,11 +62,13 @@ impl Machine {
         if self.kind == Noise::Drift {
             self.pace += 0.003 * self.normal();
         }
-        side.nights.push((PathBuf::from(night.to_string()), Environment { host: "h".into(), ..Environment::default() }));
+        side.nights
+            .push((PathBuf::from(night.to_string()), Environment { host: "h".into(), ..Environment::default() }));
         for i in 0..KEYS {
             for _ in 0..SESSIONS {
                 let ns = 1e4 * (1 + i % 7) as f64 * if i < slow { 1.03 } else { 1.0 };
-                let samples = self.session(ns);
+                let waits = i % 3 == 0;
+                let samples = self.session(ns, if waits { 0.0 } else { self.pace });
                 side.sessions.push(Session {
                     key: key(i),
                     night,
@@ -74,7 +76,7 @@ impl Machine {
                     candidate: "k".into(),
                     source_hash: self.rng.u64(..).to_string(), // everything was touched
                     samples,
-                    roof_ns: Some(100.0 * (self.pace + 0.002 * self.normal()).exp()),
+                    roof_ns: (!waits).then(|| 100.0 * (self.pace + 0.002 * self.normal()).exp()),
                     rivals: BTreeMap::new(),
                 });
             }
@@ -127,7 +129,7 @@ fn trial(kind: Noise, nights: u64, rules: &Rules) -> (usize, f64, f64, f64) {
 
 #[test]
 fn false_alarms_are_rare_and_slowdowns_are_found() {
-    let nights = std::env::var("BITSMITH_NIGHTS").ok().and_then(|n| n.parse().ok()).unwrap_or(16);
+    let nights = std::env::var("BITSMITH_NIGHTS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
     let rules = Rules { draws: 40, ..Rules::default() };
     println!("noise      nights  with a false alarm  shown the same  3 % found at once  within two nights");
     let mut total = 0;

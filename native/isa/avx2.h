@@ -162,39 +162,6 @@ BS_WORD void f32x8_finish_groups_n(float *p, __m256 f, struct bs_grid g, const f
     _mm256_maskstore_ps(p, avx2_mask(n), f32x8_dequant(f, g, sum, bias, relu));
 }
 BS_WORD __m128i avx2_eight(const void *p) { return _mm_loadl_epi64((const __m128i *)p); }
-/* 8 numbers of 16 and 8 bits as f32; e4m3 times 2^-8 */
-BS_WORD __m256 avx2_f16(__m128i v) { return _mm256_cvtph_ps(v); }
-BS_WORD __m256 avx2_bf16(__m128i v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16)); }
-BS_WORD __m256 avx2_s8(__m128i v) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(v)); }
-BS_WORD __m256 avx2_e5m2(__m128i v) { return _mm256_cvtph_ps(_mm_slli_epi16(_mm_cvtepu8_epi16(v), 8)); }
-/* the sign comes out twice; its copy is where f16 has the high bit of the exponent */
-BS_WORD __m256 avx2_e4m3(__m128i v) {
-    return _mm256_cvtph_ps(_mm_and_si128(_mm_slli_epi16(_mm_cvtepi8_epi16(v), 7), _mm_set1_epi16((short)0xBF80)));
-}
-BS_WORD __m256 avx2_e8m0(__m128i v) {
-    __m256i bits = _mm256_slli_epi32(_mm256_cvtepu8_epi32(v), 23);
-    return _mm256_castsi256_ps(_mm256_max_epi32(bits, _mm256_set1_epi32(0x00400000)));
-}
-BS_WORD __m256 f32x8_scaled(__m256 f, __m256 c, __m256 scale) { return _mm256_fmadd_ps(c, scale, f); }
-BS_WORD __m256 f32x8_scales(const void *p) { return avx2_f16(_mm_loadu_si128((const __m128i *)p)); }
-BS_WORD __m256 f32x8_scales_bf16(const void *p) { return avx2_bf16(_mm_loadu_si128((const __m128i *)p)); }
-BS_WORD __m256 f32x8_scales_e8m0(const void *p) { return avx2_e8m0(avx2_eight(p)); }
-BS_WORD __m256 f32x8_scales_e4m3(const void *p) {
-    return _mm256_mul_ps(avx2_e4m3(avx2_eight(p)), _mm256_set1_ps(0x1p8f));
-}
-BS_WORD __m256 f32x8_points(const void *p) { return avx2_s8(avx2_eight(p)); }
-BS_WORD __m256 f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }
-BS_WORD __m256 f32x8_times(__m256 v, __m256 w) { return _mm256_mul_ps(v, w); }
-BS_WORD __m256 f32x8_same(float x) { return _mm256_set1_ps(x); }
-BS_WORD __m256 f32x8_weighed(__m256 c, const float *scale, const float *bias, int relu) {
-    return f32x8_biased(_mm256_mul_ps(c, _mm256_loadu_ps(scale)), bias, relu);
-}
-BS_WORD void f32x8_finish_scaled(float *p, __m256 c, const float *scale, const float *bias, int relu) {
-    _mm256_storeu_ps(p, f32x8_weighed(c, scale, bias, relu));
-}
-BS_WORD void f32x8_finish_scaled_n(float *p, __m256 c, const float *scale, const float *bias, int relu, int n) {
-    _mm256_maskstore_ps(p, avx2_mask(n), f32x8_weighed(c, scale, bias, relu));
-}
 BS_WORD void f32x8_stage_f16(float *to, const float *x, int64_t n) {
     const __m256 most = _mm256_set1_ps(65504.0f);
     int64_t i = 0;
@@ -411,99 +378,6 @@ BS_WORD __m256i chain_crumb_add(__m256i s, chain_crumb_lhs x, chain_crumb_rhs b)
 }
 #define chain_crumb_opaque(x) __asm__ volatile("" : "+x"((x).a.a), "+x"((x).a.b), "+x"((x).b.a), "+x"((x).b.b))
 
-/* ---- tile bits_shuffle: 8 outputs, a bit each of 32 inputs; bits are counted by look-up, in bytes ---- */
-enum { bits_shuffle_N = 8, bits_shuffle_K = 32, bits_shuffle_PER = 32, bits_shuffle_ELEM = 4, bits_shuffle_BITS = 1, bits_shuffle_REGS = 12, bits_shuffle_LANES = 8 };
-BS_WORD void avx2_planes(uint32_t *to, int64_t stride, const uint8_t *x, int64_t n, int planes) {
-    int64_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(x + i));
-        for (int j = 0; j < planes; j++) /* bit j to the top of every byte */
-            to[j * stride + i / 32] = (uint32_t)_mm256_movemask_epi8(_mm256_sll_epi16(v, _mm_cvtsi32_si128(7 - j)));
-    }
-    scalar_planes(to + i / 32, stride, x + i, n - i, planes);
-}
-BS_BIT_ROWS(bits_shuffle, avx2_range, avx2_quant_u8, avx2_planes)
-BS_INT_WORDS(bits_shuffle, s32x8, __m256i)
-typedef __m256i bits_shuffle_lhs, bits_shuffle_rhs, bits_shuffle_sum;
-#define bits_shuffle_opaque avx2_opaque
-BS_WORD __m256i bits_shuffle_lhs_load(const uint32_t *p) { return _mm256_set1_epi32((int32_t)*p); }
-BS_WORD __m256i bits_shuffle_rhs_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
-BS_WORD __m256i bits_shuffle_none(void) { return _mm256_setzero_si256(); }
-BS_WORD __m256i avx2_counted(__m256i s, __m256i v) {
-    const __m256i mask = _mm256_set1_epi8(15);
-    const __m256i count = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
-    s = _mm256_add_epi8(s, _mm256_shuffle_epi8(count, _mm256_and_si256(v, mask)));
-    return _mm256_add_epi8(s, _mm256_shuffle_epi8(count, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask)));
-}
-BS_WORD __m256i bits_shuffle_both(__m256i s, __m256i x, __m256i b) { return avx2_counted(s, _mm256_and_si256(x, b)); }
-BS_WORD __m256i bits_shuffle_differ(__m256i s, __m256i x, __m256i b) { return avx2_counted(s, _mm256_xor_si256(x, b)); }
-/* the four bytes of each lane together, times 2^shift */
-BS_WORD __m256i avx2_bytes(__m256i s, int shift) {
-    s = _mm256_madd_epi16(_mm256_maddubs_epi16(s, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
-    return _mm256_sll_epi32(s, _mm_cvtsi32_si128(shift));
-}
-BS_WORD __m256i bits_shuffle_widen(__m256i c, __m256i s, int shift) { return _mm256_add_epi32(c, avx2_bytes(s, shift)); }
-BS_WORD __m256i bits_shuffle_widen_minus(__m256i c, __m256i s, int shift) {
-    return _mm256_sub_epi32(c, avx2_bytes(s, shift));
-}
-
-/* ---- tile lut_ymmtables: 8 outputs, two planes of the weights of 16 inputs; either half of a vector looks up one table,
- * and vpmaddubsw puts the planes together, exactly: 255 + 2 x 255 is far from saturating ---- */
-enum { lut_ymmtables_N = 8, lut_ymmtables_K = 16, lut_ymmtables_PER = 4, lut_ymmtables_ELEM = 16, lut_ymmtables_BITS = 2, lut_ymmtables_REGS = 11, lut_ymmtables_LANES = 2 };
-/* where entries of a table take code j of 16 from; those without its bit take 0 */
-BS_WORD __m256i avx2_taken(int j) {
-    const __m128i entry = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __m128i without = _mm_cmpeq_epi8(_mm_and_si128(entry, _mm_set1_epi8((char)(1 << j))), _mm_setzero_si128());
-    return _mm256_broadcastsi128_si256(_mm_or_si128(_mm_and_si128(without, _mm_set1_epi8(-128)), _mm_set1_epi8((char)j)));
-}
-BS_WORD void avx2_tables(struct bs_table *to, int64_t stride, const uint8_t *x, int64_t n, int parts) {
-    for (int64_t i = 0; i < n; i += 16) {
-        uint8_t last[16] = {0};
-        const uint8_t *p = n - i < 16 ? memcpy(last, x + i, (size_t)(n - i)) : x + i;
-        const __m256i codes = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)p));
-        for (int two = 0; two < 4; two += 2) {
-            const __m256i from = _mm256_set_m128i(_mm_set1_epi8((char)(4 * two + 4)), _mm_set1_epi8((char)(4 * two)));
-            __m256i low = _mm256_setzero_si256(), high = _mm256_set1_epi8(4);
-            for (int j = 0; j < 4; j++) {
-                __m256i code = _mm256_shuffle_epi8(codes, _mm256_add_epi8(avx2_taken(j), from));
-                low = _mm256_add_epi8(low, code);
-                high = _mm256_add_epi8(high, _mm256_cmpeq_epi8(_mm256_min_epu8(low, code), code)); /* -1: no carry */
-            }
-            _mm256_storeu_si256((__m256i *)(to + i / 4 + two), low);
-            if (parts > 1) _mm256_storeu_si256((__m256i *)(to + stride + i / 4 + two), high);
-        }
-    }
-}
-BS_TABLE_ROWS(lut_ymmtables, avx2_range, avx2_quant_u8, avx2_tables)
-BS_INT_WORDS(lut_ymmtables, s32x8, __m256i)
-typedef struct { __m256i low, high; } lut_ymmtables_lhs, lut_ymmtables_rhs;
-typedef __m256i lut_ymmtables_sum;
-#define lut_ymmtables_opaque(x) __asm__ volatile("" : "+x"((x).low), "+x"((x).high))
-BS_WORD lut_ymmtables_lhs lut_ymmtables_lhs_load(const struct bs_table *p) {
-    return (lut_ymmtables_lhs){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 2))};
-}
-BS_WORD lut_ymmtables_rhs lut_ymmtables_rhs_load(const uint8_t *p) {
-    const __m256i v = _mm256_loadu_si256((const __m256i *)p), mask = _mm256_set1_epi8(15);
-    return (lut_ymmtables_rhs){_mm256_and_si256(v, mask), _mm256_and_si256(_mm256_srli_epi16(v, 4), mask)};
-}
-BS_WORD __m256i lut_ymmtables_none(void) { return _mm256_setzero_si256(); }
-/* `planes`: what the two planes count */
-BS_WORD __m256i avx2_looked_up(__m256i s, lut_ymmtables_lhs x, lut_ymmtables_rhs b, __m256i planes) {
-    s = _mm256_add_epi16(s, _mm256_maddubs_epi16(_mm256_shuffle_epi8(x.low, b.low), planes));
-    return _mm256_add_epi16(s, _mm256_maddubs_epi16(_mm256_shuffle_epi8(x.high, b.high), planes));
-}
-BS_WORD __m256i lut_ymmtables_add(__m256i s, lut_ymmtables_lhs x, lut_ymmtables_rhs b) {
-    return avx2_looked_up(s, x, b, _mm256_set1_epi16(0x0201)); /* 1 and 2 */
-}
-BS_WORD __m256i lut_ymmtables_add_top(__m256i s, lut_ymmtables_lhs x, lut_ymmtables_rhs b) {
-    return avx2_looked_up(s, x, b, _mm256_set1_epi16((short)0xFE01)); /* 1 and -2 */
-}
-BS_WORD __m256i lut_ymmtables_widen(__m256i c, __m256i s, int shift) {
-    __m256i even = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(s));
-    __m256i odd = _mm256_cvtepi16_epi32(_mm256_extracti128_si256(s, 1));
-    return _mm256_add_epi32(c, _mm256_sll_epi32(_mm256_add_epi32(even, odd), _mm_cvtsi32_si128(shift)));
-}
-
 /* ---- tile dwf_fma ---- */
 enum { dwf_fma_N = 8, dwf_fma_ELEM = 4, dwf_fma_RHS = 4, dwf_fma_REGS = 16 };
 BS_REAL_WORDS(dwf_fma, f32x8, __m256)
@@ -511,65 +385,7 @@ BS_REAL_WORDS(dwf_fma, f32x8, __m256)
 #define dwf_fma_lhs_load_n f32x8_load_n
 #define dwf_fma_dot f32_fma_dot
 
-/* ---- tiles table_*: 8 outputs, codes of 4, 2 and 1 bits in 32 for each; a table of 16 is two permutations, of which bit 3 of
- * the code chooses one. Bits above an index do not matter: permutations look at three, and smaller tables repeat. ---- */
-typedef uint32_t avx2_words __attribute__((vector_size(32), may_alias));
-BS_WORD __m256i avx2_codes_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
-enum { table_ymmnibble_N = 8, table_ymmnibble_K = 8, table_ymmnibble_ELEM = 4, table_ymmnibble_BITS = 4, table_ymmnibble_REGS = 13 };
-BS_CODED_WORDS(table_ymmnibble, f32x8, __m256, 1)
-typedef __m256i table_ymmnibble_rhs;
-typedef struct { __m256 low, high; } table_ymmnibble_table;
-#define table_ymmnibble_rhs_load avx2_codes_load
-BS_WORD table_ymmnibble_table table_ymmnibble_table_load(const float *p) {
-    return (table_ymmnibble_table){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
-}
-BS_WORD __m256 table_ymmnibble_level(__m256i b, table_ymmnibble_table t, int d) {
-    __m256i code = (__m256i)((avx2_words)b >> 4 * d), top = (__m256i)((avx2_words)b << (28 - 4 * d));
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, code), _mm256_permutevar8x32_ps(t.high, code),
-                            _mm256_castsi256_ps(top));
-}
-#define AVX2_LUT(T, BITS) \
-    BS_CODED_WORDS(T, f32x8, __m256, 1) \
-    typedef __m256i T##_rhs; \
-    typedef __m256 T##_table; \
-    BS_WORD __m256 T##_table_load(const float *p) { return _mm256_loadu_ps(p); } \
-    BS_WORD __m256i T##_rhs_load(const void *p) { return avx2_codes_load(p); } \
-    BS_WORD __m256 T##_level(__m256i b, __m256 t, int d) { \
-        return _mm256_permutevar8x32_ps(t, (__m256i)((avx2_words)b >> BITS * d)); \
-    }
-enum { table_ymmcrumb_N = 8, table_ymmcrumb_K = 16, table_ymmcrumb_ELEM = 4, table_ymmcrumb_BITS = 2, table_ymmcrumb_REGS = 14 };
-AVX2_LUT(table_ymmcrumb, 2)
-enum { table_ymmbit_N = 8, table_ymmbit_K = 32, table_ymmbit_ELEM = 4, table_ymmbit_BITS = 1, table_ymmbit_REGS = 14 };
-AVX2_LUT(table_ymmbit, 1)
-/* a table of 256 stays in memory */
-enum { table_ymmbyte_N = 8, table_ymmbyte_K = 1, table_ymmbyte_ELEM = 4, table_ymmbyte_RHS = 1, table_ymmbyte_REGS = 15 };
-BS_CODED_WORDS(table_ymmbyte, f32x8, __m256, 1)
-typedef __m256i table_ymmbyte_rhs;
-typedef const float *table_ymmbyte_table;
-BS_WORD table_ymmbyte_table table_ymmbyte_table_load(const float *p) { return p; }
-BS_WORD __m256i table_ymmbyte_rhs_load(const void *p) { return _mm256_cvtepu8_epi32(avx2_eight(p)); }
-BS_WORD __m256 table_ymmbyte_level(__m256i b, table_ymmbyte_table t, int d) { return (void)d, _mm256_i32gather_ps(t, b, 4); }
-
-/* ---- tiles of codes that are numbers themselves, 8 outputs ---- */
-BS_WORD __m128i avx2_sixteen(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
-enum { int_ymm_N = 8, int_ymm_K = 1, int_ymm_ELEM = 4, int_ymm_RHS = 1, int_ymm_REGS = 16 };
-BS_CODED_WORDS(int_ymm, f32x8, __m256, 1)
-BS_PLAIN_CODES(int_ymm, __m256, __m128i, avx2_s8)
-#define int_ymm_rhs_load avx2_eight
-enum { e4m3_ymm_N = 8, e4m3_ymm_K = 1, e4m3_ymm_ELEM = 4, e4m3_ymm_RHS = 1, e4m3_ymm_REGS = 15 };
-BS_CODED_WORDS(e4m3_ymm, f32x8, __m256, 0x1p8f)
-BS_PLAIN_CODES(e4m3_ymm, __m256, __m128i, avx2_e4m3)
-#define e4m3_ymm_rhs_load avx2_eight
-enum { e5m2_ymm_N = 8, e5m2_ymm_K = 1, e5m2_ymm_ELEM = 4, e5m2_ymm_RHS = 1, e5m2_ymm_REGS = 16 };
-BS_CODED_WORDS(e5m2_ymm, f32x8, __m256, 1)
-BS_PLAIN_CODES(e5m2_ymm, __m256, __m128i, avx2_e5m2)
-#define e5m2_ymm_rhs_load avx2_eight
-enum { f16_ymm_N = 8, f16_ymm_K = 1, f16_ymm_ELEM = 4, f16_ymm_RHS = 2, f16_ymm_REGS = 16 };
-BS_CODED_WORDS(f16_ymm, f32x8, __m256, 1)
-BS_PLAIN_CODES(f16_ymm, __m256, __m128i, avx2_f16)
-#define f16_ymm_rhs_load avx2_sixteen
-enum { bf16_ymm_N = 8, bf16_ymm_K = 1, bf16_ymm_ELEM = 4, bf16_ymm_RHS = 2, bf16_ymm_REGS = 16 };
-BS_CODED_WORDS(bf16_ymm, f32x8, __m256, 1)
-BS_PLAIN_CODES(bf16_ymm, __m256, __m128i, avx2_bf16)
-#define bf16_ymm_rhs_load avx2_sixteen
+#include "avx2_bits.h"
+#include "avx2_lut.h"
+#include "avx2_decode.h"
 #endif

@@ -146,40 +146,6 @@ BS_WORD void f32x16_finish_groups_n(float *p, __m512 f, struct bs_grid g, const 
     _mm512_mask_storeu_ps(p, avx512_mask(n), f32x16_dequant(f, g, sum, bias, relu));
 }
 
-/* 16 numbers of 16 and 8 bits as f32; e4m3 times 2^-8 */
-BS_WORD __m256i avx512_halves(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
-BS_WORD __m512 avx512_f16(__m256i v) { return _mm512_cvtph_ps(v); }
-BS_WORD __m512 avx512_bf16(__m256i v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16)); }
-BS_WORD __m512 avx512_s8(__m128i v) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(v)); }
-BS_WORD __m512 avx512_e5m2(__m128i v) { return _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(v), 8)); }
-BS_WORD __m512 avx512_e4m3(__m128i v) {
-    return _mm512_cvtph_ps(
-        _mm256_and_si256(_mm256_slli_epi16(_mm256_cvtepi8_epi16(v), 7), _mm256_set1_epi16((short)0xBF80)));
-}
-BS_WORD __m512 avx512_e8m0(__m128i v) {
-    __m512i bits = _mm512_slli_epi32(_mm512_cvtepu8_epi32(v), 23);
-    return _mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_set1_epi32(0x00400000)));
-}
-BS_WORD __m512 f32x16_scaled(__m512 f, __m512 c, __m512 scale) { return _mm512_fmadd_ps(c, scale, f); }
-BS_WORD __m512 f32x16_scales(const void *p) { return avx512_f16(avx512_halves(p)); }
-BS_WORD __m512 f32x16_scales_bf16(const void *p) { return avx512_bf16(avx512_halves(p)); }
-BS_WORD __m512 f32x16_scales_e8m0(const void *p) { return avx512_e8m0(avx2_sixteen(p)); }
-BS_WORD __m512 f32x16_scales_e4m3(const void *p) {
-    return _mm512_mul_ps(avx512_e4m3(avx2_sixteen(p)), _mm512_set1_ps(0x1p8f));
-}
-BS_WORD __m512 f32x16_points(const void *p) { return avx512_s8(avx2_sixteen(p)); }
-BS_WORD __m512 f32x16_minus(__m512 v, __m512 w) { return _mm512_sub_ps(v, w); }
-BS_WORD __m512 f32x16_times(__m512 v, __m512 w) { return _mm512_mul_ps(v, w); }
-BS_WORD __m512 f32x16_same(float x) { return _mm512_set1_ps(x); }
-BS_WORD __m512 f32x16_weighed(__m512 c, const float *scale, const float *bias, int relu) {
-    return f32x16_biased(_mm512_mul_ps(c, _mm512_loadu_ps(scale)), bias, relu);
-}
-BS_WORD void f32x16_finish_scaled(float *p, __m512 c, const float *scale, const float *bias, int relu) {
-    _mm512_storeu_ps(p, f32x16_weighed(c, scale, bias, relu));
-}
-BS_WORD void f32x16_finish_scaled_n(float *p, __m512 c, const float *scale, const float *bias, int relu, int n) {
-    _mm512_mask_storeu_ps(p, avx512_mask(n), f32x16_weighed(c, scale, bias, relu));
-}
 #define f32x16_stage_f16 f32x8_stage_f16
 #define f32x16_stage_bf16 f32x8_stage_bf16
 
@@ -266,41 +232,6 @@ AVX512_NARROW(dot_zmmtriplet, 3, 8)
 enum { dot_zmmcrumb_N = 16, dot_zmmcrumb_K = 16, dot_zmmcrumb_ELEM = 1, dot_zmmcrumb_BITS = 2, dot_zmmcrumb_REGS = 26 };
 AVX512_NARROW(dot_zmmcrumb, 2, 4)
 
-/* ---- tile lut_zmmtables: 16 outputs, 8 in either half, which are as those of lut_ymmtables ---- */
-enum { lut_zmmtables_N = 16, lut_zmmtables_K = 16, lut_zmmtables_PER = 4, lut_zmmtables_ELEM = 16, lut_zmmtables_BITS = 2, lut_zmmtables_REGS = 27, lut_zmmtables_LANES = 2 };
-BS_TABLE_ROWS(lut_zmmtables, avx512_range, avx512_quant_u8, avx2_tables)
-BS_INT_WORDS(lut_zmmtables, s32x16, __m512i)
-typedef struct { __m512i low, high; } lut_zmmtables_lhs, lut_zmmtables_rhs;
-typedef __m512i lut_zmmtables_sum;
-#define lut_zmmtables_opaque(x) __asm__ volatile("" : "+v"((x).low), "+v"((x).high))
-BS_WORD __m512i avx512_twice(const struct bs_table *p) {
-    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)p));
-}
-BS_WORD lut_zmmtables_lhs lut_zmmtables_lhs_load(const struct bs_table *p) {
-    return (lut_zmmtables_lhs){avx512_twice(p), avx512_twice(p + 2)};
-}
-BS_WORD lut_zmmtables_rhs lut_zmmtables_rhs_load(const uint8_t *p) {
-    const __m512i v = _mm512_loadu_si512(p);
-    return (lut_zmmtables_rhs){avx512_field(v, 0, 4, 0), avx512_field(v, 4, 4, 0)};
-}
-BS_WORD __m512i lut_zmmtables_none(void) { return _mm512_setzero_si512(); }
-BS_WORD __m512i avx512_looked_up(__m512i s, lut_zmmtables_lhs x, lut_zmmtables_rhs b, __m512i planes) {
-    s = _mm512_add_epi16(s, _mm512_maddubs_epi16(_mm512_shuffle_epi8(x.low, b.low), planes));
-    return _mm512_add_epi16(s, _mm512_maddubs_epi16(_mm512_shuffle_epi8(x.high, b.high), planes));
-}
-BS_WORD __m512i lut_zmmtables_add(__m512i s, lut_zmmtables_lhs x, lut_zmmtables_rhs b) {
-    return avx512_looked_up(s, x, b, _mm512_set1_epi16(0x0201));
-}
-BS_WORD __m512i lut_zmmtables_add_top(__m512i s, lut_zmmtables_lhs x, lut_zmmtables_rhs b) {
-    return avx512_looked_up(s, x, b, _mm512_set1_epi16((short)0xFE01));
-}
-BS_WORD __m512i lut_zmmtables_widen(__m512i c, __m512i s, int shift) {
-    /* even quarters are of the even tables, odd ones of the odd */
-    __m512i even = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(_mm512_shuffle_i64x2(s, s, 0x08)));
-    __m512i odd = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(_mm512_shuffle_i64x2(s, s, 0x0D)));
-    return _mm512_add_epi32(c, _mm512_sll_epi32(_mm512_add_epi32(even, odd), _mm_cvtsi32_si128(shift)));
-}
-
 /* ---- tile f32_zmm ---- */
 enum { f32_zmm_N = 16, f32_zmm_K = 1, f32_zmm_ELEM = 4, f32_zmm_RHS = 4, f32_zmm_REGS = 32 };
 BS_REAL_WORDS(f32_zmm, f32x16, __m512)
@@ -357,52 +288,6 @@ BS_REAL_WORDS(dwf_zmm, f32x16, __m512)
 #define dwf_zmm_lhs_load_n f32x16_load_n
 #define dwf_zmm_dot f32_zmm_dot
 
-/* ---- tiles table_*: 16 outputs, codes of 4, 2 and 1 bits in 32 for each. Bits above an index do not matter: a permutation
- * looks at four, and smaller tables repeat. ---- */
-typedef uint32_t avx512_doubles __attribute__((vector_size(64), may_alias));
-#define AVX512_LUT(T, BITS) \
-    BS_CODED_WORDS(T, f32x16, __m512, 1) \
-    typedef __m512i T##_rhs; \
-    typedef __m512 T##_table; \
-    BS_WORD __m512 T##_table_load(const float *p) { return _mm512_loadu_ps(p); } \
-    BS_WORD __m512i T##_rhs_load(const void *p) { return _mm512_loadu_si512(p); } \
-    BS_WORD __m512 T##_level(__m512i b, __m512 t, int d) { \
-        return _mm512_permutexvar_ps((__m512i)((avx512_doubles)b >> BITS * d), t); \
-    }
-enum { table_zmmnibble_N = 16, table_zmmnibble_K = 8, table_zmmnibble_ELEM = 4, table_zmmnibble_BITS = 4, table_zmmnibble_REGS = 30 };
-AVX512_LUT(table_zmmnibble, 4)
-enum { table_zmmcrumb_N = 16, table_zmmcrumb_K = 16, table_zmmcrumb_ELEM = 4, table_zmmcrumb_BITS = 2, table_zmmcrumb_REGS = 30 };
-AVX512_LUT(table_zmmcrumb, 2)
-enum { table_zmmbit_N = 16, table_zmmbit_K = 32, table_zmmbit_ELEM = 4, table_zmmbit_BITS = 1, table_zmmbit_REGS = 30 };
-AVX512_LUT(table_zmmbit, 1)
-/* a table of 256 stays in memory */
-enum { table_zmmbyte_N = 16, table_zmmbyte_K = 1, table_zmmbyte_ELEM = 4, table_zmmbyte_RHS = 1, table_zmmbyte_REGS = 30 };
-BS_CODED_WORDS(table_zmmbyte, f32x16, __m512, 1)
-typedef __m512i table_zmmbyte_rhs;
-typedef const float *table_zmmbyte_table;
-BS_WORD table_zmmbyte_table table_zmmbyte_table_load(const float *p) { return p; }
-BS_WORD __m512i table_zmmbyte_rhs_load(const void *p) { return _mm512_cvtepu8_epi32(avx2_sixteen(p)); }
-BS_WORD __m512 table_zmmbyte_level(__m512i b, table_zmmbyte_table t, int d) { return (void)d, _mm512_i32gather_ps(b, t, 4); }
-
-/* ---- tiles of codes that are numbers themselves, 16 outputs ---- */
-enum { int_zmm_N = 16, int_zmm_K = 1, int_zmm_ELEM = 4, int_zmm_RHS = 1, int_zmm_REGS = 32 };
-BS_CODED_WORDS(int_zmm, f32x16, __m512, 1)
-BS_PLAIN_CODES(int_zmm, __m512, __m128i, avx512_s8)
-#define int_zmm_rhs_load avx2_sixteen
-enum { e4m3_zmm_N = 16, e4m3_zmm_K = 1, e4m3_zmm_ELEM = 4, e4m3_zmm_RHS = 1, e4m3_zmm_REGS = 31 };
-BS_CODED_WORDS(e4m3_zmm, f32x16, __m512, 0x1p8f)
-BS_PLAIN_CODES(e4m3_zmm, __m512, __m128i, avx512_e4m3)
-#define e4m3_zmm_rhs_load avx2_sixteen
-enum { e5m2_zmm_N = 16, e5m2_zmm_K = 1, e5m2_zmm_ELEM = 4, e5m2_zmm_RHS = 1, e5m2_zmm_REGS = 32 };
-BS_CODED_WORDS(e5m2_zmm, f32x16, __m512, 1)
-BS_PLAIN_CODES(e5m2_zmm, __m512, __m128i, avx512_e5m2)
-#define e5m2_zmm_rhs_load avx2_sixteen
-enum { f16_zmm_N = 16, f16_zmm_K = 1, f16_zmm_ELEM = 4, f16_zmm_RHS = 2, f16_zmm_REGS = 32 };
-BS_CODED_WORDS(f16_zmm, f32x16, __m512, 1)
-BS_PLAIN_CODES(f16_zmm, __m512, __m256i, avx512_f16)
-#define f16_zmm_rhs_load avx512_halves
-enum { bf16_zmm_N = 16, bf16_zmm_K = 1, bf16_zmm_ELEM = 4, bf16_zmm_RHS = 2, bf16_zmm_REGS = 32 };
-BS_CODED_WORDS(bf16_zmm, f32x16, __m512, 1)
-BS_PLAIN_CODES(bf16_zmm, __m512, __m256i, avx512_bf16)
-#define bf16_zmm_rhs_load avx512_halves
+#include "avx512_lut.h"
+#include "avx512_decode.h"
 #endif

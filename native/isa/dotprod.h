@@ -3,7 +3,7 @@
 #ifndef BS_ISA_DOTPROD_H
 #define BS_ISA_DOTPROD_H
 #include "neon.h"
-#define BS_TILES_DOTPROD "dot_sdot dot_sdotfour dot_sdotseptet dot_sdotsextet dot_sdotquintet dot_sdotnibble dot_sdottriplet dot_sdotcrumb f32_fma dw_mlal dw_sdot dwf_fma"
+#define BS_TILES_DOTPROD "dot_sdot dot_sdotfour dot_sdotseptet dot_sdotsextet dot_sdotquintet dot_sdotnibble dot_sdottriplet dot_sdotcrumb f32_fma dw_mlal dw_sdot dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 typedef struct { int32x4_t v, sum; } sdot_sums;
 typedef int8x8_t sdot_eight;
@@ -12,7 +12,7 @@ BS_WORD sdot_sums sdot_of(int32x4_t v) { return (sdot_sums){v, vdupq_n_s32(0)}; 
 /* not `sum`, which all rows of a block share */
 BS_WORD void sdot_sums_hide(sdot_sums *c) { __asm__ volatile("" : "+w"(c->v)); }
 BS_WORD void sdot_hide(int8x8_t *x) { __asm__ volatile("" : "+w"(*x)); }
-NEON_SETTLING_WORDS(sdot)
+NEON_SETTLING_WORDS(sdot, s32x4, float32x4_t)
 BS_WORD int8x8_t sdot_load(const uint8_t *p) { return neon_signed(p); }
 BS_WORD sdot_sums sdot_two(sdot_sums c, int8x8_t x, int8x16_t a, int8x16_t b) {
     const int8x16_t one = vdupq_n_s8(1);
@@ -24,16 +24,22 @@ enum { dot_sdot_N = 4, dot_sdot_K = 8, dot_sdot_ELEM = 1, dot_sdot_RHS = 1, dot_
 NEON_DOT(dot_sdot, sdot, sdot, 8, 1)
 NEON_WHOLE(dot_sdot)
 #define dot_sdot_opaque(x) NEON_OPAQUE(dot_sdot, x)
+#define dot_sdotseptet_plain dot_sdot
 enum { dot_sdotseptet_N = 4, dot_sdotseptet_K = 32, dot_sdotseptet_ELEM = 1, dot_sdotseptet_BITS = 7, dot_sdotseptet_REGS = 20 };
 NEON_NARROW(dot_sdotseptet, sdot, sdot, 7, 4)
+#define dot_sdotsextet_plain dot_sdot
 enum { dot_sdotsextet_N = 4, dot_sdotsextet_K = 16, dot_sdotsextet_ELEM = 1, dot_sdotsextet_BITS = 6, dot_sdotsextet_REGS = 23 };
 NEON_NARROW(dot_sdotsextet, sdot, sdot, 6, 2)
+#define dot_sdotquintet_plain dot_sdot
 enum { dot_sdotquintet_N = 4, dot_sdotquintet_K = 32, dot_sdotquintet_ELEM = 1, dot_sdotquintet_BITS = 5, dot_sdotquintet_REGS = 20 };
 NEON_NARROW(dot_sdotquintet, sdot, sdot, 5, 4)
+#define dot_sdotnibble_plain dot_sdot
 enum { dot_sdotnibble_N = 4, dot_sdotnibble_K = 8, dot_sdotnibble_ELEM = 1, dot_sdotnibble_BITS = 4, dot_sdotnibble_REGS = 25 };
 NEON_NARROW(dot_sdotnibble, sdot, sdot, 4, 1)
+#define dot_sdottriplet_plain dot_sdot
 enum { dot_sdottriplet_N = 4, dot_sdottriplet_K = 32, dot_sdottriplet_ELEM = 1, dot_sdottriplet_BITS = 3, dot_sdottriplet_REGS = 20 };
 NEON_NARROW(dot_sdottriplet, sdot, sdot, 3, 4)
+#define dot_sdotcrumb_plain dot_sdot
 enum { dot_sdotcrumb_N = 4, dot_sdotcrumb_K = 16, dot_sdotcrumb_ELEM = 1, dot_sdotcrumb_BITS = 2, dot_sdotcrumb_REGS = 23 };
 NEON_NARROW(dot_sdotcrumb, sdot, sdot, 2, 2)
 

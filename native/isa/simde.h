@@ -45,27 +45,25 @@ static inline float bs_least(__m512 v, float sign) {
     for (int i = 1; i < 16; i++) least = sign * lanes[i] < least ? sign * lanes[i] : least;
     return sign * least;
 }
-static inline __m512 bs_to_floats(__m512i v) {
-    int32_t lanes[16];
-    float floats[16];
-    _mm512_storeu_si512(lanes, v);
-    for (int i = 0; i < 16; i++) floats[i] = (float)lanes[i];
-    return _mm512_loadu_ps(floats);
-}
-static inline __m512i bs_rounded(__m512 v) {
-    float floats[16];
-    int32_t lanes[16];
-    _mm512_storeu_ps(floats, v);
-    for (int i = 0; i < 16; i++) lanes[i] = _mm_cvtss_si32(_mm_set_ss(floats[i]));
-    return _mm512_loadu_si512(lanes);
-}
-static inline __m128i bs_low_bytes(__m512i v) {
-    int32_t lanes[16];
-    uint8_t bytes[16];
-    _mm512_storeu_si512(lanes, v);
-    for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)lanes[i];
-    return _mm_loadu_si128((const __m128i *)bytes);
-}
+/* NAME makes VALUE of every lane x of 16 */
+#define BS_EACH(NAME, TO, TO_LANE, LOAD, FROM, FROM_LANE, STORE, VALUE) \
+    static inline TO NAME(FROM v) { \
+        FROM_LANE from[16]; \
+        TO_LANE to[16]; \
+        STORE((void *)from, v); \
+        for (int i = 0; i < 16; i++) { \
+            FROM_LANE x = from[i]; \
+            to[i] = VALUE; \
+        } \
+        return LOAD((const void *)to); \
+    }
+BS_EACH(bs_to_floats, __m512, float, _mm512_loadu_ps, __m512i, int32_t, _mm512_storeu_si512, (float)x)
+BS_EACH(bs_rounded, __m512i, int32_t, _mm512_loadu_si512, __m512, float, _mm512_storeu_ps, _mm_cvtss_si32(_mm_set_ss(x)))
+BS_EACH(bs_low_bytes, __m128i, uint8_t, _mm_loadu_si128, __m512i, int32_t, _mm512_storeu_si512, (uint8_t)x)
+BS_EACH(bs_widen_u8, __m512i, int32_t, _mm512_loadu_si512, __m128i, uint8_t, _mm_storeu_si128, x)
+BS_EACH(bs_widen_s8, __m512i, int32_t, _mm512_loadu_si512, __m128i, int8_t, _mm_storeu_si128, x)
+BS_EACH(bs_widen_u16, __m512i, int32_t, _mm512_loadu_si512, __m256i, uint16_t, _mm256_storeu_si256, x)
+BS_EACH(bs_widen_s16, __m512i, int32_t, _mm512_loadu_si512, __m256i, int16_t, _mm256_storeu_si256, x)
 static inline void bs_masked_bytes(void *to, unsigned mask, __m128i v) {
     uint8_t bytes[16];
     _mm_storeu_si128((__m128i *)bytes, v);
@@ -79,34 +77,6 @@ static inline __m512 bs_of_halves(__m256i v) {
     return _mm512_loadu_ps(floats);
 }
 typedef int32_t bs_lanes __attribute__((vector_size(64)));
-static inline __m512i bs_widen_u8(__m128i v) {
-    uint8_t bytes[16];
-    int32_t lanes[16];
-    _mm_storeu_si128((__m128i *)bytes, v);
-    for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
-    return _mm512_loadu_si512(lanes);
-}
-static inline __m512i bs_widen_s8(__m128i v) {
-    int8_t bytes[16];
-    int32_t lanes[16];
-    _mm_storeu_si128((__m128i *)bytes, v);
-    for (int i = 0; i < 16; i++) lanes[i] = bytes[i];
-    return _mm512_loadu_si512(lanes);
-}
-static inline __m512i bs_widen_u16(__m256i v) {
-    uint16_t halves[16];
-    int32_t lanes[16];
-    _mm256_storeu_si256((__m256i *)halves, v);
-    for (int i = 0; i < 16; i++) lanes[i] = halves[i];
-    return _mm512_loadu_si512(lanes);
-}
-static inline __m512i bs_widen_s16(__m256i v) {
-    int16_t halves[16];
-    int32_t lanes[16];
-    _mm256_storeu_si256((__m256i *)halves, v);
-    for (int i = 0; i < 16; i++) lanes[i] = halves[i];
-    return _mm512_loadu_si512(lanes);
-}
 static inline __m512 bs_gather(__m512i index, const float *from) {
     int32_t lanes[16];
     float floats[16];

@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::peer::confine;
 use crate::emit::{self, Source, short_hash};
 use crate::native;
 use crate::target::{Compiler, Target};
@@ -25,6 +27,8 @@ pub struct Builder {
     /// The target's vocabulary, compiled ahead: reading intrinsics takes longer than compiling a batch of kernels. None
     /// where the compiler has no use for it.
     ahead: Option<PathBuf>,
+    /// CPUs that compilers keep to, so that they disturb nothing that is measured on others; all where none are named.
+    keep_to: OnceLock<Vec<usize>>,
     /// Version and flags, as a record's `compiler` column says them: `gcc-12.2.0-<hash of the flags>`.
     pub id: String,
 }
@@ -57,9 +61,9 @@ impl Builder {
         for (path, text) in native::FILES {
             write_whole(&native.join(path), text.as_bytes())?;
         }
-        let mut builder = Self { compiler, cache: cache.into(), native, ahead: None, id };
+        let mut builder = Self { compiler, cache: cache.into(), native, ahead: None, keep_to: OnceLock::new(), id };
         if kind == "gcc" && !builder.compiler.flags.iter().any(|f| f == "-include") {
-            builder.ahead = builder.compile_ahead(&format!("isa/{}.h", target.isa))?;
+            builder.ahead = builder.compile_ahead(&native::header_of(&target.isa))?;
         }
         Ok(builder)
     }
@@ -156,27 +160,84 @@ impl Builder {
         if object.is_file() {
             return Ok(Ok(object));
         }
-        let (unit, temporary) = (self.cache.join(format!("unit-{stem}.c")), unique(&object));
-        write_whole(&unit, text.as_bytes())?;
-        let mut cc = Command::new(&self.compiler.cc);
-        cc.args(FLAGS).args(&self.compiler.flags);
-        for folder in self.ahead.iter().chain([&self.native]) {
-            cc.arg("-I").arg(folder);
-        }
-        cc.arg("-c").arg(&unit).arg("-o").arg(&temporary);
-        cc.current_dir(&self.native);
-        let built = self.run(cc)?;
-        let _ = fs::remove_file(&unit);
-        if let Err(message) = built {
-            let _ = fs::remove_file(&temporary);
+        let temporary = unique(&object);
+        if let Err(message) = self.compile(text, &format!("unit-{stem}.c"), "-c", &temporary)? {
             return Ok(Err(message));
         }
         fs::rename(&temporary, &object).with_context(|| format!("cannot write {}", object.display()))?;
         Ok(Ok(object))
     }
 
+    /// Has the compiler make of a text, by that name, what `-c` or `-S` asks for.
+    fn compile(&self, text: &str, name: &str, what: &str, to: &Path) -> Result<Result<(), String>> {
+        let unit = self.cache.join(name);
+        write_whole(&unit, text.as_bytes())?;
+        let mut cc = Command::new(&self.compiler.cc);
+        cc.args(FLAGS).args(&self.compiler.flags);
+        for folder in self.ahead.iter().chain([&self.native]) {
+            cc.arg("-I").arg(folder);
+        }
+        cc.arg(what).arg(&unit).arg("-o").arg(to);
+        cc.current_dir(&self.native);
+        let built = self.run(cc)?;
+        let _ = fs::remove_file(&unit);
+        if built.is_err() {
+            let _ = fs::remove_file(to);
+        }
+        Ok(built)
+    }
+
+    /// One unit as the compiler's assembly: what an object of it is made of.
+    pub fn assembly(&self, text: &str) -> Result<Result<String, String>> {
+        let stem = short_hash(format!("{}{text}", self.id).as_bytes());
+        let temporary = unique(&self.cache.join(format!("unit-{stem}.s")));
+        let name = format!("unit-{stem}-{}.c", std::process::id());
+        if let Err(message) = self.compile(text, &name, "-S", &temporary)? {
+            return Ok(Err(message));
+        }
+        let assembly = fs::read_to_string(&temporary).with_context(|| format!("cannot read {}", temporary.display()));
+        let _ = fs::remove_file(&temporary);
+        assembly.map(Ok)
+    }
+
+    /// A program of the harness, units in assembly and units in C. Nobody keeps it: whoever asks removes it.
+    pub fn assembled(&self, assembly: &[String], texts: &[String]) -> Result<Result<PathBuf, String>> {
+        let program = unique(&self.cache.join("batch-counted"));
+        let mut units = Vec::new();
+        let mut made = || -> Result<Result<(), String>> {
+            for text in texts.iter().chain([&self.harness_text()]) {
+                match self.object(text)? {
+                    Ok(object) => units.push(object),
+                    Err(message) => return Ok(Err(message)),
+                }
+            }
+            for text in assembly {
+                let unit = unique(&self.cache.join("unit-counted")).with_extension("s");
+                fs::write(&unit, text).with_context(|| format!("cannot write {}", unit.display()))?;
+                units.push(unit);
+            }
+            let mut link = Command::new(&self.compiler.cc);
+            link.args(&units).args(&self.compiler.flags).args(&self.compiler.link).args(["-pthread", "-lm", "-o"]);
+            self.run({
+                link.arg(&program);
+                link
+            })
+        };
+        let built = made();
+        units.iter().filter(|u| u.extension().is_some_and(|e| e == "s")).for_each(|u| drop(fs::remove_file(u)));
+        Ok(built?.map(|()| program))
+    }
+
+    /// From now on compilers run on these CPUs only.
+    pub fn keep_to(&self, cpus: Vec<usize>) {
+        let _ = self.keep_to.set(cpus);
+    }
+
     /// Runs the compiler; a complaint is its first error, on one line.
     fn run(&self, mut command: Command) -> Result<Result<(), String>> {
+        if let Some(cpus) = self.keep_to.get() {
+            confine(&mut command, cpus.clone());
+        }
         command.stdin(Stdio::null()).env("LC_ALL", "C");
         let output = command.output().with_context(|| format!("compiler `{}` cannot be run", self.compiler.cc))?;
         if output.status.success() {

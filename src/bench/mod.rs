@@ -3,12 +3,12 @@
 pub mod build;
 pub mod counters;
 pub mod harness;
+mod pace;
 pub mod peer;
 pub mod probe;
 pub mod problem;
 pub mod process;
 pub mod race;
-pub mod replay;
 pub mod runner;
 pub mod session;
 mod versus;
@@ -28,21 +28,16 @@ use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
 use crate::target::{Evidence, Target};
-use build::Builder;
+use build::{Blame, Builder, Program};
 use counters::Counts;
 use harness::Failure;
+use pace::Pace;
 use probe::Roofs;
 use problem::Problem;
 use race::{Rules, Series};
 use runner::Runner;
 use session::Session;
 pub use versus::Side;
-
-/// Where candidates get their records from: a device, or what was recorded of one.
-pub trait Evaluate {
-    /// One record per schedule, in order. A candidate's failure is a record.
-    fn evaluate(&mut self, schedules: &[Schedule]) -> Result<Vec<Record>>;
-}
 
 /// A target made ready: its compiler found, its roofs known.
 pub struct Device {
@@ -117,8 +112,8 @@ pub struct Bench<'a> {
     regime: Regime,
     started: Instant,
     seed: u64,
-    /// The fastest so far, which races along in every batch, and its corrected time: what the machine's pace is known by.
-    incumbent: Option<(Schedule, f64)>,
+    /// The fastest so far, which races along in every batch: what the machine's pace is known by.
+    pace: Pace,
     batches: u64,
 }
 
@@ -159,16 +154,20 @@ impl<'a> Bench<'a> {
         started: Instant,
     ) -> Result<Self> {
         let problem = Problem::new(task, seed)?;
-        Ok(Self { device, problem, layer: layer.into(), regime, started, seed, incumbent: None, batches: 0 })
+        Ok(Self { device, problem, layer: layer.into(), regime, started, seed, pace: Pace::default(), batches: 0 })
     }
 
-    /// What the fastest so far is, and its corrected time, where that was found out elsewhere.
-    pub fn set_incumbent(&mut self, schedule: Schedule, corrected_ns: f64) {
-        self.incumbent = Some((schedule, corrected_ns));
+    /// Who leads, and its corrected time, where that was found out elsewhere.
+    pub fn set_leader(&mut self, schedule: Schedule, corrected_ns: f64) {
+        self.pace = Pace::led_by(schedule, corrected_ns);
     }
 
     pub fn task(&self) -> &Task {
         &self.problem.task
+    }
+
+    pub fn problem(&mut self) -> &mut Problem {
+        &mut self.problem
     }
 
     /// Builds, checks and races sources that were emitted for these schedules; one record each.
@@ -196,7 +195,7 @@ impl<'a> Bench<'a> {
         let (task, isa) = (self.task(), &self.device.isa);
         let mut all: Vec<_> = isa
             .tiles_of(task.products())
-            .filter(|t| !t.scaled())
+            .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
             .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
             .collect();
         let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));
@@ -231,11 +230,22 @@ impl<'a> Bench<'a> {
 
     /// Builds, checks and races sources; those `along` are raced but not checked, as they compute nothing.
     fn trials(&mut self, sources: &[(Schedule, Source)], along: &[&Source], rules: &Rules) -> Result<Vec<Trial>> {
+        let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).chain(along.iter().copied()).collect();
+        let built = self.device.builder.build(&texts)?;
+        self.race(sources, texts.len(), built, rules)
+    }
+
+    /// Checks and races what was built of sources, which may be followed by others that are only raced.
+    fn race(
+        &mut self,
+        sources: &[(Schedule, Source)],
+        all: usize,
+        (programs, blamed): (Vec<Program>, Vec<Blame>),
+        rules: &Rules,
+    ) -> Result<Vec<Trial>> {
         self.batches += 1;
         let seed = self.seed.wrapping_add(self.batches);
-        let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).chain(along.iter().copied()).collect();
-        let mut trials: Vec<Option<Trial>> = texts.iter().map(|_| None).collect();
-        let (programs, blamed) = self.device.builder.build(&texts)?;
+        let mut trials: Vec<Option<Trial>> = (0..all).map(|_| None).collect();
         for (i, message) in blamed {
             trials[i] = Some(Trial::ended(Outcome::BuildFailed, message));
         }
@@ -313,47 +323,49 @@ impl<'a> Bench<'a> {
     }
 }
 
-impl Evaluate for Bench<'_> {
-    fn evaluate(&mut self, schedules: &[Schedule]) -> Result<Vec<Record>> {
-        let mut sources = Vec::with_capacity(schedules.len() + 1);
-        for schedule in schedules {
-            sources.push((schedule.clone(), self.task().emit(schedule)?));
-        }
-        let along = self.incumbent.clone();
-        if let Some((best, _)) = along.as_ref().filter(|(i, _)| !schedules.contains(i)) {
-            sources.push((best.clone(), self.task().emit(best)?));
-        }
-        let trials = self.trials(&sources, &[], &BATCH)?;
-        let pace =
-            along.and_then(|(best, ns)| Some((&trials[sources.iter().position(|(s, _)| *s == best)?].series, ns)));
-        let corrected: Vec<Option<f64>> = trials.iter().map(|t| at_pace(&t.series, pace)).collect();
-        let mut records = Vec::with_capacity(sources.len());
-        for ((schedule, source), (trial, corrected)) in sources.iter().zip(trials.into_iter().zip(&corrected)) {
-            let record = self.record(schedule, &source.hash(), trial)?;
-            records.push(Record { corrected_ns: corrected.map(|ns| (ns * 100.0).round() / 100.0), ..record });
-        }
-        let measured = records.iter().enumerate().filter(|(_, r)| r.outcome == Outcome::Measured);
-        let fastest = measured.filter_map(|(i, r)| Some((i, r.corrected_ns?))).min_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((i, ns)) = fastest {
-            self.incumbent = Some((sources[i].0.clone(), ns));
-        }
-        records.truncate(schedules.len());
-        Ok(records)
+/// Candidates that were built together and wait to be measured.
+pub struct Batch {
+    sources: Vec<(Schedule, Source)>,
+    /// So many of them were asked for; the others race along.
+    asked: usize,
+    built: (Vec<Program>, Vec<Blame>),
+}
+
+impl Device {
+    /// Emits and builds schedules of a task, and those that race along. Needs no device at hand, so it can go on while another
+    /// batch is measured.
+    pub fn build(&self, task: &Task, schedules: &[Schedule], along: &[Schedule]) -> Result<Batch> {
+        let others = along.iter().filter(|s| !schedules.contains(s));
+        let emit = |s: &Schedule| Ok((s.clone(), task.emit(s)?));
+        let sources: Vec<(Schedule, Source)> = schedules.iter().chain(others).map(emit).collect::<Result<_>>()?;
+        let built = self.builder.build(&sources.iter().map(|(_, source)| source).collect::<Vec<_>>())?;
+        Ok(Batch { sources, asked: schedules.len(), built })
     }
 }
 
-/// The time of a series at the pace at which another, raced along with it, takes so many nanoseconds: a machine's speed
-/// may change by a third from batch to batch, and only what was timed side by side compares. Without another, or rounds
-/// in common, the median as it is.
-fn at_pace(series: &Series, pace: Option<(&Series, f64)>) -> Option<f64> {
-    let own = (!series.samples.is_empty()).then(|| median(&series.samples))?;
-    let Some((other, ns)) = pace.filter(|(s, _)| !s.samples.is_empty()) else { return Some(own) };
-    let rounds = series.samples.len().min(other.samples.len());
-    if rounds < BATCH.least {
-        return Some(own / median(&other.samples) * ns); // it left at the first look
+impl Bench<'_> {
+    /// Who should race along in the next batch.
+    pub fn along(&self) -> Vec<Schedule> {
+        self.pace.along().cloned().collect()
     }
-    let ratios: Vec<f64> = series.samples.iter().zip(&other.samples).map(|(a, b)| a / b).collect();
-    Some(median(&ratios) * ns)
+
+    /// Checks and races a batch: a record of each candidate that was asked for, in order.
+    pub fn measure(&mut self, batch: Batch) -> Result<Vec<Record>> {
+        let sources = batch.sources;
+        let trials = self.race(&sources, sources.len(), batch.built, &BATCH)?;
+        let raced = sources.iter().zip(&trials).map(|((s, _), t)| (s, &t.series, t.outcome == Outcome::Measured));
+        let corrected = self.pace.correct(&raced.collect::<Vec<_>>());
+        let at_s = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0; // of all of them
+        let mut records = Vec::with_capacity(sources.len());
+        for ((schedule, source), (trial, corrected)) in
+            sources.iter().zip(trials.into_iter().zip(&corrected)).take(batch.asked)
+        {
+            let record = self.record(schedule, &source.hash(), trial)?;
+            let corrected_ns = corrected.map(|ns| (ns * 100.0).round() / 100.0);
+            records.push(Record { corrected_ns, at_s, ..record });
+        }
+        Ok(records)
+    }
 }
 
 /// How a candidate, or a peer, ended.
@@ -364,22 +376,5 @@ pub fn outcome_of(failure: &Failure) -> Outcome {
         Failure::Unsupported(_) => Outcome::Unsupported,
         Failure::Refused(why) if why.starts_with("out of memory") => Outcome::Unsupported,
         Failure::Refused(_) => Outcome::WrongAnswer,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_brought_to_the_pace_of_the_incumbent() {
-        let series = |samples: &[f64]| Series { samples: samples.to_vec(), eliminated: false };
-        // the machine is half as fast as when the incumbent took 100, and slower still in the second round
-        let (other, own) = (series(&[200.0, 300.0, 200.0]), series(&[220.0, 330.0, 221.0]));
-        assert!((at_pace(&own, Some((&other, 100.0))).unwrap() - 110.0).abs() < 1e-9);
-        assert_eq!(at_pace(&own, None), Some(221.0));
-        assert_eq!(at_pace(&series(&[400.0]), Some((&other, 100.0))), Some(200.0));
-        assert_eq!(at_pace(&series(&[]), Some((&other, 100.0))), None);
-        assert_eq!(at_pace(&own, Some((&series(&[]), 100.0))), Some(221.0));
     }
 }

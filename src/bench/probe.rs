@@ -12,7 +12,8 @@ use super::harness::{Failure, Harness};
 use crate::candidate::Regime;
 use crate::emit::{Source, short_hash};
 use crate::host::Caches;
-use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, lut, roof};
+use crate::kernel::estimate::Speeds;
+use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, dot, lut, roof};
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub struct Macs {
     /// Pairs of bf16; 0 where there is no such tile.
     #[serde(default)]
     pub bf16: f64,
-    /// Bytes by tiles that multiply matrices; 0 where there is no such tile.
+    /// Bytes by tiles that multiply several rows at once; 0 where there is no such tile.
     #[serde(default)]
     pub tiles: f64,
     /// Weights of 4 bits, where products add up in 16 bits first; 0 where there is no such tile.
@@ -63,20 +64,33 @@ impl Roofs {
     /// The least time a task can take: the multiplications at the roof of the fastest family that serves it, or its operands read once from where they are
     /// in this regime, whichever is longer. Activations of an `f32io` task are read as f32.
     pub fn least_ns(&self, task: &Task, regime: Regime, caches: Caches) -> f64 {
+        let whole = if task.is_integer() { self.macs_per_s.int8 } else { self.macs_per_s.f32 };
+        let rate = |family: &&Family| self.rate(task, family);
+        let macs_per_s = task.families().unwrap_or_default().iter().map(rate).fold(whole, f64::max);
+        let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
+        product_ns.max(self.read_ns(task, regime, caches))
+    }
+
+    /// Multiply-accumulates per second of one core by the products of a family.
+    fn rate(&self, task: &Task, family: &Family) -> f64 {
         let macs = &self.macs_per_s;
-        let rate = |family: &&Family| match family.name {
-            name if name == amx::FAMILY.name => macs.tiles,
+        let several = task.shape.m() > 1 && task.isa.tiles_of(dot::FAMILY.tiles).any(|tile| tile.m > 1);
+        match family.name {
+            name if name == amx::FAMILY.name || several && name == dot::FAMILY.name => macs.tiles,
             name if name == chain16::FAMILY.name => macs.chain16,
             name if name == bitserial::FAMILY.name => macs.binary / bitserial::products(task) as f64,
             name if name == lut::FAMILY.name => macs.tables / lut::products(task) as f64,
             name if name == bf16::FAMILY.name => macs.bf16,
             _ if task.is_integer() => macs.int8,
             _ => macs.f32,
-        };
-        let whole = if task.is_integer() { macs.int8 } else { macs.f32 };
-        let macs_per_s = task.families().unwrap_or_default().iter().map(rate).fold(whole, f64::max);
-        let product_ns = task.shape.macs() as f64 / (macs_per_s * task.threads as f64) * 1e9;
-        product_ns.max(self.read_ns(task, regime, caches))
+        }
+    }
+
+    /// What guesses of schedules are made with.
+    pub fn speeds(&self, task: &Task) -> Speeds {
+        let r = &self.read_gb_per_s;
+        let macs = task.families().unwrap_or_default().iter().map(|f| (f.name, self.rate(task, f) / 1e9)).collect();
+        Speeds { macs, read: [r.l1, r.l2, r.l3, r.memory] }
     }
 
     /// The part of [`Roofs::least_ns`] that reading takes.
@@ -198,6 +212,7 @@ impl Plan {
         for kind in ["dot", "f32", bf16::FAMILY.tiles] {
             for tile in isa.tiles_of(kind).filter(|t| !t.scaled()) {
                 let (source, work) = roof::products(isa, tile, PRODUCTS);
+                let kind = if tile.m > 1 && kind == dot::FAMILY.tiles { amx::FAMILY.tiles } else { kind };
                 kernels.push(Kernel { kind, source, work, threads: 1 });
             }
         }

@@ -154,29 +154,10 @@ impl Problem {
             Weights::Int { codes, scales, group: Some(group) } => {
                 op::forward_groups(shape, relu, x, (codes, scales, *group), bias, grid)
             }
-            Weights::Float(weights) => return self.of_reals(x, weights, bias, shape.k() + 2),
-            // every level times its activation: k sums, a scale for each of the groups' sums, the output's own scale, the bias,
-            // the roundings of the weight as a number and of a scale over its unit
-            Weights::Coded(q) => return self.of_reals(x, &q.values, bias, shape.k() + 2 * q.lattice.groups() + 5),
+            Weights::Float(weights) => return Expected::of_reals(&self.task, x, weights, bias),
+            Weights::Coded(q) => return Expected::of_reals(&self.task, x, &q.values, bias),
         };
         Expected::exact(bytes(&out), 4)
-    }
-
-    /// Sums of real products, after at most so many roundings of each.
-    fn of_reals(&self, x: &[f32], weights: &[f32], bias: &[f32], roundings: usize) -> Expected {
-        let (shape, relu) = (&self.task.shape, self.task.relu);
-        let mut x = x.to_vec();
-        self.task.scheme.activations.apply(&mut x, shape.c, op::grid_span(shape), None);
-        let (mut value, mut bound) = op::reference_f64(shape, &x, weights);
-        // subnormal operands, products and sums may be taken for zeros, as vdpbf16ps does
-        let most = |of: &[f32]| of.iter().fold(0f32, |most, v| most.max(v.abs()));
-        let lost = f64::from(f32::MIN_POSITIVE) * roundings as f64 * f64::from(1.0 + most(&x) + most(weights));
-        for (i, (v, b)) in value.iter_mut().zip(&mut bound).enumerate() {
-            let bias = f64::from(bias[i % shape.n()]);
-            *b = rounding_bound(roundings) * (*b + bias.abs()) + lost;
-            *v = if relu { (*v + bias).max(0.0) } else { *v + bias };
-        }
-        Expected::Within { value, bound }
     }
 }
 
@@ -282,6 +263,27 @@ impl Default for Expected {
 impl Expected {
     pub fn exact(bytes: Vec<u8>, width: usize) -> Self {
         Expected::Exact { hash: fnv1a(bytes.iter().copied()), bytes, width }
+    }
+
+    /// Sums of real products of activations and weights, [n, k]. Of each there are so many roundings: k sums and the bias; of
+    /// decoded weights besides a scale for each of the groups' sums, the output's own scale, those of the
+    /// weight as a number and of a scale over its unit.
+    pub fn of_reals(task: &Task, x: &[f32], weights: &[f32], bias: &[f32]) -> Self {
+        let (shape, relu) = (&task.shape, task.relu);
+        let groups = task.group().map_or(1, |group| shape.k().div_ceil(group));
+        let roundings = if task.is_coded() { shape.k() + 2 * groups + 5 } else { shape.k() + 2 };
+        let mut x = x.to_vec();
+        task.scheme.activations.apply(&mut x, shape.c, op::grid_span(shape), None);
+        let (mut value, mut bound) = op::reference_f64(shape, &x, weights);
+        // subnormal operands, products and sums may be taken for zeros, as vdpbf16ps does
+        let most = |of: &[f32]| of.iter().fold(0f32, |most, v| most.max(v.abs()));
+        let lost = f64::from(f32::MIN_POSITIVE) * roundings as f64 * f64::from(1.0 + most(&x) + most(weights));
+        for (i, (v, b)) in value.iter_mut().zip(&mut bound).enumerate() {
+            let bias = f64::from(bias[i % shape.n()]);
+            *b = rounding_bound(roundings) * (*b + bias.abs()) + lost;
+            *v = if relu { (*v + bias).max(0.0) } else { *v + bias };
+        }
+        Self::Within { value, bound }
     }
 
     /// Does a hash alone prove the output right?

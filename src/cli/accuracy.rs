@@ -25,6 +25,8 @@ use crate::scheme::{self, GRAMMAR, LISTED};
 #[derive(clap::Args)]
 #[command(after_help = GRAMMAR)]
 pub struct Args {
+    #[command(flatten)]
+    model: super::model::ModelArgs,
     /// A built-in network; again for more [default: digits]
     #[arg(long = "network", value_name = "NET")]
     networks: Vec<String>,
@@ -47,17 +49,25 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
+    if args.model.model.is_some() {
+        ensure!(
+            args.networks.is_empty() && args.layers.is_none(),
+            "--model stands alone; leave out --network and --layers"
+        );
+        let named = if args.schemes.is_empty() { vec![] } else { schemes(args)? };
+        let dir = folder(args)?;
+        let outcome = super::model::accuracy(&args.model, &named, args.contract, &dir, stop, args.json);
+        if stop.load(Ordering::Relaxed) {
+            eprintln!("stopped early; the same command with --out goes on: {}", dir.display());
+            return Ok(());
+        }
+        return outcome;
+    }
     let layers = layers(args)?;
     let schemes = schemes(args)?;
     // a bad tensor is told before anything is written
     layers.iter().filter(|l| l.has_tensors()).try_for_each(|l| LayerData::of(l).map(drop))?;
-    let dir = match &args.out {
-        Some(out) => {
-            fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-            out.clone()
-        }
-        None => new_run_folder(Path::new("results/accuracy"))?,
-    };
+    let dir = folder(args)?;
     let bar = bar();
     let subject = Subject { layers: &layers, schemes: &schemes, contract: args.contract, dir: &dir, stop, bar: &bar };
     let rows = subject.fill("accuracy.csv", &ACCURACY, |a| (&a.network, &a.layer, &a.scheme, a.contract))?;
@@ -76,6 +86,16 @@ pub fn run(args: &Args) -> Result<()> {
         print(&format!("stopped early; the same command with --out goes on: {}\n", dir.display()))?;
     }
     Ok(())
+}
+
+fn folder(args: &Args) -> Result<PathBuf> {
+    match &args.out {
+        Some(out) => {
+            fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+            Ok(out.clone())
+        }
+        None => new_run_folder(Path::new("results/accuracy")),
+    }
 }
 
 /// Appends to `histograms.csv` what it lacks of the largest layers under the schemes that the report shows.

@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
     let plan = match &args.run {
         Some(dir) => read_plan(dir)?,
-        None => args.choice.plan(&Target::find(&args.target)?)?,
+        None => args.choice.plan(&Target::find(&args.target)?, vec![])?,
     };
     let cache = cache_folder()?;
     let mut bar = Bar::plain();

@@ -50,11 +50,11 @@ const DEFAULT_SECONDS: f64 = 5.0;
 const DEFAULT_SCHEMES: [&str; 2] = ["f32", "w8a8"];
 
 impl Choice {
-    /// The plan, with the first strategy, seed 0 and the default budget.
+    /// The plan, of a model's own layers and those that are named, with the first strategy, seed 0 and the default budget.
     /// # Errors
     /// Names and shapes that are none, tensors that cannot be read.
-    pub fn plan(&self, target: &Target) -> Result<Plan> {
-        let mut layers = Vec::new();
+    pub fn plan(&self, target: &Target, own: Vec<Layer>) -> Result<Plan> {
+        let mut layers = own;
         for name in &self.networks {
             layers.extend(Network::built_in(name)?.layers);
         }
@@ -91,10 +91,24 @@ impl Choice {
             strategy: search::STRATEGIES[0].name.into(),
             seed: 0,
             budget: Budget::Seconds(DEFAULT_SECONDS * jobs as f64),
+            learned_from: vec![],
+            repeats: 0,
         })
     }
 
-    fn schemes(&self) -> Result<Vec<String>> {
+    pub fn contract(&self) -> Contract {
+        self.contract
+    }
+
+    /// Does it name layers?
+    pub fn names_layers(&self) -> bool {
+        !(self.networks.is_empty() && self.gemm.is_empty() && self.conv.is_empty()) || self.layers.is_some()
+    }
+
+    /// The schemes, by their names.
+    /// # Errors
+    /// There is none of a name.
+    pub fn schemes(&self) -> Result<Vec<String>> {
         let default: Vec<String> = DEFAULT_SCHEMES.iter().map(ToString::to_string).collect();
         let mut names: Vec<String> = Vec::new();
         for s in if self.schemes.is_empty() { &default } else { &self.schemes } {

@@ -32,7 +32,7 @@ evidence to say either, 2 for a mistake. Samples of one session say nothing of t
 (`bitsmith nightly` holds some) end in 3.
 
 Examples:
-  bitsmith compare results/nightly/2026-01-30-1 results/nightly/2026-01-31-1
+  bitsmith compare results/x86-avx2/2026-01-30-1 results/x86-avx2/2026-01-31-1
   bitsmith compare --gate 5% --format junit base new > compare.xml";
 
 /// `2%` or `0.02`.

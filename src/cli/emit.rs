@@ -1,15 +1,14 @@
 //! `bitsmith emit`
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
 use super::{print, read_plan};
+use crate::bundle;
 use crate::candidate::Name;
 use crate::emit::Source;
 use crate::host::Host;
-use crate::kernel::Task;
 use crate::record::Record;
 use crate::run::Run;
 use crate::scheme;
@@ -43,14 +42,7 @@ fn source(plan: &Plan, record: &Record) -> Result<Source> {
     let Some(layer) = plan.layers.iter().find(|l| l.key() == record.layer) else {
         bail!("layer {} is not in study.json", record.layer);
     };
-    let task = Task {
-        shape: layer.shape,
-        relu: layer.relu,
-        scheme: scheme::find(&record.scheme)?,
-        contract: record.contract,
-        isa: Arc::new(plan.target.isa()?),
-        threads: record.threads,
-        caches: Host::this().caches,
-    };
+    let scheme = scheme::find(&record.scheme)?;
+    let task = bundle::task(plan, layer, &scheme, Host::this().caches)?;
     task.emit(&record.schedule.parse()?)
 }

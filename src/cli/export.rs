@@ -2,35 +2,55 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
-use clap::builder::PossibleValuesParser;
+use anyhow::Result;
 
-use super::print;
-use crate::export::EXPORTS;
-use crate::run::{Run, write_file};
+use super::{design, print, read_plan};
+use crate::bundle::Bundle;
+use crate::run::Run;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:
-  bitsmith export results/x86-avx2/2026-01-31-1 --format google-benchmark > run.json
-  bitsmith export run --format prometheus --out /var/lib/node_exporter/bitsmith.prom")]
+#[command(after_help = "Examples:\n  bitsmith export results/x86-avx2/2026-01-31-1 --scheme w8a8 --out deploy\n  \
+    bitsmith export results/x86-avx2/2026-01-31-1 results/arm-dotprod/2026-01-31-1 --scheme w4a8 --out deploy\n  \
+    bitsmith export digits --scheme w4a4 --interval 600 --check --out digits\n  \
+    bitsmith export mvau.w8a8.r32c64.pe4.simd8.shift8 --check --out unit")]
 pub struct Args {
-    /// The folder of a run
-    dir: PathBuf,
-    /// google-benchmark, prometheus, github-action-benchmark or bencher
-    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(EXPORTS.iter().map(|e| e.name)))]
-    format: String,
-    /// File to write, whole or not at all [default: stdout]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    /// The folder of a run, or its profile.toml; runs of the same layers on other targets go into the same bundle. Or a
+    /// design for FPGAs: a unit by its name, a built-in network, a file of layers
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// The number format to deploy [default: the only one of the run]
+    #[arg(long, value_name = "S")]
+    scheme: Option<String>,
+    /// What every name in C begins with
+    #[arg(long, value_name = "NAME", default_value = "kernels")]
+    name: String,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    design: design::Options,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let run = Run::load(&args.dir)?;
-    let timed = run.winners.iter().any(|w| w.median_ns.is_some());
-    ensure!(timed, "{} has no winner with a time; export a run of a target that gives times", args.dir.display());
-    for export in EXPORTS.iter().filter(|e| e.name == args.format) {
-        let text = (export.write)(&run)?;
-        args.out.as_ref().map_or_else(|| print(&text), |path| write_file(path, &text))?;
+    if let [one] = &args.runs[..]
+        && design::is_design(one)
+    {
+        return design::run(one, args.scheme.as_deref(), &args.out, &args.design);
     }
-    Ok(())
+    let mut runs = Vec::new();
+    for given in &args.runs {
+        let profile = given.file_name().is_some_and(|name| name == "profile.toml");
+        let dir = if profile { given.parent().map_or_else(PathBuf::new, PathBuf::from) } else { given.clone() };
+        let dir = if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir };
+        runs.push((Run::load(&dir)?, read_plan(&dir)?));
+    }
+    let bundle = Bundle::of(&args.name, &runs, args.scheme.as_deref())?;
+    bundle.write(&args.out)?;
+    let targets: Vec<&str> = bundle.variants.iter().map(|v| v.target.name.as_str()).collect();
+    let out = args.out.display();
+    print(&format!(
+        "{} layers for {}: {out}/README.md\nprove it: cmake -S {out} -B {out}/build && cmake --build {out}/build && ctest --test-dir {out}/build\n",
+        bundle.layers.len(),
+        targets.join(", ")
+    ))
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::print;
-use crate::report::{self, slug};
+use crate::report;
+use crate::report::format::{count, slug, time};
 use crate::run::write_file;
 use crate::store::{self, History, Query};
 use crate::trend::{Change, changes};
@@ -51,8 +52,7 @@ Examples:
 
 pub fn run(args: &Args) -> Result<()> {
     ensure!(args.results.is_dir(), "--results {}: there is no such folder", args.results.display());
-    let address =
-        args.store.clone().unwrap_or_else(|| store::default_address(&args.results).display().to_string());
+    let address = args.store.clone().unwrap_or_else(|| store::default_address(&args.results).display().to_string());
     let query = Query { layer: args.layer.clone(), scheme: args.scheme.clone(), target: args.target.clone() };
     let (found, updated) = store::ask(&address, &args.results, &query)?;
     updated.notes.iter().for_each(|note| eprintln!("note: {note}"));
@@ -86,8 +86,13 @@ fn text(trends: &[(History, Vec<Change>)]) -> Result<String> {
     for (h, changes) in trends {
         let Some((first, last)) = h.points.first().zip(h.points.last()) else { continue };
         let total = 100.0 * (last.median_ns / first.median_ns - 1.0);
-        let nights = report::count(h.points.len(), "night");
-        writeln!(out, "{:<56} {nights}, now {} ({total:+.1} % since the first)", h.key.to_string(), report::time(last.median_ns))?;
+        let nights = count(h.points.len(), "night");
+        writeln!(
+            out,
+            "{:<56} {nights}, now {} ({total:+.1} % since the first)",
+            h.key.to_string(),
+            time(last.median_ns)
+        )?;
         for change in changes {
             writeln!(out, "  {}", sentence(h, change))?;
         }

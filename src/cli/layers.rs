@@ -31,6 +31,7 @@ pub fn run(args: &Args) -> Result<()> {
         for n in &networks {
             let layers: usize = n.layers.iter().map(|l| l.count).sum();
             text += &format!("{:<13}{layers:>7}{:>12.2}  {}\n", n.name, n.macs() as f64 / 1e6, n.title);
+            text = text.trim_end().to_owned() + &Network::also(&n.name) + "\n";
         }
         return print(&text);
     }

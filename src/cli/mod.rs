@@ -4,12 +4,22 @@ mod accuracy;
 mod baseline;
 mod choice;
 mod compare;
+mod convert;
+mod design;
 mod emit;
 mod export;
+mod history;
+mod import;
+mod judge;
 mod layers;
+mod model;
+mod network;
+mod plan;
 mod progress;
+mod replay;
 mod report;
 mod schemes;
+mod synth;
 mod targets;
 mod tune;
 
@@ -51,20 +61,34 @@ enum Verb {
     Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
+    /// Read a model (ONNX, TFLite): its layers, its quantization, and what of it is not understood
+    Import(import::Args),
+    /// Choose one scheme per layer from a table of costs, within limits: the exact optimum
+    Plan(plan::Args),
+    /// Synthesize, prove, place and route designs for an FPGA with open tools
+    Synth(synth::Args),
     /// List number formats, and how their names are made
     Schemes(schemes::Args),
     /// List the targets, or measure this machine's roofs
     Targets(targets::Args),
     /// List the built-in networks, or the layers of one
     Layers(layers::Args),
-    /// Rebuild the tables and charts of a run from its records alone
+    /// Play search strategies against recorded spaces, without a device
+    Replay(replay::Args),
+    /// Hold the model of times against runs that were measured on this machine: how far off is it?
+    Judge(judge::Args),
+    /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     Report(report::Args),
     /// Is NEW slower than BASE? Exit code 0: no, 1: yes, 3: not enough evidence
     Compare(compare::Args),
     /// Write the winners of a run in a format that other tools read
-    Export(export::Args),
+    Convert(convert::Args),
+    /// Night by night: how the times of each layer went, where they changed, and what changed with them
+    History(history::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
+    /// Write what gets deployed: the chosen kernels as C, packed weights, a build and a proof
+    Export(export::Args),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  bitsmith completions bash > ~/.local/share/bash-completion/completions/bitsmith"
@@ -103,13 +127,20 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Tune(args) => tune::run(&args),
         Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Plan(args) => plan::run(&args),
+        Verb::Synth(args) => synth::run(&args),
         Verb::Schemes(args) => schemes::run(&args),
         Verb::Targets(args) => targets::run(&args),
         Verb::Layers(args) => layers::run(&args),
+        Verb::Judge(args) => judge::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Compare(args) => compare::run(&args),
-        Verb::Export(args) => export::run(&args),
+        Verb::Convert(args) => convert::run(&args),
+        Verb::History(args) => history::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),
+        Verb::Export(args) => export::run(&args),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bitsmith", &mut script);

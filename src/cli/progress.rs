@@ -34,7 +34,6 @@ impl Bar {
     }
 
     fn begin(&mut self, index: usize, jobs: usize, job: &Job, length: usize) {
-        self.flush();
         self.label = format!("[{}/{jobs}] {} {}", index + 1, job.layer.key(), job.scheme);
         self.bar.reset();
         self.bar.set_length(length as u64);
@@ -66,8 +65,20 @@ impl Progress for Bar {
         self.last = format!("{tried} tried, {best}");
     }
 
-    fn done(&mut self) {
+    fn modelled(&mut self, tried: usize, best: Option<(f64, &str)>) {
+        let best = best.map_or("none modelled yet".into(), |(ns, schedule)| {
+            format!("least modelled time {:.1} us ({schedule})", ns / 1e3)
+        });
+        self.bar.set_position(tried as u64);
+        self.bar.set_message(best.clone());
+        self.last = format!("{tried} tried, {best}");
+    }
+
+    fn ended(&mut self) {
         self.flush();
+    }
+
+    fn done(&mut self) {
         self.bar.finish_and_clear();
     }
 

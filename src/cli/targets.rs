@@ -7,6 +7,7 @@ use super::print;
 use crate::bench::build::cache_folder;
 use crate::bench::probe::{self, Roofs};
 use crate::bench::{Device, counters::Counters};
+use crate::fpga::device::Device as Fpga;
 use crate::target::{Evidence, RunnerKind, Target};
 
 #[derive(clap::Args)]
@@ -53,7 +54,7 @@ fn list(as_json: bool) -> Result<()> {
                 "host": best.as_deref() == Some(&t.name),
             })
         });
-        let document = json!({ "targets": all.collect::<Vec<_>>() });
+        let document = json!({ "targets": all.collect::<Vec<_>>(), "fpgas": Fpga::all()? });
         return print(&format!("{}\n", serde_json::to_string_pretty(&document)?));
     }
     let mut text = String::new();
@@ -66,9 +67,15 @@ fn list(as_json: bool) -> Result<()> {
                 format!("measured over ssh, on the host `{}` of your ssh configuration", t.runner.host)
             }
             (None, Evidence::Measured) => "runs here".into(),
-            (None, Evidence::Emulated) => "runs here, emulated: answers are checked, no times".into(),
+            (None, _) if t.model.is_some() => "runs here, emulated: answers are checked, times modelled".into(),
+            (None, _) => "runs here, emulated: answers are checked, no times".into(),
         };
         text += &format!("{:<wide$}{}\n{:<wide$}  {}\n", t.name, state, "", t.title);
+    }
+    for d in Fpga::all()? {
+        let open = if d.fabric().route.is_some() { "cells and clock" } else { "cells, no clock" };
+        text +=
+            &format!("{:<wide$}FPGA: {open}, by `bitsmith synth`\n{:<wide$}  {}: {}\n", d.name, "", d.title, d.total);
     }
     print(&text)
 }
@@ -95,7 +102,7 @@ fn table(r: &Roofs, device: &Device) -> String {
     let counters = Counters::why_not().map_or("available".into(), |why| format!("none ({why}): times only"));
     let macs = &r.macs_per_s;
     let others = [
-        ("int8 by amx", macs.tiles),
+        ("int8 in tiles", macs.tiles),
         ("int4 by chain16", macs.chain16),
         ("bits by bitserial", macs.binary),
         ("2 bits by lut", macs.tables),

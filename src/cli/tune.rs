@@ -5,22 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::choice::Choice;
+use super::model::ModelArgs;
+use super::network::{Asked, Goals, Network};
 use super::progress::Bar;
 use super::{new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
 use crate::bench::{Device, counters::Counters};
 use crate::certificate::{Group, Winner, group_of};
+use crate::fpga::device::Device as Fpga;
 use crate::record::{Accuracy, Table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
+use crate::study::memory::runs_of;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
 use crate::target::Target;
+use crate::timing::Model;
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -30,6 +35,10 @@ pub struct Args {
     targets: Vec<String>,
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    goals: Goals,
     /// What the whole run may spend, shared among its layers: 60s, 10m, 200trials [default: 5s for each layer x scheme]
     #[arg(long, value_name = "60s|200trials")]
     budget: Option<Budget>,
@@ -37,6 +46,12 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name,
           value_parser = PossibleValuesParser::new(search::STRATEGIES.iter().map(|s| s.name)))]
     strategy: String,
+    /// Sessions of each winner beside its final, each in a program of its own: with some, runs can be compared
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    repeats: usize,
+    /// Learn nothing from earlier runs below results/TARGET
+    #[arg(long)]
+    cold: bool,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -44,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with an interrupted run; every other choice is the run's own
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["targets", "networks", "layers", "gemm", "conv", "schemes", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["targets", "networks", "layers", "gemm", "conv", "schemes", "out", "model"])]
     resume: Option<PathBuf>,
     /// One JSON document on stdout: the winner of every layer x scheme
     #[arg(long)]
@@ -60,6 +75,7 @@ Examples:
   bitsmith tune --conv 56x56x64x64x3x3s1p1 --scheme w8a8 --budget 200trials
   bitsmith tune --network llama-7b --regime weights-cold --threads 2 --budget 10m
   bitsmith tune --layers mine.toml --json > winners.json
+  bitsmith tune --model m.onnx --data x.npy --labels y.npy --scheme f32 --scheme w8a8 --scheme w4a8 --max-drop 1%
   bitsmith tune --resume results/x86-avx2/2026-01-31-1";
 
 pub fn run(args: &Args) -> Result<()> {
@@ -67,8 +83,24 @@ pub fn run(args: &Args) -> Result<()> {
     let mut documents = Vec::new();
     match &args.resume {
         Some(dir) => documents.push(resume(dir, args, stop)?),
+        None if args.model.model.is_some() => {
+            ensure!(args.targets.len() < 2, "--model takes one --target: schemes are chosen for one device");
+            ensure!(
+                !args.choice.names_layers(),
+                "--model stands alone; leave out --network, --layers, --gemm and --conv"
+            );
+            let target = Target::find(args.targets.first().map_or("host", String::as_str))?;
+            target.require()?;
+            let asked = Asked { model: args.model.clone(), goals: args.goals.clone() };
+            documents.push(tune_model(&asked, target, args, stop)?);
+        }
         None => {
             let targets = if args.targets.is_empty() { vec!["host".to_string()] } else { args.targets.clone() };
+            for name in &targets {
+                if Fpga::named(name)?.is_some() {
+                    bail!("{name} is an FPGA, which has designs and no kernels; see `bitsmith synth --help`");
+                }
+            }
             let targets: Vec<Target> = targets.iter().map(|t| Target::find(t)).collect::<Result<_>>()?;
             targets.iter().try_for_each(Target::require)?;
             let plans: Vec<Plan> = targets.iter().map(|t| plan(args, t)).collect::<Result<_>>()?;
@@ -85,10 +117,65 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn plan(args: &Args, target: &Target) -> Result<Plan> {
-    let mut plan = args.choice.plan(target)?;
-    (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
+    let mut plan = args.choice.plan(target, vec![])?;
+    (plan.strategy, plan.seed, plan.repeats) = (args.strategy.clone(), args.seed, args.repeats);
     plan.budget = args.budget.unwrap_or(plan.budget);
+    plan.learned_from = if args.cold { vec![] } else { runs_of(&target.name) };
     Ok(plan)
+}
+
+/// A whole network: what its layers do to it, their times, the choice, and the network that was chosen.
+fn tune_model(asked: &Asked, target: Target, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    let network = Network::new(asked, args.choice.contract(), &args.choice.schemes()?, stop)?;
+    let dir = new_folder(args, &target.name)?;
+    write_file(&dir.join("model.json"), &format!("{}\n", serde_json::to_string_pretty(asked)?))?;
+    let mut plan = args.choice.plan(&target, network.layers(&dir)?)?;
+    (plan.strategy, plan.seed, plan.repeats) = (args.strategy.clone(), args.seed, args.repeats);
+    plan.budget = args.budget.unwrap_or(plan.budget);
+    write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(&plan)?))?;
+    go_on_with(&network, &plan, target, &dir, args, stop)
+}
+
+fn go_on_with(
+    network: &Network,
+    plan: &Plan,
+    target: Target,
+    dir: &Path,
+    args: &Args,
+    stop: &AtomicBool,
+) -> Result<serde_json::Value> {
+    let again = format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display());
+    let tell = |text: &str| {
+        if args.json {
+            eprint!("{text}");
+            return Ok(());
+        }
+        print(text)
+    };
+    match network.sensitivities(dir) {
+        Err(_) if stop.load(Ordering::Relaxed) => {
+            tell(&again)?;
+            return Ok(serde_json::Value::Null);
+        }
+        outcome => outcome?,
+    }
+    let mut document = tune(plan, target, Some(dir), args, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(document);
+    }
+    let (text, chosen) = match network.choose(dir, &Run::load(dir)?) {
+        Err(_) if stop.load(Ordering::Relaxed) => {
+            tell(&again)?;
+            return Ok(document);
+        }
+        outcome => outcome?,
+    };
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("network".into(), chosen);
+    } else {
+        print(&text)?;
+    }
+    Ok(document)
 }
 
 /// A folder that no run has used yet.
@@ -110,6 +197,12 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
     if let Some(budget) = args.budget {
         plan.budget = budget;
     }
+    if let Ok(text) = fs::read_to_string(dir.join("model.json")) {
+        let asked: Asked =
+            serde_json::from_str(&text).with_context(|| format!("{}/model.json is damaged", dir.display()))?;
+        let network = Network::new(&asked, plan.contract, &plan.schemes, stop)?;
+        return go_on_with(&network, &plan, plan.target.clone(), dir, args, stop);
+    }
     tune(&plan, plan.target.clone(), Some(dir), args, stop)
 }
 
@@ -122,7 +215,8 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     let _lock = device.lock(&cache, |text| bar.note(text))?;
     let device = device.with_roofs(&cache, plan.threads)?;
     let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
-    let tables = Tables::open(dir)?;
+    let model = modelled(&device, plan, &mut bar);
+    let tables = Tables::open(dir, model.is_some())?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
@@ -130,7 +224,9 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     }
     write_file(&dir.join("host.toml"), &toml::to_string_pretty(&provenance)?)?;
     measure_accuracy(plan, dir, stop)?;
-    let costs = Study::new(plan, &device, tables, stop).run(&mut bar)?;
+    let mut study = Study::new(plan, &device, tables, stop);
+    study.model = model;
+    let costs = study.run(&mut bar)?;
     let run = Run::load(dir)?;
     let text = report::finish(&run)?;
     if args.json {
@@ -141,6 +237,18 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
         print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
     }
     Ok(serde_json::Value::Null)
+}
+
+/// The model of a device that gives no times, where its target describes one and this machine has what it takes.
+fn modelled<'a>(device: &'a Device, plan: &Plan, bar: &mut Bar) -> Option<Model<'a>> {
+    if device.times() || device.target.model.is_none() {
+        return None;
+    }
+    let model = match plan.threads {
+        1 => Model::new(device),
+        _ => Err(anyhow!("only kernels of one thread are modelled")),
+    };
+    model.map_err(|why| bar.note(&format!("no modelled times: {why:#}"))).ok()
 }
 
 /// Where the figures come from; a run that goes on keeps the command and the date that it began with.
@@ -189,9 +297,12 @@ fn entry(run: &Run, w: &Winner, cost: Option<&Cost>) -> serde_json::Value {
     let accuracy = run.accuracy_of(r).map(|a| json!({ "sqnr_db": a.sqnr_db, "cosine": a.cosine, "data": a.data }));
     json!({
         "layer": r.layer, "scheme": r.scheme, "contract": r.contract, "m": r.m, "n": r.n, "k": r.k,
-        "candidate": r.candidate, "regime": r.regime, "threads": r.threads, "evidence": r.evidence,
+        "candidate": r.candidate, "regime": r.regime, "threads": r.threads, "evidence": w.evidence(),
         "median_ns": w.median_ns, "ci_ns": w.ci_ns.map(|(low, high)| [low, high]),
         "gmacs": w.gmacs, "roof_share": w.roof_share, "p_best": w.p_best, "ties": w.ties, "accuracy": accuracy,
+        "modelled": w.modelled.as_ref().map(|m| json!({
+            "ns": m.ns, "cycles": m.cycles, "gmacs": m.gmacs, "bound": m.bound, "peak_share": m.peak_share, "model": m.model,
+        })),
         "measured": w.tried, "space": cost.map(|c| c.space), "seconds": cost.map(|c| c.seconds),
     })
 }

@@ -49,7 +49,8 @@ pub fn name(c: &Comparison) -> String {
 pub fn change(c: &Comparison) -> String {
     let Some(ratio) = c.ratio else { return "no time".into() };
     let interval = c.interval.map_or(String::new(), |(low, high)| format!(" [{low:.3}, {high:.3}]"));
-    let q = c.q.map_or(String::new(), |q| format!(" q={}", if q < 1e-4 { "<0.0001".into() } else { format!("{q:.4}") }));
+    let q =
+        c.q.map_or(String::new(), |q| format!(" q={}", if q < 1e-4 { "<0.0001".into() } else { format!("{q:.4}") }));
     format!("x{ratio:.3}{interval}{q}")
 }
 

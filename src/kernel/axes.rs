@@ -172,7 +172,7 @@ fn orders(task: &Task, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     if tile.registers(rows, vectors) > tile.regs {
         words.clear();
     }
-    if tile.plain.is_some() && (task.shape.m() > rows || words.is_empty()) {
+    if tile.plain.is_some() && (task.shape.m() > rows * tile.m || words.is_empty()) {
         words.push("un");
     }
     words.into_iter().map(Knob::word).collect()

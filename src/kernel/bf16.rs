@@ -7,8 +7,9 @@ use crate::scheme::levels::{Levels, MiniFloat};
 pub const FAMILY: Family = Family {
     name: "bf16-pairs",
     tiles: "bfdot",
-    serves: |task, _| {
-        task.is_coded()
+    serves: |task, tile| {
+        (tile.m == 1 || task.shape.m() > 1)
+            && task.is_coded()
             && task.scheme.activations.half() == Some("bf16")
             && task.scheme.decoded() == Some(Levels::Float(MiniFloat::BF16))
     },

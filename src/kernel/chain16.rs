@@ -40,11 +40,13 @@ pub fn longest(task: &Task, tile: &Tile) -> usize {
 /// Chains of the schedule's length, then what is left over.
 fn whole(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt> {
     let [length] = nest.schedule.sizes("d");
-    with_words(nest, &|r, k| whole_step(nest, r, k), |words| chain::chains(nest, (rows, vectors), full, length, words))
+    with_words(nest, &|r, k| whole_step(nest, rows, r, k), |words| {
+        chain::chains(nest, (rows, vectors), full, length, words)
+    })
 }
 
 fn tail(nest: &Nest, rows: usize, vectors: usize, at: usize, rest: usize) -> Vec<Stmt> {
-    let lhs = |r, _: &str| raw_tail(nest, r, at, rest);
+    let lhs = |r, _: &str| raw_tail(nest, rows, r, at, rest);
     with_words(nest, &lhs, |words| chain::one(nest, (rows, vectors), &at.to_string(), 1, words))
 }
 

@@ -12,7 +12,8 @@ use crate::scheme::Weights;
 pub const INT: Family = Family {
     name: "depthwise",
     tiles: "dw",
-    serves: |task, _| task.is_integer(),
+    // a window has no groups of inputs
+    serves: |task, _| task.is_integer() && task.group().is_none(),
     ops: &[Op::Depthwise],
     axes: axes::depthwise,
     inner,

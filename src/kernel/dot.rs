@@ -11,11 +11,14 @@ fn longest(task: &Task) -> usize {
 }
 
 /// Do the weights' codes fit what the tile stores? Planes of several widths cost so much to put together that only weights
-/// of just their bits have use for them.
+/// of just their bits have use for them. One row has no use for tiles of several.
 fn fits(task: &Task, tile: &Tile) -> bool {
     let (bits, one_plane) = (task.scheme.weight_bits(), tile.bits.is_power_of_two());
     let exactly = bits.ceil() == tile.bits as f64;
-    bits <= tile.bits as f64 && (one_plane || exactly) && (!tile.scaled() || task.shape.k() <= longest(task))
+    bits <= tile.bits as f64
+        && (one_plane || exactly)
+        && (!tile.scaled() || task.shape.k() <= longest(task))
+        && (tile.m == 1 || task.shape.m() > 1)
 }
 
 pub const FAMILY: Family = Family {

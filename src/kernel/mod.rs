@@ -9,7 +9,9 @@ pub mod chain16;
 pub mod coded;
 pub mod depthwise;
 pub mod dot;
+pub mod estimate;
 pub mod float;
+pub mod layout;
 pub mod lut;
 pub mod nest;
 pub mod product;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::candidate::{Axis, Contract, Name, Schedule, Space};
+use crate::candidate::{Axis, Contract, Name, Regime, Schedule, Space};
 use crate::emit::{Source, Stmt};
 use crate::host::Caches;
 use crate::layer::{Op, Shape};
@@ -135,8 +137,8 @@ impl Task {
 
     /// Every legal schedule, of all families.
     pub fn space(&self) -> Result<Space> {
-        let each = self.families()?.into_iter().flat_map(|f| Space::product(&(f.axes)(self, f)).points);
-        Ok(Space { points: each.collect() })
+        let axes: Vec<_> = self.families()?.into_iter().map(|f| (f.axes)(self, f)).collect();
+        Ok(Space::families(axes.iter().map(Vec::as_slice)))
     }
 
     pub fn name(&self, schedule: &Schedule) -> Result<Name> {
@@ -203,6 +205,16 @@ impl Task {
         out
     }
 
+    /// The kind of tile that a schedule multiplies with.
+    pub fn tiles(&self, schedule: &Schedule) -> Result<&'static str> {
+        Ok(self.nest(schedule)?.family.tiles)
+    }
+
+    /// Bytes that one call of a single thread moves into a cache of so many bytes, estimated from the loops of its schedule.
+    pub fn traffic(&self, schedule: &Schedule, cache: u64, regime: Regime) -> Result<f64> {
+        Ok(self.nest(schedule)?.traffic(cache, regime))
+    }
+
     /// A schedule begins with its tile, which also tells its family: no two families share a tile.
     fn nest<'a>(&'a self, schedule: &'a Schedule) -> Result<Nest<'a>> {
         let variant = schedule.0.first().map_or("", |k| k.word.as_str());
@@ -238,6 +250,13 @@ pub struct Family {
     /// Parts that a staged row consists of, each with all of its inputs: planes of bits, or low and high bytes of
     /// tables, where it is cut into some.
     pub parts: fn(&Task) -> usize,
+}
+
+impl Family {
+    /// Has every output channel inputs of its own?
+    fn own_channels(&self) -> bool {
+        self.ops == [Op::Depthwise]
+    }
 }
 
 /// Every kernel family: one file and one row each.

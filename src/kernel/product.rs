@@ -62,14 +62,31 @@ pub fn walk(nest: &Nest, rows: usize, vectors: usize, depth: &Depth) -> Vec<Stmt
         body.push(note(format!("the last {rest} of {segment}")));
         body.extend((depth.tail)(nest, rows, vectors, full, rest));
     }
-    if segments(shape) == 1 {
-        return body;
+    if segments(shape) > 1 {
+        let advance = |r| set(format!("a{r}"), format!("a{r} + {}", nest.line()));
+        body.extend((0..rows).map(advance));
+        let panel_row = segment.div_ceil(tile.k) * vectors * nest.tile.vector_bytes();
+        body.push(set("rhs", format!("rhs + {panel_row}")));
+        body = vec![for_("row", 0, segments(shape), 1, body)];
     }
-    let advance = |r| set(format!("a{r}"), format!("a{r} + {}", nest.line()));
-    body.extend((0..rows).map(advance));
-    let panel_row = segment.div_ceil(tile.k) * vectors * nest.tile.vector_bytes();
-    body.push(set("rhs", format!("rhs + {panel_row}")));
-    vec![for_("row", 0, segments(shape), 1, body)]
+    if tile.m > 1 { [no_sums(nest, rows, vectors), body, rows_of_sums(nest, rows, vectors)].concat() } else { body }
+}
+
+/// Of a tile of several rows: what its products are added to, for all of its rows.
+fn no_sums(nest: &Nest, rows: usize, vectors: usize) -> Vec<Stmt> {
+    let (t, tiles) = (&nest.tile.prefix, rows.div_ceil(nest.tile.m));
+    let none = |(r, v)| let_(&format!("{t}_sum"), format!("s{r}_{v}"), format!("{t}_none()"));
+    (0..tiles).flat_map(|r| (0..vectors).map(move |v| (r, v))).map(none).collect()
+}
+
+/// Takes these sums apart: each row's accumulators.
+fn rows_of_sums(nest: &Nest, rows: usize, vectors: usize) -> Vec<Stmt> {
+    let (t, m) = (&nest.tile.prefix, nest.tile.m);
+    let row = |(r, v)| {
+        let sums = format!("{t}_row(s{}_{v}, {})", r / m, r % m);
+        let_(&format!("{t}_acc"), format!("c{r}_{v}"), sums)
+    };
+    (0..rows).flat_map(|r| (0..vectors).map(move |v| (r, v))).map(row).collect()
 }
 
 /// The same where every `group` products have a scale of their own, which follows the group's packed weights: exact sums
@@ -82,7 +99,8 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, stored: Group
     };
     let one = |length: usize| {
         let steps = length.div_ceil(tile.k);
-        let mut body = each(&|r, v| let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()")));
+        let zero = |r, v| let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()"));
+        let mut body = if tile.m > 1 { no_sums(nest, rows, vectors) } else { each(&zero) };
         if nest.has_points() {
             body.extend((0..vectors).map(|v| {
                 let at = format!("(const void *)(rhs + {})", v * tile.n);
@@ -94,6 +112,9 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, stored: Group
         body.extend((depth.whole)(nest, rows, vectors, full));
         if rest > 0 {
             body.extend((depth.tail)(nest, rows, vectors, full, rest));
+        }
+        if tile.m > 1 {
+            body.extend(rows_of_sums(nest, rows, vectors));
         }
         let scales = steps * vectors * tile.vector_bytes();
         body.extend((0..vectors).map(|v| {
@@ -118,23 +139,31 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, stored: Group
 }
 
 fn tail(nest: &Nest, rows: usize, vectors: usize, at: usize, rest: usize) -> Vec<Stmt> {
-    let lhs = |r| raw_tail(nest, r, at, rest);
+    let lhs = |r| raw_tail(nest, rows, r, at, rest);
     step(nest, rows, vectors, &at.to_string(), "t", lhs)
 }
 
-/// The first `rest` elements of step `at` of raw row `r`.
-pub fn raw_tail(nest: &Nest, r: usize, at: usize, rest: usize) -> String {
-    format!("{}_raw_tail(a{r} + {}, {rest})", nest.tile.prefix, at * nest.tile.k)
+/// The first `rest` elements of step `at` of raw row `r` of `rows`, or of the tile's rows that begin there.
+pub fn raw_tail(nest: &Nest, rows: usize, r: usize, at: usize, rest: usize) -> String {
+    let from = each_row(nest, rows, r, &(at * nest.tile.k).to_string());
+    format!("{}_raw_tail({from}, {rest})", nest.tile.prefix)
 }
 
-/// Step `k` of row `r`, raw or staged.
-pub fn whole_step(nest: &Nest, r: usize, k: &str) -> String {
+/// Step `k` of row `r` of `rows`, raw or staged, or of the tile's rows that begin there.
+pub fn whole_step(nest: &Nest, rows: usize, r: usize, k: &str) -> String {
     let load = if nest.raw { "raw" } else { "lhs_load" };
-    format!("{}_{load}(a{r} + ({k}) * {})", nest.tile.prefix, nest.tile.k)
+    format!("{}_{load}({})", nest.tile.prefix, each_row(nest, rows, r, &format!("({k}) * {}", nest.tile.k)))
+}
+
+/// Tile `r` of a block's rows, each from an offset on. The last row fills up the last tile: nobody looks at the sums.
+fn each_row(nest: &Nest, rows: usize, r: usize, offset: &str) -> String {
+    let m = nest.tile.m;
+    let each: Vec<_> = (r * m..r * m + m).map(|row| format!("a{} + {offset}", row.min(rows - 1))).collect();
+    each.join(", ")
 }
 
 fn whole(nest: &Nest, rows: usize, vectors: usize, full: usize) -> Vec<Stmt> {
-    depth_loop(nest, vectors, full, &|k, tag| step(nest, rows, vectors, k, tag, |r| whole_step(nest, r, k)))
+    depth_loop(nest, vectors, full, &|k, tag| step(nest, rows, vectors, k, tag, |r| whole_step(nest, rows, r, k)))
 }
 
 /// `full` steps, each as `step` says it of its number and a tag for its names, unrolled; the depth is a variable where it is
@@ -164,13 +193,13 @@ pub fn depth_loop(nest: &Nest, vectors: usize, full: usize, step: &dyn Fn(&str, 
 
 /// One step of depth: every vector of weights times every row, into the block's accumulators.
 fn step(nest: &Nest, rows: usize, vectors: usize, k: &str, tag: &str, lhs: impl Fn(usize) -> String) -> Vec<Stmt> {
-    let t = &nest.tile.prefix;
+    let (t, sum) = (&nest.tile.prefix, if nest.tile.m > 1 { "s" } else { "c" });
     step_into(nest, (rows, vectors), k, tag, lhs, |r, v, x, b| {
-        set(format!("c{r}_{v}"), format!("{t}_dot(c{r}_{v}, {x}, {b})"))
+        set(format!("{sum}{r}_{v}"), format!("{t}_dot({sum}{r}_{v}, {x}, {b})"))
     })
 }
 
-/// One step of depth: loads, and what `multiply` says of row, vector and the names of both sides.
+/// One step of depth: loads, and what `multiply` says of row (or tile of rows), vector and the names of both sides.
 pub fn step_into(
     nest: &Nest,
     (rows, vectors): (usize, usize),
@@ -185,7 +214,7 @@ pub fn step_into(
         let at = nest.rhs(&format!("({k}) * {vectors} + {v}"));
         body.push(let_(&format!("{t}_rhs"), format!("b{v}_{tag}"), format!("{t}_rhs_load({at})")));
     }
-    for r in 0..rows {
+    for r in 0..rows.div_ceil(nest.tile.m) {
         body.push(let_(&format!("{t}_lhs"), format!("x{r}_{tag}"), lhs(r)));
         body.extend((0..vectors).map(|v| multiply(r, v, &format!("x{r}_{tag}"), &format!("b{v}_{tag}"))));
     }

@@ -18,18 +18,27 @@ pub fn products(isa: &Isa, tile: &Tile, rounds: usize) -> (Source, u64) {
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_("memset(args->work, 63, 256)"), // as floats 0.75: sums stay normal numbers
-        let_(&format!("{t}_lhs"), "x", format!("{t}_lhs_load((const void *)args->work)")),
+        let_(
+            &format!("{t}_lhs"),
+            "x",
+            format!("{t}_lhs_load({})", vec!["(const void *)args->work"; tile.m].join(", ")),
+        ),
         let_(&format!("{t}_rhs"), "b", format!("{t}_rhs_load((const void *)((const char *)args->work + 128))")),
     ];
-    body.extend((0..SUMS).map(|i| let_(&format!("{t}_acc"), format!("c{i}"), format!("{t}_zero()"))));
+    let (ty, zero) = if tile.m > 1 { ("sum", "none") } else { ("acc", "zero") };
+    let row = |sums: String| if tile.m > 1 { format!("{t}_row({sums}, 0)") } else { sums };
+    body.extend((0..SUMS).map(|i| let_(&format!("{t}_{ty}"), format!("c{i}"), format!("{t}_{zero}()"))));
     let opaque = |name: String| do_(format!("{t}_opaque({name})"));
     // a compiler must neither hoist the product out of the loop nor share it between the sums
     let product = |i| [set(format!("c{i}"), format!("{t}_dot(c{i}, x, b)")), opaque("x".into())];
     let mut round: Vec<Stmt> = (0..SUMS).flat_map(product).collect();
     round.extend((0..SUMS).map(|i| opaque(format!("c{i}")))); // and keeps every sum in its register
     body.push(for_("r", 0, rounds, 1, round));
-    body.extend((0..SUMS).map(|i| do_(format!("{t}_store((void *)((char *)args->work + 256 + {}), c{i})", i * 64))));
-    (source(isa, symbol, WORK, body), (rounds * SUMS * tile.n * tile.k) as u64)
+    body.extend((0..SUMS).map(|i| {
+        let (at, sums) = (256 + i * 64, row(format!("c{i}")));
+        do_(format!("{t}_store((void *)((char *)args->work + {at}), {sums})"))
+    }));
+    (source(isa, symbol, WORK, body), (rounds * SUMS * tile.m * tile.n * tile.k) as u64)
 }
 
 /// The same of tiles that multiply matrices: 2 x 2 of them, from registers.
@@ -99,17 +108,18 @@ fn narrow(
     (source(isa, symbol, WORK, body), (rounds / length * length * SUMS * tile.n * tile.k) as u64)
 }
 
-/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in vectors of 64 bytes, which a
-/// compiler cuts into the widest that there are.
+/// Each thread reads `bytes` of its own of the weights, a multiple of 512, `rounds` times, in the widest vectors of the
+/// instruction set's f32 tiles: compilers make single words of wider ones.
 pub fn read(isa: &Isa, name: &str, bytes: usize, rounds: usize) -> Source {
-    let ty = "typedef uint64_t v8 __attribute__((vector_size(64), aligned(8), may_alias))";
+    let wide = 4 * isa.tiles_of("f32").map(|tile| tile.n).max().unwrap_or(4).clamp(4, 16);
+    let ty = format!("typedef uint64_t v8 __attribute__((vector_size({wide}), aligned(8), may_alias))");
     let mut body = vec![
         do_("(void)thread, (void)threads"),
         do_(ty),
         let_("const char *", "p", format!("(const char *)args->rhs + thread * {bytes}L")),
     ];
     body.extend((0..4).map(|i| let_("v8", format!("s{i}"), "{0}")));
-    let line = (0..4).map(|i| do_(format!("s{i} ^= *(const v8 *)(p + i + {})", i * 64))).collect();
+    let line = (0..256 / wide).map(|i| do_(format!("s{} ^= *(const v8 *)(p + i + {})", i % 4, i * wide))).collect();
     let again = vec![for_("i", 0, bytes, 256, line), do_("__asm__ volatile(\"\" : \"+r\"(p))")];
     body.push(for_("r", 0, rounds, 1, again));
     body.push(do_("*(v8 *)((char *)args->out + 4096 * thread) = s0 ^ s1 ^ s2 ^ s3"));
@@ -134,5 +144,5 @@ fn source(isa: &Isa, symbol: String, work: usize, body: Vec<Stmt>) -> Source {
     let head = format!("void {symbol}(const struct bs_args *args, int32_t thread, int32_t threads)");
     let mut text = String::new();
     Function { head, body }.print(&mut text);
-    Source { symbol, header: format!("isa/{}.h", isa.name), text, work_bytes: work as u64 }
+    Source { symbol, header: isa.header(), text, work_bytes: work as u64 }
 }

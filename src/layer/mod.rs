@@ -90,6 +90,9 @@ pub static NETWORKS: &[(&str, &str)] = &[
     ("tiny-ad", include_str!("../networks/tiny-ad.toml")),
 ];
 
+/// What else networks are known as; `_` may stand for `-` in all names.
+pub static ALIASES: &[(&str, &str)] = &[("ds-cnn", "tiny-kws")];
+
 /// The bytes of files that belong to built-in networks.
 pub fn built_in_file(name: &str) -> Option<&'static [u8]> {
     match name {
@@ -100,13 +103,22 @@ pub fn built_in_file(name: &str) -> Option<&'static [u8]> {
 }
 
 impl Network {
-    /// A built-in network.
+    /// A built-in network, by its name or an alias of it.
     pub fn built_in(name: &str) -> Result<Self> {
-        let row = NETWORKS.iter().find(|(n, _)| *n == name).ok_or_else(|| {
-            let names: Vec<_> = NETWORKS.iter().map(|(n, _)| *n).collect();
+        let hyphened = name.replace('_', "-");
+        let of_alias = ALIASES.iter().find(|(alias, _)| *alias == hyphened).map(|(_, name)| *name);
+        let wanted = of_alias.unwrap_or(&hyphened);
+        let (name, text) = NETWORKS.iter().find(|(n, _)| *n == wanted).ok_or_else(|| {
+            let names: Vec<_> = NETWORKS.iter().map(|(n, _)| format!("{n}{}", Self::also(n))).collect();
             anyhow!("unknown network `{name}`; choose one of {}", names.join(", "))
         })?;
-        Self::parse(&format!("{name}.toml"), row.1, Path::new(""))
+        Self::parse(&format!("{name}.toml"), text, Path::new(""))
+    }
+
+    /// The aliases of a built-in network in brackets, with a space before them; empty where it has none.
+    pub fn also(name: &str) -> String {
+        let aliases: Vec<_> = ALIASES.iter().filter(|(_, n)| *n == name).map(|(alias, _)| *alias).collect();
+        if aliases.is_empty() { String::new() } else { format!(" (also {})", aliases.join(", ")) }
     }
 
     /// A user's file of layers.
@@ -317,5 +329,16 @@ mod tests {
             assert_eq!(network.name, *name);
             assert!(network.macs() > 0);
         }
+        for (alias, name) in ALIASES {
+            assert!(NETWORKS.iter().all(|(n, _)| n != alias), "{alias} is a name of its own");
+            for alias in [alias.to_string(), alias.replace('-', "_")] {
+                assert_eq!(Network::built_in(&alias).unwrap().name, *name);
+            }
+        }
+        let unknown = Network::built_in("ds-cnn2").unwrap_err().to_string();
+        assert!(
+            unknown.contains("unknown network `ds-cnn2`") && unknown.contains("tiny-kws (also ds-cnn)"),
+            "{unknown}"
+        );
     }
 }

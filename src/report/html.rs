@@ -8,6 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::Drawn;
+use super::devices::{Offer, Widths, offers, widths};
 use super::format::{self, known};
 use super::heatmap;
 use super::network::{Sum, Total, totals};
@@ -17,12 +18,57 @@ use super::view::{Context, contexts, failed, positive, time_of};
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
+use crate::timing::judge;
 
-/// The page of a run with these charts.
+/// The page of runs with their charts.
 /// # Errors
 /// Only a mistake in the template.
-pub fn page(run: &Run, drawn: &[Drawn]) -> Result<String> {
-    render("report.html", include_str!("report.html"), serde_json::to_value(Page::of(run, drawn))?)
+pub fn page(runs: &[(&Run, &[Drawn])]) -> Result<String> {
+    render("report.html", include_str!("report.html"), serde_json::to_value(Page::of(runs))?)
+}
+
+/// Every table of the page, without the charts.
+/// # Errors
+/// None that a user could cause.
+pub fn tables(runs: &[&Run]) -> Result<serde_json::Value> {
+    let runs: Vec<(&Run, &[Drawn])> = runs.iter().map(|run| (*run, &[][..])).collect();
+    Ok(serde_json::to_value(Page::of(&runs))?)
+}
+
+/// The tables for a pull request.
+/// # Errors
+/// Only a mistake in the template.
+pub fn markdown(runs: &[&Run]) -> Result<String> {
+    render("report.md", include_str!("report.md"), tables(runs)?)
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    title: String,
+    offers: Vec<Offer>,
+    /// Are there several devices to compare?
+    compared: bool,
+    widths: Vec<Widths>,
+    runs: Vec<RunPage<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn of(runs: &[(&'a Run, &'a [Drawn])]) -> Self {
+        let alone: Vec<&Run> = runs.iter().map(|r| r.0).collect();
+        let pages: Vec<RunPage> = runs.iter().enumerate().map(|(i, (run, drawn))| RunPage::of(i, run, drawn)).collect();
+        let offers = offers(&alone);
+        let network = |o: &Offer| offers.iter().filter(|p| p.network == o.network).count() > 1;
+        Self {
+            title: match &pages[..] {
+                [one] => one.title.clone(),
+                all => format!("{} runs", all.len()),
+            },
+            compared: offers.iter().any(network),
+            widths: widths(&alone),
+            offers,
+            runs: pages,
+        }
+    }
 }
 
 /// A page of this template. The name's ending switches escaping on.
@@ -33,26 +79,31 @@ pub fn render(name: &'static str, template: &'static str, page: serde_json::Valu
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_template("style.css", include_str!("style.css"))?;
+    environment.add_template("table.js", include_str!("table.js"))?;
     environment.add_template(name, template)?;
-    let text = environment.get_template(name)?.render(value(page))?;
+    let text = environment.get_template(name)?.render(template_value(page))?;
     Ok(text.replace("&#x2f;", "/")) // harmless where every attribute is quoted, and names of layers stay searchable
 }
 
-/// What the template sees.
-fn value(json: serde_json::Value) -> Value {
+/// What a template sees.
+pub fn template_value(json: serde_json::Value) -> Value {
     use serde_json::Value as Json;
     match json {
         Json::Null => Value::from(()),
         Json::Bool(b) => Value::from(b),
         Json::Number(n) => n.as_u64().map_or_else(|| Value::from(n.as_f64()), Value::from),
         Json::String(s) => Value::from(s),
-        Json::Array(all) => all.into_iter().map(value).collect(),
-        Json::Object(map) => Value::from(map.into_iter().map(|(k, v)| (k, value(v))).collect::<BTreeMap<_, _>>()),
+        Json::Array(all) => all.into_iter().map(template_value).collect(),
+        Json::Object(map) => {
+            Value::from(map.into_iter().map(|(k, v)| (k, template_value(v))).collect::<BTreeMap<_, _>>())
+        }
     }
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct RunPage<'a> {
+    index: usize,
+    dir: String,
     title: String,
     origin: String,
     facts: Vec<Fact>,
@@ -61,6 +112,8 @@ struct Page<'a> {
     many: bool,
     timed: bool,
     emulated: bool,
+    /// How good the model is, where times are modelled.
+    modelled: String,
     regimes: Vec<&'static str>,
     cards: Vec<Card>,
     sure: String,
@@ -74,13 +127,15 @@ struct Page<'a> {
     charts: Vec<ChartBlock<'a>>,
 }
 
-impl<'a> Page<'a> {
-    fn of(run: &'a Run, drawn: &'a [Drawn]) -> Self {
+impl<'a> RunPage<'a> {
+    fn of(index: usize, run: &'a Run, drawn: &'a [Drawn]) -> Self {
         let contexts: Vec<Context> = contexts(run).into_iter().map(|c| c.0).collect();
         let evidence = |e: Evidence| contexts.iter().any(|c| c.evidence == e);
         let (timed, many) = (evidence(Evidence::Measured) || contexts.is_empty(), contexts.len() > 1);
         let (rows, totals) = (rows(run), totals(run));
         Self {
+            index,
+            dir: run.dir.display().to_string(),
             title: title(run, &contexts),
             origin: origin(run),
             facts: facts(run),
@@ -89,6 +144,7 @@ impl<'a> Page<'a> {
             many,
             timed,
             emulated: evidence(Evidence::Emulated),
+            modelled: if evidence(Evidence::Modelled) { judge::verdict() } else { String::new() },
             regimes: regimes(&contexts),
             cards: cards(&totals, many),
             sure: sure(&rows),
@@ -122,7 +178,10 @@ struct Fact {
 /// CPU, compiler and date in one line.
 fn origin(run: &Run) -> String {
     let Some(p) = &run.provenance else { return String::new() };
-    let parts = [&p.host.cpu, &p.compiler, &p.started];
+    // to the second
+    let started = p.started.split('.').next().unwrap_or_default();
+    let started = if started.len() < p.started.len() { format!("{started}Z") } else { started.into() };
+    let parts = [&p.host.cpu, &p.compiler, &started];
     parts.into_iter().filter(|s| !s.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" · ")
 }
 

@@ -2,18 +2,20 @@
 
 pub mod accuracy;
 mod bits;
-mod canvas;
+pub(crate) mod canvas;
 mod convergence;
-mod format;
+mod devices;
+pub(crate) mod format;
 mod heatmap;
 mod html;
 mod network;
 mod pareto;
 mod peers;
-mod plot;
+pub(crate) mod plot;
 mod roofline;
 mod rows;
 mod summary;
+mod trend;
 mod view;
 
 use std::fs;
@@ -22,7 +24,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::run::{Run, write_file};
+pub(crate) use html::template_value;
+pub use html::{markdown, tables};
 pub use summary::summary;
+pub use trend::draw as trend;
 
 /// File stem and SVG text.
 pub type Drawing = (String, String);
@@ -96,8 +101,17 @@ pub fn build(dir: &Path) -> Result<PathBuf> {
     let drawn = draw_all(CHARTS, &run)?;
     write_charts(&dir.join("charts"), &drawn)?;
     let page = dir.join("report.html");
-    write_file(&page, &html::page(&run, &drawn)?)?;
+    write_file(&page, &html::page(&[(&run, &drawn)])?)?;
     Ok(page)
+}
+
+/// One page of several runs: what to deploy where, how devices compare, and each run.
+/// # Errors
+/// A file that cannot be written.
+pub fn compare(runs: &[Run], page: &Path) -> Result<()> {
+    let drawn = runs.iter().map(|run| draw_all(CHARTS, run)).collect::<Result<Vec<_>>>()?;
+    let both: Vec<(&Run, &[Drawn])> = runs.iter().zip(&drawn).map(|(run, drawn)| (run, &drawn[..])).collect();
+    write_file(page, &html::page(&both)?)
 }
 
 /// Writes the charts and removes those that an earlier report made and this one did not.

@@ -1,7 +1,7 @@
 //! Whole networks: the times of their layers added up, per number format, and what follows from them.
 
 use super::format;
-use super::view::{Context, Planned, Series, contexts, networks, series, split, time_of};
+use super::view::{Context, Planned, Series, contexts, modelled_of, networks, series, split, time_of};
 use crate::record::{Accuracy, Record};
 use crate::run::Run;
 use crate::target::Evidence;
@@ -22,6 +22,8 @@ pub struct Sum {
     pub series: Series,
     /// Winners' medians added up; none where no layer has one.
     pub ns: Option<f64>,
+    /// The same of modelled times, where every layer has one.
+    pub modelled_ns: Option<f64>,
     /// Layers that have a right kernel, and those that have a time.
     pub right: usize,
     pub timed: usize,
@@ -56,6 +58,13 @@ impl Total {
 
     /// What a reader should take away, in one or two sentences.
     pub fn message(&self) -> String {
+        if self.context.evidence == Evidence::Modelled {
+            let each = self.sums.iter().map(|s| match s.modelled_ns {
+                Some(ns) => format!("{} {}", s.series.title(), format::time(ns)),
+                None => format!("{} right in {} of {}", s.series.title(), s.right, self.layers),
+            });
+            return format!("modelled, not measured; {}, {}.", self.basis(), each.collect::<Vec<_>>().join(", "));
+        }
         if self.context.evidence == Evidence::Emulated {
             let each =
                 self.sums.iter().map(|s| format!("{} right in {} of {}", s.series.title(), s.right, self.layers));
@@ -167,10 +176,12 @@ impl Adder<'_> {
 
     fn sum(&self, series: Series) -> Sum {
         let times: Vec<f64> = self.layers.iter().filter_map(|l| self.ns(&series, l)).collect();
+        let modelled = |l: &&Record| Some(modelled_of(self.winner(&series, &l.layer)?)? * (self.count)(l));
         let whole = self.run.accuracy.iter().find(|a| self.is_whole(a, &series));
         let sqnr = self.layers.iter().filter_map(|l| self.accuracy(&series, l)?.sqnr_db.filter(|db| db.is_finite()));
         Sum {
             ns: (!times.is_empty()).then(|| times.iter().sum()),
+            modelled_ns: self.layers.iter().map(modelled).sum(),
             right: self.layers.iter().filter(|l| self.winner(&series, &l.layer).is_some()).count(),
             timed: times.len(),
             speed_up: None,

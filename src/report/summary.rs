@@ -8,6 +8,7 @@ use super::view::{contexts, failed};
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
+use crate::timing::judge;
 
 /// Widest line, and most lines of the table.
 const WIDTH: usize = 100;
@@ -24,6 +25,9 @@ pub fn summary(run: &Run) -> String {
         let (own, others) = rows.into_iter().partition(|r| r.context == context);
         rows = others;
         out += &table(&own);
+        if context.evidence == Evidence::Modelled {
+            out += &format!("{}\n", judge::verdict());
+        }
         out.push('\n');
         totals.iter().filter(|t| t.context == context).for_each(|t| out += &network(t));
         out.push('\n');
@@ -57,7 +61,8 @@ fn table(rows: &[Row]) -> String {
         out += "a share above 100 %: that roof was measured in a slower moment; `bitsmith targets probe` measures it again\n";
     }
     if shown.len() < rows.len() {
-        out += &format!("… and {} faster ones, in report.html\n", rows.len() - shown.len());
+        let others = if timed { "faster ones" } else { "more" };
+        out += &format!("… and {} {others}, in report.html\n", rows.len() - shown.len());
     }
     out
 }
@@ -149,7 +154,7 @@ fn aligned(columns: &Columns, lines: Vec<Vec<String>>) -> String {
 
 fn network(total: &Total) -> String {
     let head = |text: String| format!("{}\n", format::shorten(&format!("{}: {text}", total.network), WIDTH));
-    if total.context.evidence == Evidence::Emulated || total.sums.iter().all(|s| s.ns.is_none()) {
+    if total.context.evidence != Evidence::Measured || total.sums.iter().all(|s| s.ns.is_none()) {
         return head(total.message());
     }
     let mut out = head(total.basis());

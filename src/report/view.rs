@@ -47,6 +47,12 @@ impl Context {
                 format!("{} · {threads} · {caches} · measured on the device", self.target)
             }
             Evidence::Emulated => format!("{} · {threads} · emulated: checked only", self.target),
+            Evidence::Modelled => {
+                format!(
+                    "{} · {threads} · answers checked by an emulator, times modelled: nobody measured them",
+                    self.target
+                )
+            }
         }
     }
 
@@ -81,6 +87,11 @@ pub fn contexts(run: &Run) -> Vec<(Context, String)> {
         // a record without a kernel does not know how its target runs
         if r.evidence != Evidence::Measured {
             all.iter_mut().filter(|c| c.target == r.target).for_each(|c| c.evidence = r.evidence);
+        }
+    }
+    for context in all.iter_mut().filter(|c| c.evidence == Evidence::Emulated) {
+        if run.winners.iter().any(|w| context.holds(&w.record) && w.modelled.is_some()) {
+            context.evidence = Evidence::Modelled;
         }
     }
     let one = all.len() == 1;
@@ -138,6 +149,11 @@ pub fn time_of(w: &Winner) -> Option<f64> {
 
 pub fn macs(r: &Record) -> f64 {
     r.m as f64 * r.n as f64 * r.k as f64
+}
+
+/// The modelled time of a winner that nobody timed.
+pub fn modelled_of(w: &Winner) -> Option<f64> {
+    positive(w.modelled.as_ref().and_then(|m| m.ns))
 }
 
 /// 1e9 multiply-accumulates per second of a winner.

@@ -1,12 +1,13 @@
 //! `grid`: every point in order.
 
-use super::Search;
-use crate::candidate::Space;
+use std::sync::Arc;
+
+use super::{Field, Search};
 
 struct Grid(std::ops::Range<usize>);
 
-pub fn make(space: &Space, _seed: u64) -> Box<dyn Search> {
-    Box::new(Grid(0..space.points.len()))
+pub fn make(field: &Arc<Field>, _seed: u64) -> Box<dyn Search> {
+    Box::new(Grid(0..field.space.len()))
 }
 
 impl Search for Grid {

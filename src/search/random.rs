@@ -1,19 +1,29 @@
 //! `random`: uniform, without repetition.
 
-use super::Search;
-use crate::candidate::Space;
+use std::sync::Arc;
 
-struct Random(Vec<usize>);
+use super::{Field, Search, Unasked};
 
-pub fn make(space: &Space, seed: u64) -> Box<dyn Search> {
-    let mut points: Vec<usize> = (0..space.points.len()).collect();
-    fastrand::Rng::with_seed(seed).shuffle(&mut points);
-    Box::new(Random(points))
+struct Random {
+    unasked: Unasked,
+    points: usize,
+    rng: fastrand::Rng,
+}
+
+pub fn make(field: &Arc<Field>, seed: u64) -> Box<dyn Search> {
+    let points = field.space.len();
+    Box::new(Random { unasked: Unasked::new(points), points, rng: fastrand::Rng::with_seed(seed) })
 }
 
 impl Search for Random {
     fn ask(&mut self, count: usize) -> Vec<usize> {
-        self.0.split_off(self.0.len().saturating_sub(count))
+        let mut asked = Vec::new();
+        while asked.len() < count {
+            let Some(point) = self.unasked.draw(0..self.points, &mut self.rng) else { break };
+            self.unasked.take(point);
+            asked.push(point);
+        }
+        asked
     }
     fn tell(&mut self, _results: &[(usize, Option<f64>)]) {}
 }

@@ -113,8 +113,20 @@ impl Store for Sqlite {
                 let threads = k.threads as i64;
                 key.execute(params![k.layer, k.scheme, k.contract, k.target, k.regime, threads])?;
                 row.execute(params![
-                    k.layer, k.scheme, k.contract, k.target, k.regime, threads, run, r.median_ns, r.low_ns, r.high_ns,
-                    r.sessions as i64, r.candidate, r.source_hash, r.tried as i64
+                    k.layer,
+                    k.scheme,
+                    k.contract,
+                    k.target,
+                    k.regime,
+                    threads,
+                    run,
+                    r.median_ns,
+                    r.low_ns,
+                    r.high_ns,
+                    r.sessions as i64,
+                    r.candidate,
+                    r.source_hash,
+                    r.tried as i64
                 ])?;
             }
         }

@@ -53,10 +53,15 @@ pub(super) fn state(
     let shift = shift(pairs, base, new);
     let before = repeats(pairs.iter().flat_map(|p| &p.base));
     let after = repeats(pairs.iter().flat_map(|p| &p.new));
-    let detectable: Vec<f64> = units.iter().flat_map(|u| (0..pairs.len()).map(|i| u.measure(i))).map(see(pairs.len(), rules)).collect();
+    let detectable: Vec<f64> =
+        units.iter().flat_map(|u| (0..pairs.len()).map(|i| u.measure(i))).map(see(pairs.len(), rules)).collect();
     let detectable = (!detectable.is_empty()).then(|| median(&detectable));
     let quarantined = other_machine(pairs, base, new)
-        .or_else(|| units.is_none().then(|| "no repeats: how much its sessions differ is unknown; `bitsmith nightly` holds some".into()))
+        .or_else(|| {
+            units
+                .is_none()
+                .then(|| "no repeats: how much its sessions differ is unknown; `bitsmith nightly` holds some".into())
+        })
         .or_else(|| noisier(before, after, detectable, rules))
         .or_else(|| other_pace(shift, rules));
     let deviation = |r: Option<(f64, f64)>| r.map(|(v, _)| v.sqrt());
@@ -117,7 +122,9 @@ fn noisier(
         let p = FisherSnedecor::new(n, m).map_or(1.0, |f| f.sf(ratio));
         if p < NOISIER && after.sqrt() > rules.gate / 2.0 {
             let (a, b) = (percent(after), percent(before));
-            return Some(format!("its A/A failed: repeats of one kernel differ by {a}, before by {b} (a noisy neighbour?)"));
+            return Some(format!(
+                "its A/A failed: repeats of one kernel differ by {a}, before by {b} (a noisy neighbour?)"
+            ));
         }
     }
     detectable.filter(|_| after.sqrt() > 2.0 * rules.gate).map(|d| {
@@ -144,7 +151,7 @@ fn shift(pairs: &[Pair], base: &Side, new: &Side) -> Option<f64> {
 }
 
 fn other_pace(shift: Option<f64>, rules: &Rules) -> Option<String> {
-    let pace = shift.filter(|s| s.abs() > rules.gate / 2.0)?.exp();
+    let pace = shift.filter(|s| s.abs() > rules.gate)?.exp();
     let change = format!("{:.1} %", 100.0 * (pace - 1.0).abs());
     Some(match pace > 1.0 {
         true => format!("the device itself ran {change} slower than in the base (throttled, or a neighbour)"),

@@ -143,7 +143,8 @@ pub fn compare(base: &Side, new: &Side, rules: &Rules) -> Report {
     for (target, pairs) in targets {
         let (pairs, alone): (Vec<Pair>, Vec<Pair>) =
             pairs.into_iter().partition(|p| !p.base.is_empty() && !p.new.is_empty());
-        comparisons.extend(alone.iter().filter(|p| p.new.is_empty()).map(|p| one_sided(p, base, "not measured in NEW")));
+        comparisons
+            .extend(alone.iter().filter(|p| p.new.is_empty()).map(|p| one_sided(p, base, "not measured in NEW")));
         let pairs: Vec<Pair> = pairs.into_iter().map(|p| comparable(p, base, new)).collect();
         let units = Units::of(&pairs, base, new);
         let state = device::state(target, &pairs, (base, new), &units, rules);
@@ -179,14 +180,13 @@ fn comparable<'a>(mut pair: Pair<'a>, base: &Side, new: &Side) -> Pair<'a> {
     let same: [fn(&Environment) -> &str; 2] = [|e| &e.host, |e| &e.compiler];
     for fact in same {
         let last = pair.base.last().map_or("", |s| fact(environment(base, s)));
-        let wanted =
-            if pair.base.iter().any(|s| fact(environment(base, s)) == fact(now)) { fact(now) } else { last }.to_string();
+        let wanted = if pair.base.iter().any(|s| fact(environment(base, s)) == fact(now)) { fact(now) } else { last }
+            .to_string();
         pair.base.retain(|s| fact(environment(base, s)) == wanted);
     }
     let nights: Vec<usize> = pair.base.iter().map(|s| s.night).collect::<BTreeSet<_>>().into_iter().collect();
-    let level = |n: &usize| {
-        median(&pair.base.iter().filter(|s| s.night == *n).map(|s| s.median_ns()).collect::<Vec<_>>())
-    };
+    let level =
+        |n: &usize| median(&pair.base.iter().filter(|s| s.night == *n).map(|s| s.median_ns()).collect::<Vec<_>>());
     let levels: Vec<f64> = nights.iter().map(level).collect();
     if let Some(change) = crate::trend::changes(&levels, 0.01).last() {
         let first = nights[change.at];
@@ -241,19 +241,22 @@ fn one_sided(pair: &Pair, base: &Side, why: &str) -> Comparison {
 
 /// Fills in what was measured and finds, over all devices together.
 fn judge(all: &mut [Comparison], judged: &[(usize, Pair, Measured, f64)], (base, new): (&Side, &Side), rules: &Rules) {
-    let own = |m: &Measured, shift: f64| m.difference - shared(m.difference, shift);
-    let p: Vec<f64> = judged.iter().map(|(_, _, m, shift)| student(own(m, *shift) / m.error, m.freedom)).collect();
+    let own: Vec<f64> =
+        judged.iter().map(|(_, pair, m, shift)| m.difference - shared(pair, m.difference, *shift)).collect();
+    let p: Vec<f64> = judged.iter().zip(&own).map(|((_, _, m, _), own)| student(own / m.error, m.freedom)).collect();
     let q = benjamini_hochberg(&p);
     // what the least p-value must fall below: the worst case of Benjamini and Hochberg
     let strict = rules.rate / 2.0 / judged.len().max(1) as f64;
-    for (i, (at, pair, m, shift)) in judged.iter().enumerate() {
+    for (i, (at, pair, m, _)) in judged.iter().enumerate() {
         let samples = |side: &[&Session]| side.iter().map(|s| s.samples.clone()).collect::<Vec<_>>();
         let (before, after) = (samples(&pair.base), samples(&pair.new));
         let reach = quantile(0.025, m.freedom) * m.error;
         let drawn = bootstrap_ratio(&before, &after, rules.draws, i as u64);
         let (low, high) = ((m.difference - reach).exp().min(drawn.0), (m.difference + reach).exp().max(drawn.1));
         let c = &mut all[*at];
-        let change = own(m, *shift).exp();
+        let change = own[i].exp();
+        // a device that runs faster than it did hides a slowdown
+        let high_at_pace = high.max(high * (own[i] - m.difference).exp());
         c.ratio = Some(m.difference.exp());
         c.interval = Some((low, high));
         (c.p, c.q) = (Some(p[i]), Some(q[i]));
@@ -263,10 +266,10 @@ fn judge(all: &mut [Comparison], judged: &[(usize, Pair, Measured, f64)], (base,
         c.finding = match () {
             () if sure && change >= 1.0 + rules.gate => Finding::Regression,
             () if sure && change <= 1.0 / (1.0 + rules.gate) => Finding::Better,
-            () if high < 1.0 + rules.gate => Finding::Same,
+            () if high_at_pace < 1.0 + rules.gate => Finding::Same,
             () => Finding::Unknown,
         };
-        c.why = explain(c, pair, (base, new), m, rules);
+        c.why = explain(c, pair, (base, new), (m, high_at_pace), rules);
         if c.finding == Finding::Regression && unchanged(pair, base, new) {
             c.finding = Finding::Unknown;
             c.why = "slower, but text, compiler and machine are the same: the device or its system changed".into();
@@ -274,9 +277,15 @@ fn judge(all: &mut [Comparison], judged: &[(usize, Pair, Measured, f64)], (base,
     }
 }
 
-/// The part of a difference that the device's own shift may account for.
-fn shared(difference: f64, shift: f64) -> f64 {
-    if difference * shift <= 0.0 { 0.0 } else { shift.signum() * shift.abs().min(difference.abs()) }
+/// The part of a difference that is the device's own pace: all of it where the kernel is bound by the products that tell the
+/// pace, and where it may wait for memory, which has a pace of its own, no more than the difference itself.
+fn shared(pair: &Pair, difference: f64, shift: f64) -> f64 {
+    let raced = |side: &[&Session]| side.iter().any(|s| s.roof_ns.is_some());
+    match () {
+        () if raced(&pair.base) && raced(&pair.new) => shift,
+        () if difference * shift <= 0.0 => 0.0,
+        () => shift.signum() * shift.abs().min(difference.abs()),
+    }
 }
 
 /// Is all that was built the same on both sides?
@@ -289,10 +298,15 @@ fn unchanged(pair: &Pair, base: &Side, new: &Side) -> bool {
     !before.is_empty() && before.len() == 1 && pair.new.iter().all(|s| before.contains(&facts(s, new)))
 }
 
-fn explain(c: &Comparison, pair: &Pair, (base, new): (&Side, &Side), m: &Measured, rules: &Rules) -> String {
+fn explain(
+    c: &Comparison,
+    pair: &Pair,
+    (base, new): (&Side, &Side),
+    (m, high): (&Measured, f64),
+    rules: &Rules,
+) -> String {
     let percent = |x: f64| format!("{:.1} %", 100.0 * x);
     if c.finding == Finding::Unknown {
-        let high = c.interval.map_or(f64::NAN, |i| i.1);
         return format!(
             "may be up to {} slower; {} sessions and {} see {} at least",
             percent(high - 1.0),

@@ -3,7 +3,7 @@
 
 pub mod rig;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bitsmith::bench::{BATCH, Bench, Device};
@@ -46,6 +46,10 @@ impl Lab {
             target = Target::all().unwrap().into_iter().find(stands_in).unwrap();
         }
         target.runner.evidence = Evidence::Emulated;
+        Self::of(target)
+    }
+
+    pub fn of(target: Target) -> Self {
         Self { device: Device::open(target, &cache()).unwrap() }
     }
 
@@ -100,4 +104,11 @@ pub fn sample(mut points: Vec<Schedule>, most: usize, seed: u64) -> Vec<Schedule
     fastrand::Rng::with_seed(seed).shuffle(&mut points);
     points.truncate(most);
     points
+}
+
+/// The Python that `make setup` installs, with ONNX Runtime and what else tests need.
+pub fn python() -> PathBuf {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../peers/bin/python");
+    assert!(python.is_file(), "no {}; run `make setup`, which installs ONNX Runtime there", python.display());
+    python
 }

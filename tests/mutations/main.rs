@@ -77,9 +77,10 @@ fn edited_header(path: &str, edits: Edits, what: &str) -> PathBuf {
     let text = edit(text, edits, what);
     let all: String = native::FILES.iter().map(|(_, text)| *text).collect();
     let folder = cache().join(format!("mutant-{}", short_hash(format!("{text}{all}").as_bytes())));
-    std::fs::create_dir_all(folder.join("isa")).unwrap();
     for (p, original) in native::FILES {
-        std::fs::write(folder.join(p), if *p == path { &text } else { *original }).unwrap();
+        let file = folder.join(p);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, if *p == path { &text } else { *original }).unwrap();
     }
     folder
 }
@@ -89,7 +90,7 @@ impl Kernel {
         let mut task = lab.task((victim.shape)(), victim.scheme, victim.contract, true, victim.threads);
         task.caches = TINY;
         let schedule: Schedule = victim.schedule.parse().unwrap();
-        let legal = task.space().unwrap().points.contains(&schedule);
+        let legal = task.space().unwrap().points().contains(&schedule);
         assert!(legal, "{}: {schedule} is no schedule of it", victim.name);
         let mut source = task.emit(&schedule).unwrap();
         match mutation.map(|m| (m.what, &m.place)) {
@@ -184,8 +185,39 @@ fn avx512bf16() {
 }
 
 #[test]
+fn arm_neon() {
+    hunt("arm-neon");
+}
+
+#[test]
+fn arm_i8mm() {
+    hunt("arm-i8mm");
+}
+
+#[test]
+fn arm_sve256() {
+    hunt("arm-sve256");
+}
+
+#[test]
+fn armv7_neon() {
+    hunt("armv7-neon");
+}
+
+#[test]
 fn every_row_of_the_table_is_tried() {
-    let tried = ["x86-scalar", "x86-avx2", "x86-avxvnni", "x86-avx512vnni", "x86-avx512vpopcnt", "x86-avx512bf16"];
+    let tried = [
+        "x86-scalar",
+        "x86-avx2",
+        "x86-avxvnni",
+        "x86-avx512vnni",
+        "x86-avx512vpopcnt",
+        "x86-avx512bf16",
+        "arm-neon",
+        "arm-i8mm",
+        "arm-sve256",
+        "armv7-neon",
+    ];
     assert!(MUTATIONS.iter().all(|m| !m.victims.is_empty()), "a mutation without a victim");
     assert!(
         VICTIMS.iter().all(|v| tried.contains(&v.target) && Target::find(v.target).is_ok()),

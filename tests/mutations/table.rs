@@ -43,6 +43,14 @@ fn planes() -> Shape {
 fn tables() -> Shape {
     Shape::gemm(14, 19, 1037).unwrap()
 }
+/// 129 steps of 16: four chains of 32, or one of 128, and one more.
+fn long_tables() -> Shape {
+    Shape::gemm(14, 19, 2061).unwrap()
+}
+/// Three pairs of rows, and two and a half.
+fn odd_rows() -> Shape {
+    Shape::gemm(11, 19, 37).unwrap()
+}
 fn conv() -> Shape {
     Shape::conv(Op::Conv2d, [6, 5, 3], 19, [3, 3], 2, [1; 4]).unwrap()
 }
@@ -59,6 +67,10 @@ const AVXVNNI: &str = "x86-avxvnni";
 const AVX512: &str = "x86-avx512vnni";
 const POPCNT: &str = "x86-avx512vpopcnt";
 const AVX512BF16: &str = "x86-avx512bf16";
+const NEON: &str = "arm-neon";
+const I8MM: &str = "arm-i8mm";
+const SVE256: &str = "arm-sve256";
+const ARMV7: &str = "armv7-neon";
 const INT: (&str, Contract) = ("w8a8", Int8);
 const DYNAMIC: (&str, Contract) = ("w8a8", F32io);
 const FLOAT: (&str, Contract) = ("f32", F32io);
@@ -111,7 +123,19 @@ pub static VICTIMS: &[Victim] = &[
     victim("zmm-table", AVX512, deep, ("nf4g32", F32io), 1, "zmmnibble.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm-e4m3", AVX512, gemm, ("fp8e4m3", F32io), 1, "zmm.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("pairs", AVX512BF16, gemm, ("bf16abf16", F32io), 1, "zmmpair.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("cnt", NEON, planes, ("w2a2", F32io), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("cnt-signs", NEON, planes, ("w1a3", Int8), 1, "cnt.b6x2.k1.d16.staged.mn.c0x0x0.p0"),
+    victim("tbl", NEON, long_tables, ("w4a8", F32io), 1, "tbl.b3x2.k1.d32.staged.mn.c0x0x0.p0"),
+    victim("tbl-nibble", NEON, deep, ("w4a32g32-affine", F32io), 1, "tblnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("tbl-mx", NEON, deep, ("mxfp4", F32io), 1, "tblnibble.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("tbl-crumb", NEON, gemm, ("wta32", F32io), 1, "tblcrumb.b6x2.k1.raw.mn.c0x0x0.p0"),
+    victim("neon-e4m3", NEON, gemm, ("fp8e4m3", F32io), 1, "neon.b6x2.k1.raw.mn.c0x0x0.p0"),
     victim("zmm-depthwise", AVX512, channels, INT, 1, "zmm.b6x2.staged.mn.c0x0x0"),
+    victim("row-pairs", I8MM, odd_rows, INT, 1, "usmmla.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("row-pairs-groups", I8MM, deep, ("w4a8g32", F32io), 1, "usmmlanibble.b3x2.k1.staged.un.c0x0x0.p0"),
+    victim("sve-row-pairs", SVE256, odd_rows, INT, 1, "svmmla.b3x2.k1.raw.mn.c0x0x0.p0"),
+    victim("sve-nibble", SVE256, gemm, ("w4a8", Int8), 1, "svusdotnibble.b6x2.k1.staged.mn.c0x0x0.p0"),
+    victim("armv7", ARMV7, gemm, DYNAMIC, 1, "mull.b2x2.k1.staged.mn.c0x0x0.p0"),
 ];
 
 const fn text(what: &'static str, victims: &'static [&'static str], edits: Edits) -> Mutation {
@@ -124,11 +148,24 @@ const fn weights(what: &'static str, victims: &'static [&'static str], edit: fn(
     Mutation { what, place: Place::Weights(edit), victims }
 }
 
+const NEON_BITS_H: &str = "isa/neon_bits.h";
+const NEON_LUT_H: &str = "isa/neon_lut.h";
+const NEON_DECODE_H: &str = "isa/neon_decode.h";
 const SCALAR_H: &str = "isa/scalar.h";
 const AVX2_H: &str = "isa/avx2.h";
+const AVX2_BITS_H: &str = "isa/avx2_bits.h";
+const AVX2_LUT_H: &str = "isa/avx2_lut.h";
+const AVX2_DECODE_H: &str = "isa/avx2_decode.h";
+const AVX512_LUT_H: &str = "isa/avx512_lut.h";
+const AVX512_DECODE_H: &str = "isa/avx512_decode.h";
+const SCALAR_DECODE_H: &str = "isa/scalar_decode.h";
 const AVXVNNI_H: &str = "isa/avxvnni.h";
 const AVX512_H: &str = "isa/avx512vnni.h";
 const POPCNT_H: &str = "isa/avx512vpopcnt.h";
+const I8MM_H: &str = "isa/i8mm.h";
+const SVE_H: &str = "isa/sve.h";
+const SVEI8MM_H: &str = "isa/svei8mm.h";
+const ARMV7_H: &str = "isa/armv7.h";
 
 #[rustfmt::skip]
 pub static MUTATIONS: &[Mutation] = &[
@@ -263,9 +300,9 @@ pub static MUTATIONS: &[Mutation] = &[
     text("positive weights forgotten", &["signs", "signs-planes"], &[("c0_0 = bits_popcnt_plus(c0_0, (const void *)(rhs + (0) * 64))", "c0_0 = c0_0")]),
     text("signs that agree are counted", &["signs", "signs-planes"], &[("_differ(", "_both(")]),
     text("a plane too few staged", &["planes"], &[("x, 2051, 2)", "x, 2051, 1)")]),
-    header("a nibble's bits miscounted", AVX2_H, &["planes"], &[("2, 3, 2, 3, 3, 4)", "2, 3, 2, 3, 3, 3)")]),
-    header("planes without what is no whole vector", AVX2_H, &["planes", "planes-quantized"], &[("scalar_planes(to + i / 32, stride, x + i, n - i, planes)", "scalar_planes(to + i / 32, stride, x + i, n - i - 1, planes)")]),
-    header("bits of a byte's neighbour", AVX2_H, &["planes"], &[("_mm_cvtsi32_si128(7 - j)", "_mm_cvtsi32_si128(8 - j)")]),
+    header("a nibble's bits miscounted", AVX2_BITS_H, &["planes"], &[("2, 3, 2, 3, 3, 4)", "2, 3, 2, 3, 3, 3)")]),
+    header("planes without what is no whole vector", AVX2_BITS_H, &["planes", "planes-quantized"], &[("scalar_planes(to + i / 32, stride, x + i, n - i, planes)", "scalar_planes(to + i / 32, stride, x + i, n - i - 1, planes)")]),
+    header("bits of a byte's neighbour", AVX2_BITS_H, &["planes"], &[("_mm_cvtsi32_si128(7 - j)", "_mm_cvtsi32_si128(8 - j)")]),
     header("codes of 255 whatever the bits", SCALAR_H, &["planes-quantized"], &[("/ (float)top", "/ 255.0f")]),
     header("codes not clamped to the top in vectors", AVX2_H, &["planes-quantized"], &[("_mm256_min_epu8(q, top)", "q"), ("_mm256_min_epu8(_mm256_packus_epi16(q, q), top)", "_mm256_packus_epi16(q, q)")]),
     header("zero is negative", AVX512_H, &["signs"], &[("_CMP_GE_OQ", "_CMP_GT_OQ")]),
@@ -278,15 +315,15 @@ pub static MUTATIONS: &[Mutation] = &[
         *byte &= *byte - 1;
     }),
     // tables of sums
-    header("table entries in the wrong order", AVX2_H, &["tables", "tables-high", "zmm-tables"], &[("_mm_set1_epi8((char)(1 << j))", "_mm_set1_epi8((char)(8 >> j))")]),
-    header("tables of a step exchanged", AVX2_H, &["tables"], &[("_mm256_shuffle_epi8(x.low, b.low)", "_mm256_shuffle_epi8(x.high, b.low)")]),
-    header("a plane counts 1 in place of 2", AVX2_H, &["tables", "tables-high"], &[("0x0201", "0x0101")]),
-    header("sign of the top plane of tables lost", AVX2_H, &["tables", "tables-high"], &[("(short)0xFE01", "0x0201")]),
-    header("sign of the top plane of tables lost on 512 bits", AVX512_H, &["zmm-tables"], &[("(short)0xFE01", "0x0201")]),
-    header("carries of tables forgotten", AVX2_H, &["tables-high", "zmm-tables"], &[("high = _mm256_add_epi8(high, _mm256_cmpeq_epi8(", "high = _mm256_sub_epi8(high, _mm256_cmpeq_epi8(")]),
-    header("sums of tables saturate in bytes", AVX2_H, &["tables-high", "zmm-tables"], &[("low = _mm256_add_epi8(low, code)", "low = _mm256_adds_epu8(low, code)")]),
-    header("sums of odd tables lost", AVX512_H, &["zmm-tables"], &[("_mm512_shuffle_i64x2(s, s, 0x0D)", "_mm512_shuffle_i64x2(s, s, 0x08)")]),
-    header("tables without what is no whole step", AVX2_H, &["tables", "tables-high", "zmm-tables"], &[("memcpy(last, x + i, (size_t)(n - i))", "memcpy(last, x + i, (size_t)(n - i) - 1)")]),
+    header("table entries in the wrong order", AVX2_LUT_H, &["tables", "tables-high", "zmm-tables"], &[("_mm_set1_epi8((char)(1 << j))", "_mm_set1_epi8((char)(8 >> j))")]),
+    header("tables of a step exchanged", AVX2_LUT_H, &["tables"], &[("_mm256_shuffle_epi8(x.low, b.low)", "_mm256_shuffle_epi8(x.high, b.low)")]),
+    header("a plane counts 1 in place of 2", AVX2_LUT_H, &["tables", "tables-high"], &[("0x0201", "0x0101")]),
+    header("sign of the top plane of tables lost", AVX2_LUT_H, &["tables", "tables-high"], &[("(short)0xFE01", "0x0201")]),
+    header("sign of the top plane of tables lost on 512 bits", AVX512_LUT_H, &["zmm-tables"], &[("(short)0xFE01", "0x0201")]),
+    header("carries of tables forgotten", AVX2_LUT_H, &["tables-high", "zmm-tables"], &[("high = _mm256_add_epi8(high, _mm256_cmpeq_epi8(", "high = _mm256_sub_epi8(high, _mm256_cmpeq_epi8(")]),
+    header("sums of tables saturate in bytes", AVX2_LUT_H, &["tables-high", "zmm-tables"], &[("low = _mm256_add_epi8(low, code)", "low = _mm256_adds_epu8(low, code)")]),
+    header("sums of odd tables lost", AVX512_LUT_H, &["zmm-tables"], &[("_mm512_shuffle_i64x2(s, s, 0x0D)", "_mm512_shuffle_i64x2(s, s, 0x08)")]),
+    header("tables without what is no whole step", AVX2_LUT_H, &["tables", "tables-high", "zmm-tables"], &[("memcpy(last, x + i, (size_t)(n - i))", "memcpy(last, x + i, (size_t)(n - i) - 1)")]),
     text("shift of a pair of planes forgotten", &["tables", "tables-high"], &[("2 + 8 * part", "0 + 8 * part")]),
     text("high bytes count as low ones", &["tables-high", "zmm-tables"], &[("0 + 8 * part", "0")]),
     text("tables of high bytes forgotten", &["tables-high", "zmm-tables"], &[("part < 2", "part < 1")]),
@@ -296,25 +333,52 @@ pub static MUTATIONS: &[Mutation] = &[
     weights("indices into tables in the wrong order", &["tables", "zmm-tables"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(4))),
     weights("pairs of planes exchanged", &["tables", "tables-high"], |bytes| bytes[..8320].rotate_left(4160)),
     // decoded weights
-    header("index into the table one off", SCALAR_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
-    header("codes decoded from the other end", AVX512_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
-    header("half of the table by the wrong bit", AVX2_H, &["ymm-affine", "ymm-mx"], &[("(28 - 4 * d)", "(29 - 4 * d)")]),
+    header("index into the table one off", SCALAR_DECODE_H, &["table"], &[("t[b >> (BITS * d) & ((1 << BITS) - 1)]", "t[(b >> (BITS * d) & ((1 << BITS) - 1)) ^ 1]")]),
+    header("codes decoded from the other end", AVX512_DECODE_H, &["zmm-table"], &[(">> BITS * d)", ">> (32 - BITS - BITS * d))")]),
+    header("half of the table by the wrong bit", AVX2_DECODE_H, &["ymm-affine", "ymm-mx"], &[("(28 - 4 * d)", "(29 - 4 * d)")]),
     text("a tail's last depth decoded twice", &["ymm-affine", "ymm-mx", "zmm-table"], &[("(b0_t, table, 4)", "(b0_t, table, 3)")]),
     text("scale of the next output's group", &["zmm-table"], &[("(rhs + 512))", "(rhs + 514))")]),
     text("a group of decoded weights too few", &["ymm-affine", "ymm-mx", "zmm-table"], &[("group < 3", "group < 2")]),
     text("zero point of the next output", &["ymm-affine"], &[("_points((const void *)(rhs + 0))", "_points((const void *)(rhs + 1))")]),
-    header("zero points forgotten", AVX2_H, &["ymm-affine"], &[("f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }", "f32x8_minus(__m256 v, __m256 w) { return (void)w, v; }")]),
-    header("power of two an exponent off", AVX2_H, &["ymm-mx"], &[("_mm256_cvtepu8_epi32(v), 23)", "_mm256_cvtepu8_epi32(v), 22)")]),
-    header("sign of e4m3 left in the exponent", AVX512_H, &["zmm-e4m3"], &[("(short)0xBF80", "(short)0xFF80")]),
-    header("bias of e4m3 not undone", AVX512_H, &["zmm-e4m3"], &[("(e4m3_zmm, f32x16, __m512, 0x1p8f)", "(e4m3_zmm, f32x16, __m512, 1)")]),
+    header("zero points forgotten", AVX2_DECODE_H, &["ymm-affine"], &[("f32x8_minus(__m256 v, __m256 w) { return _mm256_sub_ps(v, w); }", "f32x8_minus(__m256 v, __m256 w) { return (void)w, v; }")]),
+    header("power of two an exponent off", AVX2_DECODE_H, &["ymm-mx"], &[("_mm256_cvtepu8_epi32(v), 23)", "_mm256_cvtepu8_epi32(v), 22)")]),
+    header("sign of e4m3 left in the exponent", AVX512_DECODE_H, &["zmm-e4m3"], &[("(short)0xBF80", "(short)0xFF80")]),
+    header("bias of e4m3 not undone", AVX512_DECODE_H, &["zmm-e4m3"], &[("(e4m3_zmm, f32x16, __m512, 0x1p8f,", "(e4m3_zmm, f32x16, __m512, 1,")]),
     header("activations cut to f16", AVX2_H, &["ymm-halves"], &[("_MM_FROUND_TO_NEAREST_INT", "_MM_FROUND_TO_ZERO")]),
     text("activations left f32", &["ymm-halves"], &[("_stage_f16(", "_stage(")]),
     text("an odd row not filled up", &["pairs"], &[("row[i] = 0;", "row[i] = 0x7FC0;")]),
     weights("codes of two outputs exchanged", &["table", "zmm-table", "ymm-mx"], |bytes| bytes[..8].rotate_left(4)),
     weights("nibbles of decoded weights in the wrong order", &["table", "ymm-mx"], |bytes| bytes[..4].iter_mut().for_each(|b| *b = b.rotate_left(4))),
     weights("pairs in the wrong order", &["pairs"], |bytes| bytes.chunks_exact_mut(4).for_each(|pair| pair.rotate_left(2))),
+    // the same of NEON
+    header("bits of a byte in the wrong order", NEON_BITS_H, &["cnt", "cnt-signs"], &[("0x8040201008040201", "0x0102040810204080")]),
+    header("planes of NEON without what is no whole vector", NEON_BITS_H, &["cnt"], &[("x + i, n - i, planes)", "x + i, n - i - 1, planes)")]),
+    header("a plane of NEON counts positive", NEON_BITS_H, &["cnt", "cnt-signs"], &[("return vsubq_s32(c, neon_bytes(s, shift))", "return vaddq_s32(c, neon_bytes(s, shift))")]),
+    text("a chain of bytes of NEON too long", &["cnt"], &[("k += 16", "k += 64"), ("j < 16", "j < 64")]),
+    header("carries of NEON's tables forgotten", NEON_LUT_H, &["tbl"], &[("high = vsubq_u8(high, vcltq_u8(low, code))", "high = vaddq_u8(high, vcltq_u8(low, code))")]),
+    header("even and odd tables of NEON exchanged", NEON_LUT_H, &["tbl"], &[("even = vld1q_u8(p), odd = vld1q_u8(p + 16)", "even = vld1q_u8(p + 16), odd = vld1q_u8(p)")]),
+    header("sign of the top plane of NEON's tables lost", NEON_LUT_H, &["tbl"], &[("s.top = vsraq_n_u16(s.top", "s.high = vsraq_n_u16(s.high")]),
+    header("second planes left in the first ones", NEON_LUT_H, &["tbl"], &[("vshlq_n_u16(vaddq_u16(s.high, s.top), 8)", "vshlq_n_u16(s.high, 8)")]),
+    text("a chain of NEON's tables too long", &["tbl"], &[("k += 32", "k += 128"), ("j < 32", "j < 128")]),
+    header("bytes of a level in the wrong order", NEON_DECODE_H, &["tbl-nibble", "tbl-mx"], &[("vzip2q_u16(low, high) : vzip1q_u16(low, high)", "vzip2q_u16(high, low) : vzip1q_u16(high, low)")]),
+    header("nibbles of a byte exchanged", NEON_DECODE_H, &["tbl-nibble", "tbl-mx"], &[("d % 2 ? vshrq_n_u8(b, 4)", "d % 2 == 0 ? vshrq_n_u8(b, 4)")]),
+    header("zero points of NEON forgotten", NEON_DECODE_H, &["tbl-nibble"], &[("return vsubq_f32(v, w);", "return (void)w, v;")]),
+    header("power of two of NEON an exponent off", NEON_DECODE_H, &["tbl-mx"], &[("vmovl_u8(neon_quad(p)))), 23)", "vmovl_u8(neon_quad(p)))), 22)")]),
+    header("bits above an index reach it", NEON_DECODE_H, &["tbl-crumb"], &[("vdupq_n_u32((1 << BITS) - 1)", "vdupq_n_u32(15)")]),
+    header("sign of NEON's e4m3 left in the exponent", NEON_DECODE_H, &["neon-e4m3"], &[("(int16_t)0xBF80", "(int16_t)0xFF80")]),
+    header("depths of a word in the wrong order", NEON_DECODE_H, &["neon-e4m3", "tbl-nibble"], &[("{0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15}", "{0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15}")]),
     // packing
     weights("two outputs exchanged", &["product", "zmm", "float"], |bytes| bytes[..8].rotate_left(4)),
+    // rows two by two, vectors of no stated length, 32-bit ARM
+    text("rows of a pair exchanged", &["row-pairs", "sve-row-pairs"], &[("_row(s1_0, 0)", "_row(s1_0, 2)"), ("_row(s1_0, 1)", "_row(s1_0, 0)"), ("_row(s1_0, 2)", "_row(s1_0, 1)")]),
+    text("second row of a pair read for the first", &["row-pairs", "sve-row-pairs"], &[("_raw(a2 +", "_raw(a3 +")]),
+    text("last row of an odd number paired with the first", &["row-pairs", "sve-row-pairs"], &[("_raw(a4 +", "_raw(a0 +")]),
+    header("second outputs of a pair for the first", I8MM_H, &["row-pairs"], &[("vld1q_s8(p), vld1q_s8(p + 16)", "vld1q_s8(p), vld1q_s8(p)")]),
+    header("parts of nibbles exchanged on the way to scratch", I8MM_H, &["row-pairs-groups"], &[("to + i / 2 * next + i % 2 * 16", "to + i % 2 * next + i / 2 * 16")]),
+    header("a lane too many stored", SVE_H, &["sve-row-pairs"], &[("svst1_s32(SVE_FIRST(n), p, v)", "svst1_s32(SVE_FIRST(n + 1), p, v)")]),
+    header("sign of nibbles lost on vectors of no stated length", SVE_H, &["sve-nibble"], &[("v = svlsl_n_u8_x(svptrue_b8(), v, (uint8_t)(to - from))", "v = svlsl_n_u8_x(svptrue_b8(), v, (uint8_t)(to - from - 1))")]),
+    header("halves of a vector of pairs exchanged", SVEI8MM_H, &["sve-row-pairs"], &[("svuzp1_s64(a, b)", "svuzp1_s64(b, a)")]),
+    header("rounding towards zero", ARMV7_H, &["armv7"], &[("vsubq_f32(vaddq_f32(v, whole), whole)", "v")]),
     weights("last weight lost", &["product", "nibble", "depthwise", "float", "zmm"], |bytes| *bytes.iter_mut().rfind(|b| **b != 0).unwrap() = 0),
     weights("nibbles packed in the wrong order", &["nibble", "nibble-raw"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(4))),
     weights("crumbs packed in the wrong order", &["crumb"], |bytes| bytes.iter_mut().for_each(|b| *b = b.rotate_left(2))),

@@ -95,11 +95,11 @@ fn cases(lab: &Lab) -> Vec<Case> {
                     task.caches = TINY;
                 }
                 let Ok(space) = task.space() else { continue };
-                let mut tiles: BTreeSet<&str> = space.points.iter().map(|p| p.0[0].word.as_str()).collect();
+                let mut tiles: BTreeSet<String> = space.iter().map(|p| p.0[0].word.clone()).collect();
                 let ahead = tried_before(&lab.device.target);
                 tiles.retain(|t| !task.families().unwrap().iter().any(|f| ahead.contains(&format!("{}_{t}", f.tiles))));
                 for tile in tiles {
-                    let of_tile = space.points.iter().filter(|p| p.0[0].word == tile).cloned().collect();
+                    let of_tile = space.iter().filter(|p| p.0[0].word == tile).collect();
                     // the shortest of a few: these take long to compile
                     let few = sample(of_tile, 4, cases.len() as u64);
                     let length = |p: &Schedule| task.emit(p).unwrap().text.len();

@@ -122,7 +122,7 @@ fn short(text: &str) -> String {
 }
 
 /// Lets a program run on these cpus only, and end with the tool.
-fn confine(command: &mut Command, cpus: Vec<usize>) {
+pub(super) fn confine(command: &mut Command, cpus: Vec<usize>) {
     let inside = move || {
         // only system calls: this runs between fork and exec
         unsafe {

@@ -23,7 +23,10 @@ impl Runner for QemuRunner {
         let mut command = Command::new(emulator);
         let machine = self.machine()?;
         // the emulator ignores the limit that the harness sets itself, but gives no more addresses than it reserves
-        command.args(options).args(["-R", &machine.harness_bytes().to_string()]);
+        command.args(options);
+        if !options.iter().any(|o| o == "-R") {
+            command.args(["-R", &machine.harness_bytes().to_string()]);
+        }
         command.arg(program).args(machine.harness_options(threads));
         Ok(command)
     }

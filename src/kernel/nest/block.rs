@@ -38,14 +38,15 @@ impl Nest<'_> {
     fn block(&self, symbol: &str, rows: usize, vectors: usize, partial: usize) -> Function {
         let name = Self::block_name(symbol, rows, vectors, partial);
         let mut body = Vec::new();
-        for (a, r) in (0..rows).step_by(self.tile.m).enumerate() {
+        let together = if self.tile.numbered() { self.tile.m } else { 1 };
+        for (a, r) in (0..rows).step_by(together).enumerate() {
             let at = self.row(&format!("i + {r}"));
             body.push(let_(&format!("const {} *", self.element()), format!("a{a}"), format!("lhs + {at}")));
         }
         let whole = vectors - usize::from(partial > 0);
         let end = |r: &str, v, lanes| self.end(r, v, lanes, v | 1 < whole);
         let inner = (self.family.inner)(self, rows, vectors, partial);
-        if self.tile.m > 1 {
+        if self.tile.numbered() {
             let mut each: Vec<Stmt> = (0..vectors).map(|v| self.row_of_sums(vectors, v)).collect();
             each.extend(self.for_each_vector(1, vectors, partial, |_, v, lanes| end("r", v, lanes)));
             body.extend(inner);
@@ -89,7 +90,7 @@ impl Nest<'_> {
         format!("(const {ty} *)args->cols + {first} + column + {}", v * self.tile.n)
     }
 
-    /// Where the sums of all groups come together, or of everything.
+    /// Where the sums of all groups come together, or of everything; rows that are multiplied together come apart later.
     fn begin(&self, r: usize, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
         let t = &self.tile.prefix;
         let zero = format!("{t}_zero()");
@@ -98,6 +99,7 @@ impl Nest<'_> {
             None if self.begins_with_init() => {
                 let_(&format!("{t}_acc"), format!("c{r}_{v}"), self.plus(&zero, &self.init(v), lanes))
             }
+            None if self.tile.m > 1 => return vec![],
             None => let_(&format!("{t}_acc"), format!("c{r}_{v}"), zero),
         }]
     }

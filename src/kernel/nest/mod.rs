@@ -20,6 +20,7 @@ use crate::scheme::coded::Groups;
 mod block;
 mod stage;
 mod text;
+mod traffic;
 mod unpack;
 
 /// A task with its schedule, and the numbers that follow from both.
@@ -100,9 +101,9 @@ impl<'a> Nest<'a> {
         (s.ow - 1) * s.stride + s.kw
     }
 
-    /// Rows that an accumulator is configured for. Where a strip ends before them, what they read is not stored.
+    /// Rows that a numbered register is configured for. Where a strip ends before them, what they read is not stored.
     fn tile_rows(&self) -> usize {
-        self.tile.m.min(self.task.shape.m())
+        if self.tile.numbered() { self.tile.m.min(self.task.shape.m()) } else { 1 }
     }
 
     /// Elements from one plain row to the next.
@@ -128,6 +129,12 @@ impl<'a> Nest<'a> {
         }
         let line = s.stride * self.line();
         format!("({i}) / {w} * {line} + ({i}) % {w} * {}", s.stride * s.c, w = s.ow)
+    }
+
+    /// Panels of a group.
+    fn panels_of_group(&self) -> usize {
+        let [_, columns, _] = self.schedule.sizes("c");
+        if columns == 0 { self.panels() } else { (columns / (self.vectors * self.tile.n)).max(1) }
     }
 
     fn panels(&self) -> usize {

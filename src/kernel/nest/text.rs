@@ -30,7 +30,7 @@ impl Nest<'_> {
         }
         functions.push(self.entry(&symbol));
         functions.iter().for_each(|f| f.print(&mut text));
-        Source { symbol, header: format!("isa/{}.h", self.task.isa.name), text, work_bytes: self.work_bytes() }
+        Source { symbol, header: self.task.isa.header(), text, work_bytes: self.work_bytes() }
     }
 
     /// Parameters that every function below the entry shares.
@@ -65,7 +65,7 @@ impl Nest<'_> {
             body.extend(self.grid("grids[0]", "in", s.lhs_len()));
         }
         let strips = for_("line", "line0", "line1", self.strip(), self.strip_body(symbol));
-        if self.tile.m > 1 {
+        if self.tile.numbered() {
             let t = &self.tile.prefix;
             let begin = format!("{t}_begin({}, {})", self.tile_rows(), amx::rhs(self, 0));
             body.extend([do_(begin), strips, do_(format!("{t}_end()"))]);
@@ -99,7 +99,6 @@ impl Nest<'_> {
     }
 
     fn panel_groups(&self, symbol: &str) -> Stmt {
-        let [_, columns, _] = self.schedule.sizes("c");
         let call = do_(format!("{symbol}_at({}, i, rows, p)", self.pass()));
         let by_rows = |inside| for_("i", 0, "rows", self.rows, inside);
         let by_panels = |inside| for_("p", "group", "group_end", 1, inside);
@@ -118,8 +117,7 @@ impl Nest<'_> {
                 for_("from", 0, self.steps(), depth, vec![partial, steps, blocks])
             }
         };
-        let group = (columns / (self.vectors * self.tile.n)).max(1);
-        let group = if columns == 0 { self.panels() } else { group };
+        let group = self.panels_of_group();
         let end = let_("const int64_t", "group_end", least(&format!("group + {group}"), "panel1"));
         for_("group", "panel0", "panel1", group, vec![end, inside])
     }

@@ -1,0 +1,289 @@
+//! What verbs do with a user's own model: `bitsmith accuracy --model`.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::print;
+use crate::candidate::Contract;
+use crate::data::Labelled;
+use crate::model::program::{Numbers, Program, quantized};
+use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
+use crate::model::sensitivity::{affordable, inputs};
+use crate::model::{Given, InputShape, Model, ModelLayer, integer};
+use crate::quantized::QuantizedLayer;
+use crate::record::{Table, read_table};
+use crate::scheme::{self, Scheme};
+
+/// A model, and the samples that it is calibrated and scored with.
+#[derive(clap::Args, Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ModelArgs {
+    /// Your own network: .onnx or .tflite
+    #[arg(long, value_name = "FILE", requires_all = ["data", "labels"])]
+    pub model: Option<PathBuf>,
+    /// Samples as the model takes them: .npy of [n, ...]
+    #[arg(long, value_name = "X.npy", requires = "model")]
+    data: Option<PathBuf>,
+    /// Their classes: .npy of [n], from 0
+    #[arg(long, value_name = "Y.npy", requires = "model")]
+    labels: Option<PathBuf>,
+    /// Samples, from the first on, that calibrate and are not scored [default: a fifth, at most 200]
+    #[arg(long, value_name = "N", requires = "model")]
+    calibrate: Option<usize>,
+    /// Samples, from there on, that are scored [default: all others]
+    #[arg(long, value_name = "N", requires = "model")]
+    samples: Option<usize>,
+    /// Size of an input that the model leaves open; again for more
+    #[arg(long = "shape", value_name = "INPUT=1x3x224x224", requires = "model")]
+    shapes: Vec<InputShape>,
+}
+
+/// What is compared where no scheme is named.
+const DEFAULT_SCHEMES: [&str; 3] = ["w8a8", "w8a8-static", "w4a8"];
+/// The names of the network in f32, and as its file quantized it.
+pub const FLOAT: &str = "f32";
+pub const AS_IS: &str = "as-is";
+
+/// A model with its samples.
+pub struct Loaded {
+    pub model: Model,
+    pub layers: Vec<ModelLayer>,
+    pub calibration: Vec<Vec<f32>>,
+    pub test: Labelled,
+}
+
+impl ModelArgs {
+    /// # Errors
+    /// Files that cannot be read, samples of another shape, no sample left to score.
+    pub fn load(&self) -> Result<Loaded> {
+        let (path, data, labels) = (self.model.as_ref(), self.data.as_ref(), self.labels.as_ref());
+        let path = path.context("--model is missing")?;
+        let model = Model::read(path, &Given::new(&self.shapes))?;
+        let dims = model.runnable().with_context(|| path.display().to_string())?.to_vec();
+        let mut all = labelled(data.context("--data is missing")?, labels.context("--labels is missing")?, &dims)?;
+        let layers = model.layers();
+        let wanted = self.calibrate.unwrap_or((all.x.len() / 5).min(200));
+        ensure!(wanted < all.x.len(), "--calibrate {wanted} leaves none of the {} samples to score", all.x.len());
+        let mut test = Labelled { x: all.x.split_off(wanted), y: all.y.split_off(wanted) };
+        let count = self.samples.unwrap_or(test.x.len()).min(test.x.len());
+        ensure!(count > 0, "--samples is 0; it must be at least 1");
+        test.x.truncate(count);
+        test.y.truncate(count);
+        all.x.truncate(affordable(&model, &layers, wanted));
+        Ok(Loaded { model, layers, calibration: all.x, test })
+    }
+}
+
+/// A bar that counts samples, and a way to ask whether to go on.
+pub struct Ticker<'a> {
+    bar: ProgressBar,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Ticker<'a> {
+    pub fn new(stop: &'a AtomicBool) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{msg} [{bar:24}] {pos}/{len} samples  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, stop }
+    }
+
+    pub fn begin(&self, what: &str, samples: usize) {
+        self.bar.reset();
+        self.bar.set_length(samples as u64);
+        self.bar.set_message(what.to_string());
+    }
+
+    pub fn tick(&self) -> bool {
+        self.bar.inc(1);
+        !self.stopped()
+    }
+
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Loaded {
+    /// Every layer's input in f32 on the calibration samples.
+    /// # Errors
+    /// The run was stopped.
+    pub fn calibration_inputs(&self, float: &Program, ticker: &Ticker) -> Result<Vec<Vec<Vec<f32>>>> {
+        ticker.begin("calibration", self.calibration.len());
+        inputs(float, &self.layers, &self.calibration, &|| ticker.tick())
+    }
+
+    /// A layer under a scheme.
+    /// # Errors
+    /// The scheme needs calibration samples, and there are none, or works on chains of layers only.
+    pub fn quantize(
+        &self,
+        index: usize,
+        scheme: &Scheme,
+        contract: Contract,
+        samples: &[Vec<Vec<f32>>],
+    ) -> Result<QuantizedLayer> {
+        let layer = &self.layers[index];
+        let parameters = self.model.parameters(layer)?;
+        let inputs = samples.get(index).map_or(&[][..], Vec::as_slice);
+        let needs = contract != Contract::F32io
+            || scheme.activations.fixed.is_some()
+            || scheme.rounding.needs_inputs()
+            || !scheme.corrections.is_empty();
+        ensure!(!needs || !inputs.is_empty(), "{scheme} needs samples to calibrate with; give --calibrate N");
+        ensure!(
+            scheme.corrections.iter().all(|c| c.name() != "cle"),
+            "{scheme}: cle works on chains of layers, not on graphs"
+        );
+        Ok(quantized(layer.layer.shape, &parameters, inputs, scheme, contract))
+    }
+
+    fn float_bytes(&self) -> f64 {
+        self.layers.iter().map(|l| 4.0 * l.layer.shape.weights_len() as f64).sum()
+    }
+
+    /// Bytes of the weights as the file stores them.
+    fn stored_bytes(&self) -> f64 {
+        let graph = &self.model.graph;
+        let bits = |l: &ModelLayer| graph.values[graph.nodes[l.node].inputs[1]].quant.as_ref().map_or(32, |q| q.bits);
+        self.layers.iter().map(|l| f64::from(bits(l)) / 8.0 * l.layer.shape.weights_len() as f64).sum()
+    }
+}
+
+/// Scores a model in f32, as it is where it is quantized, and with all its layers under each scheme.
+/// # Errors
+/// Mistakes in what was asked; a table that cannot be written.
+pub fn accuracy(
+    args: &ModelArgs,
+    schemes: &[String],
+    contract: Contract,
+    dir: &Path,
+    stop: &AtomicBool,
+    as_json: bool,
+) -> Result<()> {
+    let loaded = args.load()?;
+    let (mut table, old) = Table::open::<NetworkScore>(&dir.join("networks.csv"))?;
+    let name = loaded.model.graph.name.clone();
+    let key = |r: &NetworkScore| (r.network.clone(), r.scheme.clone(), r.contract, r.samples);
+    let known: HashSet<_> = old.iter().map(key).collect();
+    let is_known = |scheme: &str| known.contains(&(name.clone(), scheme.to_string(), contract, loaded.test.y.len()));
+    let names: Vec<String> =
+        if schemes.is_empty() { DEFAULT_SCHEMES.iter().map(ToString::to_string).collect() } else { schemes.to_vec() };
+    let wanted: Vec<Scheme> = names.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
+    let ticker = Ticker::new(stop);
+    let float = Program::new(&loaded.model, Numbers::Float)?;
+    ticker.begin(FLOAT, loaded.test.x.len());
+    let truth = answers(&float, &loaded.test.x, &|| ticker.tick())?;
+    let mut keep = |scheme: &str, got: &Answers, bytes: f64, note: String| {
+        let row = score(&name, scheme, contract, got, &truth, &loaded.test.y);
+        table.append(&NetworkScore { weight_bytes: bytes, note, ..row })
+    };
+    if !is_known(FLOAT) {
+        keep(FLOAT, &truth, loaded.float_bytes(), String::new())?;
+    }
+    if loaded.model.graph.quantized() && !is_known(AS_IS) {
+        ticker.begin(AS_IS, loaded.test.x.len());
+        let got = answers(&Program::new(&loaded.model, Numbers::AsIs)?, &loaded.test.x, &|| ticker.tick())?;
+        keep(AS_IS, &got, loaded.stored_bytes(), inexact(&loaded.model))?;
+    }
+    let mut samples = None;
+    for scheme in wanted.iter().filter(|s| s.to_string() != FLOAT && !is_known(&s.to_string())) {
+        let samples = match &samples {
+            Some(samples) => samples,
+            None => samples.insert(loaded.calibration_inputs(&float, &ticker)?),
+        };
+        let mut program = float.clone();
+        let (mut bytes, mut notes) = (0.0, Vec::new());
+        for (i, layer) in loaded.layers.iter().enumerate() {
+            let q = loaded.quantize(i, scheme, contract, samples)?;
+            bytes += q.stored_bits / 8.0;
+            notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
+            program.set(layer.node, Arc::new(q));
+        }
+        let without = loaded.model.without_kernels().len();
+        if without > 0 {
+            notes.insert(0, format!("{without} layers without kernels stay f32"));
+        }
+        ticker.begin(&scheme.to_string(), loaded.test.x.len());
+        let got = answers(&program, &loaded.test.x, &|| ticker.tick())?;
+        keep(&scheme.to_string(), &got, bytes, notes.join("; "))?;
+    }
+    ticker.end();
+    let rows: Vec<NetworkScore> = read_table(&dir.join("networks.csv"))?;
+    if as_json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&json!({ "run": dir, "networks": rows }))?));
+    }
+    print(&format!("{}{}\n", table_of(&rows), dir.display()))
+}
+
+/// Which operations of a quantized model are put through floats.
+fn inexact(model: &Model) -> String {
+    let graph = &model.graph;
+    let odd: Vec<&str> = graph
+        .nodes
+        .iter()
+        .filter(|n| integer::is_integer(graph, n) && !integer::is_exact(&n.op))
+        .map(|n| n.name.as_str())
+        .collect();
+    if odd.is_empty() { String::new() } else { format!("through floats, so perhaps a code off: {}", odd.join(", ")) }
+}
+
+/// Scores with their intervals, and whether a difference from f32 could be chance.
+pub fn table_of(rows: &[NetworkScore]) -> String {
+    let mut text = format!(
+        "{:<22}{:<16}{:>7}  {:<25}{:<24}{:<25}{:<26}{:>10}  against f32\n",
+        "network",
+        "scheme",
+        "samples",
+        "top-1 % (95 %)",
+        "macro F1 % (95 %)",
+        "agreement % (95 %)",
+        "KL, nats (95 %)",
+        "weights kB"
+    );
+    for r in rows {
+        let share =
+            |v: f64, low: f64, high: f64| format!("{:.2} ({:.2} - {:.2})", 100.0 * v, 100.0 * low, 100.0 * high);
+        let kl = match (r.kl, r.kl_low, r.kl_high) {
+            (Some(v), Some(low), Some(high)) => format!("{v:.2e} ({low:.1e} - {high:.1e})"),
+            _ => "-".into(),
+        };
+        let verdict = if r.scheme == FLOAT {
+            ""
+        } else if r.p_value < 0.05 {
+            "differs"
+        } else {
+            "within noise"
+        };
+        let against = if r.scheme == FLOAT {
+            String::new()
+        } else {
+            format!("{verdict}: {} lost, {} won, p = {:.3}", r.lost, r.won, r.p_value)
+        };
+        text += &format!(
+            "{:<22}{:<16}{:>7}  {:<25}{:<24}{:<25}{kl:<26}{:>10.1}  {against}\n",
+            r.network,
+            r.scheme,
+            r.samples,
+            share(r.top1, r.top1_low, r.top1_high),
+            share(r.f1, r.f1_low, r.f1_high),
+            share(r.agreement, r.agreement_low, r.agreement_high),
+            r.weight_bytes / 1e3,
+        );
+    }
+    for r in rows.iter().filter(|r| !r.note.is_empty()) {
+        text += &format!("{} {}: {}\n", r.network, r.scheme, r.note);
+    }
+    text
+}

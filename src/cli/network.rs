@@ -1,0 +1,352 @@
+//! `bitsmith tune --model`: each layer of a user's network under each scheme is measured, in time and in what it does to the
+//! network; one scheme for each layer is chosen within limits; and the chosen network is run as a whole.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::model::{FLOAT, Loaded, ModelArgs, Ticker, table_of};
+use super::plan::{figure, proof};
+use crate::assign::{Assignment, Costs, Question, Row, front, solve};
+use crate::candidate::Contract;
+use crate::data::Labelled;
+use crate::layer::Layer;
+use crate::model::program::{Numbers, Program};
+use crate::model::score::{NetworkScore, answers, score};
+use crate::model::sensitivity::{Sensitivity, of_layer, row};
+use crate::quantized::QuantizedLayer;
+use crate::record::{Table, read_table};
+use crate::run::{Run, write_file};
+use crate::scheme;
+
+/// What the chosen network must keep.
+#[derive(clap::Args, Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Goals {
+    /// Most of top-1 that may be lost, of all samples: 1%; the fastest network that keeps it is chosen [default: 1% where
+    /// nothing else is limited]
+    #[arg(long, value_name = "1%", requires = "model", value_parser = share)]
+    max_drop: Option<f64>,
+    /// Most that the layers may take together: 2ms, 800us
+    #[arg(long, value_name = "2ms", requires = "model", value_parser = nanoseconds)]
+    max_latency: Option<f64>,
+    /// Most that the layers' weights may take: 500kB
+    #[arg(long, value_name = "500kB", requires = "model", value_parser = bytes)]
+    max_size: Option<f64>,
+}
+
+fn number(text: &str, units: &[(&str, f64)], example: &str) -> Result<f64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
+    let unit = units.iter().find(|(u, _)| *u == &text[digits.len()..]);
+    let value = f64::from_str(digits).ok().filter(|v| *v > 0.0 && v.is_finite());
+    value.zip(unit).map(|(v, (_, by))| v * by).ok_or_else(|| format!("expected something like {example}"))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, &[("%", 0.01)], "1%")
+}
+
+fn nanoseconds(text: &str) -> Result<f64, String> {
+    number(text, &[("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)], "2ms")
+}
+
+fn bytes(text: &str) -> Result<f64, String> {
+    number(text, &[("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("KiB", 1024.0), ("MiB", 1_048_576.0)], "500kB")
+}
+
+/// `model.json`: what a run of a model was asked beside its plan.
+#[derive(Serialize, Deserialize)]
+pub struct Asked {
+    pub model: ModelArgs,
+    pub goals: Goals,
+}
+
+/// Columns of `costs.csv`.
+const COLUMNS: [&str; 4] = ["kl", "drop", "latency_ns", "bytes"];
+const KL: usize = 0;
+const LATENCY: usize = 2;
+const BYTES: usize = 3;
+/// Longest search for an assignment.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A quantized layer and its node.
+type NodeLayer = (usize, Arc<QuantizedLayer>);
+
+/// A model on its way through a run. Of the samples that are not for calibration the first half chooses, and the second,
+/// which nothing was chosen by, scores.
+pub struct Network<'a> {
+    loaded: Loaded,
+    goals: &'a Goals,
+    contract: Contract,
+    schemes: Vec<String>,
+    ticker: Ticker<'a>,
+}
+
+impl<'a> Network<'a> {
+    /// # Errors
+    /// Files that cannot be read; too few samples.
+    pub fn new(asked: &'a Asked, contract: Contract, schemes: &[String], stop: &'a AtomicBool) -> Result<Self> {
+        let loaded = asked.model.load()?;
+        ensure!(
+            loaded.test.x.len() >= 2,
+            "one sample cannot both choose and score; give more, or a smaller --calibrate"
+        );
+        Ok(Self { loaded, goals: &asked.goals, contract, schemes: schemes.to_vec(), ticker: Ticker::new(stop) })
+    }
+
+    /// Writes the layers' weights into the run, and gives the layers whose kernels are to be timed: of those with one shape the
+    /// first.
+    /// # Errors
+    /// No layers; files that cannot be written.
+    pub fn layers(&self, dir: &Path) -> Result<Vec<Layer>> {
+        let all = super::import::export(&self.loaded.model, &self.loaded.layers, &dir.join("model.toml"))?;
+        let mut once: Vec<Layer> = Vec::new();
+        for layer in all {
+            match once.iter_mut().find(|l| (l.shape, l.relu) == (layer.shape, layer.relu)) {
+                Some(same) => same.count += 1,
+                None => once.push(layer),
+            }
+        }
+        Ok(once)
+    }
+
+    fn halves(&self) -> [Labelled; 2] {
+        let test = &self.loaded.test;
+        let (x, y) = (test.x.split_at(test.x.len() / 2), test.y.split_at(test.x.len() / 2));
+        [Labelled { x: x.0.to_vec(), y: y.0.to_vec() }, Labelled { x: x.1.to_vec(), y: y.1.to_vec() }]
+    }
+
+    /// Fills `sensitivity.csv`: each layer under each scheme, all others in f32, on the samples that choose.
+    /// # Errors
+    /// A table that cannot be written; the run was stopped.
+    pub fn sensitivities(&self, dir: &Path) -> Result<()> {
+        let loaded = &self.loaded;
+        let [choosing, _] = self.halves();
+        let (mut table, old) = Table::open::<Sensitivity>(&dir.join("sensitivity.csv"))?;
+        let known: HashSet<(String, String)> = old.iter().map(|s| (s.layer.clone(), s.scheme.clone())).collect();
+        let missing = |layer: &str| -> Result<Vec<(String, scheme::Scheme)>> {
+            let new =
+                self.schemes.iter().filter(|s| *s != FLOAT && !known.contains(&(layer.to_string(), (*s).clone())));
+            new.map(|s| Ok((s.clone(), scheme::find(s)?))).collect()
+        };
+        let float = Program::new(&loaded.model, Numbers::Float)?;
+        let mut calibrated = None;
+        let mut truth = None;
+        for (i, layer) in loaded.layers.iter().enumerate() {
+            let schemes = missing(&layer.layer.name)?;
+            if schemes.is_empty() {
+                continue;
+            }
+            if calibrated.is_none() {
+                calibrated = Some(loaded.calibration_inputs(&float, &self.ticker)?);
+                self.ticker.begin(FLOAT, choosing.x.len());
+                truth = Some(answers(&float, &choosing.x, &|| self.ticker.tick())?);
+            }
+            let (Some(samples), Some(truth)) = (&calibrated, &truth) else { bail!("no calibration") };
+            let quantize =
+                |(_, s): &(String, scheme::Scheme)| Ok(Arc::new(loaded.quantize(i, s, self.contract, samples)?));
+            let layers: Vec<Arc<QuantizedLayer>> = schemes.iter().map(quantize).collect::<Result<_>>()?;
+            let what = format!("[{}/{}] sensitivity of {}", i + 1, loaded.layers.len(), layer.layer.name);
+            self.ticker.begin(&what, choosing.x.len());
+            let got = of_layer(&float, layer.node, &layers, &choosing.x, &|| self.ticker.tick())?;
+            let each = schemes.iter().zip(&layers).zip(&got);
+            let rows: Vec<Sensitivity> = each
+                .map(|(((name, _), q), got)| row(layer, name, self.contract, q, (got, truth), &choosing.y))
+                .collect();
+            table.append_all(&rows)?;
+        }
+        self.ticker.end();
+        Ok(())
+    }
+
+    /// What each choice costs, of those that were both measured and timed. Writes `costs.csv`.
+    fn costs(&self, dir: &Path, run: &Run) -> Result<Costs> {
+        let sensitivities: Vec<Sensitivity> = read_table(&dir.join("sensitivity.csv"))?;
+        let timed: HashMap<(&str, &str), f64> = run
+            .winners
+            .iter()
+            .filter_map(|w| Some(((w.record.layer.as_str(), w.record.scheme.as_str()), w.median_ns?)))
+            .collect();
+        let mut rows = Vec::new();
+        for l in &self.loaded.layers {
+            let same = |o: &&crate::model::ModelLayer| (o.layer.shape, o.layer.relu) == (l.layer.shape, l.layer.relu);
+            let first = self.loaded.layers.iter().find(same).map_or_else(String::new, |o| o.layer.key());
+            for scheme in &self.schemes {
+                let known = sensitivities.iter().find(|s| (&s.layer, &s.scheme) == (&l.layer.name, scheme));
+                let (kl, drop, size) = match known {
+                    Some(s) => (s.kl, s.drop as f64, s.weight_bytes),
+                    None if scheme == FLOAT => (Some(0.0), 0.0, 4.0 * l.layer.shape.weights_len() as f64),
+                    None => continue,
+                };
+                let (Some(kl), Some(ns)) = (kl, timed.get(&(first.as_str(), scheme.as_str()))) else { continue };
+                let costs = vec![kl, drop, *ns, size];
+                rows.push(Row { layer: l.layer.name.clone(), tie: String::new(), scheme: scheme.clone(), costs });
+            }
+            let name = &l.layer.name;
+            ensure!(
+                rows.last().is_some_and(|r| r.layer == *name),
+                "layer `{name}` has no scheme with a measured time; see {}",
+                dir.join("records.csv").display()
+            );
+        }
+        let costs = Costs { columns: COLUMNS.map(String::from).to_vec(), rows };
+        let mut text = format!("layer,tie,scheme,{}\n", COLUMNS.join(","));
+        for r in &costs.rows {
+            let values: Vec<String> = r.costs.iter().map(ToString::to_string).collect();
+            text += &format!("{},,{},{}\n", r.layer, r.scheme, values.join(","));
+        }
+        write_file(&dir.join("costs.csv"), &text)?;
+        Ok(costs)
+    }
+
+    /// The layers under their chosen schemes, by node, and what all weights take.
+    fn program(&self, chosen: &Assignment, samples: &[Vec<Vec<f32>>]) -> Result<(f64, Vec<NodeLayer>)> {
+        let (mut bytes, mut layers) = (0.0, Vec::new());
+        for (i, l) in self.loaded.layers.iter().enumerate() {
+            let scheme = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map_or(FLOAT, |c| c.1.as_str());
+            if scheme == FLOAT {
+                bytes += 4.0 * l.layer.shape.weights_len() as f64;
+                continue;
+            }
+            let q = self.loaded.quantize(i, &scheme::find(scheme)?, self.contract, samples)?;
+            bytes += q.stored_bits / 8.0;
+            layers.push((l.node, Arc::new(q)));
+        }
+        Ok((bytes, layers))
+    }
+
+    /// Chooses, runs what was chosen on samples that had no part in it, and says how it compares with what was predicted.
+    /// # Errors
+    /// Limits that no assignment keeps; a run that was stopped.
+    pub fn choose(&self, dir: &Path, run: &Run) -> Result<(String, serde_json::Value)> {
+        let costs = self.costs(dir, run)?;
+        let names = costs.layers();
+        let float = Program::new(&self.loaded.model, Numbers::Float)?;
+        let samples = self.loaded.calibration_inputs(&float, &self.ticker)?;
+        let halves = self.halves();
+        let truths = [0, 1].map(|i| {
+            self.ticker.begin(FLOAT, halves[i].x.len());
+            answers(&float, &halves[i].x, &|| self.ticker.tick())
+        });
+        let [truth, held] = truths;
+        let truths = [truth?, held?];
+        let name = &self.loaded.model.graph.name;
+        let run_on = |half: usize, chosen: &Assignment| -> Result<NetworkScore> {
+            let (bytes, layers) = self.program(chosen, &samples)?;
+            let mut program = float.clone();
+            layers.into_iter().for_each(|(node, q)| program.set(node, q));
+            self.ticker.begin("chosen network", halves[half].x.len());
+            let got = answers(&program, &halves[half].x, &|| self.ticker.tick())?;
+            let row = score(name, "chosen", self.contract, &got, &truths[half], &halves[half].y);
+            Ok(NetworkScore { weight_bytes: bytes, ..row })
+        };
+        let limits = [(LATENCY, self.goals.max_latency), (BYTES, self.goals.max_size)];
+        let limits: Vec<(usize, f64)> = limits.iter().filter_map(|(c, l)| l.map(|l| (*c, l))).collect();
+        let drop = self.goals.max_drop.or(limits.is_empty().then_some(0.01));
+        let (chosen, how) = match drop {
+            None => {
+                let question = Question { minimize: KL, limits };
+                let s = solve(&costs, &names, &question, PATIENCE)?;
+                let how = proof("divergence", &s);
+                (s.assignment, how)
+            }
+            Some(most) => self.fastest_within(&costs, &names, limits, most, |a| run_on(0, a))?,
+        };
+        let (seen, scored) = (run_on(0, &chosen)?, run_on(1, &chosen)?);
+        self.ticker.end();
+        let base = score(name, FLOAT, self.contract, &truths[1], &truths[1], &halves[1].y);
+        let base = NetworkScore {
+            weight_bytes: self.loaded.layers.iter().map(|l| 4.0 * l.layer.shape.weights_len() as f64).sum(),
+            ..base
+        };
+        let mut csv = String::from("layer,scheme\n");
+        chosen.schemes.iter().for_each(|(l, s)| csv += &format!("{l},{s}\n"));
+        write_file(&dir.join("assignment.csv"), &csv)?;
+        let document = json!({
+            "schemes": chosen.schemes.iter().map(|(l, s)| (l.clone(), json!(s))).collect::<serde_json::Map<_, _>>(),
+            "latency_ns": chosen.totals[LATENCY], "bytes": chosen.totals[BYTES],
+            "predicted_kl": chosen.totals[KL], "measured_kl": seen.kl, "predicted_drop": chosen.totals[1],
+            "measured_drop": seen.lost as i64 - seen.won as i64, "chosen_on": seen.samples, "float": base, "chosen": scored, "how": how.trim(),
+        });
+        let text = self.text(&costs, &chosen, &how, &seen, &[base, scored]);
+        Ok((text, document))
+    }
+
+    /// The fastest assignment of the front of time and divergence whose network, run as a whole on the samples that choose,
+    /// loses no more than `most` of top-1. As the loss rises along the front but for chance, by halving.
+    fn fastest_within(
+        &self,
+        costs: &Costs,
+        names: &[&str],
+        limits: Vec<(usize, f64)>,
+        most: f64,
+        run_on: impl Fn(&Assignment) -> Result<NetworkScore>,
+    ) -> Result<(Assignment, String)> {
+        let front = front(costs, names, &Question { minimize: KL, limits }, LATENCY, PATIENCE)?;
+        let (mut low, mut high) = (0, front.points.len() - 1);
+        let loss = |i: usize| run_on(&front.points[i]).map(|s| (s.lost as f64 - s.won as f64) / s.samples as f64);
+        let mut tried = 0;
+        while low < high {
+            let middle = (low + high) / 2;
+            tried += 1;
+            if loss(middle)? <= most { high = middle } else { low = middle + 1 }
+        }
+        let kept = loss(low)? <= most;
+        let whole = if front.whole { "" } else { " (not all there are: the time was up)" };
+        let verdict = if kept {
+            format!("the fastest that loses no more than {:.3} % of top-1 on the samples that choose", most * 100.0)
+        } else {
+            format!("MISSED: none loses as little as {:.3} % of top-1; this one has the least divergence", most * 100.0)
+        };
+        let how = format!(
+            "{verdict}; of {} assignments on the front of time and divergence{whole}, {} were run as a whole\n",
+            front.points.len(),
+            tried + 1
+        );
+        Ok((front.points[low].clone(), how))
+    }
+
+    fn text(
+        &self,
+        costs: &Costs,
+        chosen: &Assignment,
+        how: &str,
+        seen: &NetworkScore,
+        rows: &[NetworkScore],
+    ) -> String {
+        let wide = chosen.schemes.iter().map(|(l, _)| l.len()).max().unwrap_or(0).clamp(5, 60) + 2;
+        let mut text = format!("\n{:<wide$}{:<18}{:>12}{:>12}{:>12}\n", "layer", "scheme", "KL, nats", "us", "kB");
+        let line = |name: &str, scheme: &str, c: &[f64]| {
+            format!(
+                "{name:<wide$}{scheme:<18}{:>12}{:>12}{:>12}\n",
+                figure(c[KL]),
+                figure(c[LATENCY] / 1e3),
+                figure(c[BYTES] / 1e3)
+            )
+        };
+        for (layer, scheme) in &chosen.schemes {
+            let row = costs.rows.iter().find(|r| (&r.layer, &r.scheme) == (layer, scheme));
+            text += &row.map(|r| line(layer, scheme, &r.costs)).unwrap_or_default();
+        }
+        text += &line("total", "", &chosen.totals);
+        text += how;
+        text += &format!(
+            "predicted by adding up the layers: KL {} nats, {} of {} samples lost; measured, all layers together: KL {} nats, {} lost\n",
+            figure(chosen.totals[KL]),
+            chosen.totals[1],
+            seen.samples,
+            seen.kl.map_or("-".into(), figure),
+            seen.lost as i64 - seen.won as i64
+        );
+        text +=
+            "the time is the sum of the layers' medians, each timed alone; what lies between layers is not in it\n\n";
+        text += &format!("on the {} samples that nothing was chosen by:\n", rows[0].samples);
+        text + &table_of(rows)
+    }
+}

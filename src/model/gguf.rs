@@ -1,0 +1,152 @@
+//! GGUF files (versions 2 and 3): weights without a graph. Each matrix becomes a layer of its own, decoded to f32.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::graph::{Array, Graph, elements};
+use super::onnx::{bfloat, half};
+use crate::scheme::format::block;
+
+/// Kinds of tensors: number, name, elements and bytes of a block. Blocks that a format of weights knows have its name.
+static KINDS: &[(u32, &str, usize, usize)] = &[
+    (0, "f32", 1, 4),
+    (1, "f16", 1, 2),
+    (2, "q4_0", 32, 18),
+    (3, "q4_1", 32, 20),
+    (6, "q5_0", 32, 22),
+    (7, "q5_1", 32, 24),
+    (8, "q8_0", 32, 34),
+    (10, "q2_k", 256, 84),
+    (11, "q3_k", 256, 110),
+    (12, "q4_k", 256, 144),
+    (13, "q5_k", 256, 176),
+    (14, "q6_k", 256, 210),
+    (20, "iq4_nl", 32, 18),
+    (30, "bf16", 1, 2),
+    (34, "tq1_0", 256, 54),
+    (35, "tq2_0", 256, 66),
+];
+
+/// A file being read from its front.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len());
+        let part = &self.bytes[self.at..end.context("ends early")?];
+        self.at += count;
+        Ok(part)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.take(4)?.try_into()?))
+    }
+
+    fn size(&mut self) -> Result<usize> {
+        Ok(usize::try_from(u64::from_le_bytes(self.take(8)?.try_into()?))?)
+    }
+
+    fn text(&mut self) -> Result<String> {
+        let length = self.size()?;
+        Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
+    }
+
+    /// Passes over a value of the metadata; integers and texts are returned as text.
+    fn value(&mut self, kind: u32) -> Result<Option<String>> {
+        let width = |kind: u32| match kind {
+            0 | 1 | 7 => Ok(1),
+            2 | 3 => Ok(2),
+            4..=6 => Ok(4),
+            10..=12 => Ok(8),
+            other => bail!("metadata of type {other}"),
+        };
+        match kind {
+            4 => Ok(Some(self.u32()?.to_string())),
+            8 => Ok(Some(self.text()?)),
+            9 => {
+                let (of, count) = (self.u32()?, self.size()?);
+                if of == 8 {
+                    for _ in 0..count {
+                        self.text()?;
+                    }
+                } else {
+                    self.take(count.checked_mul(width(of)?).context("ends early")?)?;
+                }
+                Ok(None)
+            }
+            other => self.take(width(other)?).map(|_| None),
+        }
+    }
+}
+
+/// Reads the matrices of a GGUF file.
+/// # Errors
+/// A damaged file.
+pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
+    let mut file = Cursor { bytes, at: 0 };
+    ensure!(file.take(4)? == b"GGUF", "is no GGUF file");
+    let version = file.u32()?;
+    ensure!((2..=3).contains(&version), "is of version {version}; 2 and 3 are read");
+    let (tensors, entries) = (file.size()?, file.size()?);
+    let (mut alignment, mut architecture) = (32usize, String::from("unknown"));
+    for _ in 0..entries {
+        let (key, kind) = (file.text()?, file.u32()?);
+        match (key.as_str(), file.value(kind)?) {
+            ("general.alignment", Some(v)) => alignment = v.parse().unwrap_or(0),
+            ("general.architecture", Some(v)) => architecture = v,
+            _ => {}
+        }
+    }
+    ensure!(alignment.is_power_of_two(), "is aligned to {alignment}");
+    let mut found = Vec::new();
+    for _ in 0..tensors {
+        let (label, rank) = (file.text()?, file.u32()?);
+        ensure!(rank <= 4, "tensor `{label}` has {rank} dimensions");
+        let dims = (0..rank).map(|_| file.size()).collect::<Result<Vec<_>>>()?;
+        found.push((label, dims, file.u32()?, file.size()?));
+    }
+    let start = file.at.next_multiple_of(alignment);
+    let mut graph = Graph::new(name, &format!("GGUF, version {version}, {architecture}"));
+    let mut others = 0;
+    for (label, dims, kind, offset) in found {
+        // dimensions stand with the fastest first
+        let (&[k, n], Some((_, format, each, size))) = (dims.as_slice(), KINDS.iter().find(|t| t.0 == kind)) else {
+            others += 1;
+            continue;
+        };
+        ensure!(
+            elements(&[n, k]).is_some() && k > 0 && k % each == 0,
+            "tensor `{label}` has rows of {k} elements of {format}"
+        );
+        let from = start.checked_add(offset).context("a tensor lies outside of the file")?;
+        let length = n.checked_mul(k / each * size);
+        let part = length.and_then(|l| bytes.get(from..from.checked_add(l)?));
+        let part = part.with_context(|| format!("tensor `{label}` lies outside of the file"))?;
+        let values = decode(part, format, k, k / each * size).with_context(|| format!("tensor `{label}`"))?;
+        graph.lone_layer(&label, Array::f32(vec![n, k], values), format)?;
+    }
+    if others > 0 {
+        graph
+            .notes
+            .push(format!("{others} tensors that are no matrices, or of kinds that are not read, are passed over"));
+    }
+    Ok(graph)
+}
+
+fn decode(bytes: &[u8], format: &str, k: usize, row: usize) -> Result<Vec<f32>> {
+    let pairs = || bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    Ok(match format {
+        "f32" => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        "f16" => pairs().map(half).collect(),
+        "bf16" => pairs().map(bfloat).collect(),
+        _ => {
+            let mut values = Vec::with_capacity(bytes.len() / row.max(1) * k);
+            for row in bytes.chunks_exact(row.max(1)) {
+                values.extend(block::unpack(format, row, k).context("its blocks cannot be read")?.values);
+            }
+            values
+        }
+    })
+}
