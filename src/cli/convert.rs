@@ -18,7 +18,7 @@ pub struct Args {
     dir: PathBuf,
     /// google-benchmark, prometheus, github-action-benchmark or bencher
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(EXPORTS.iter().map(|e| e.name)))]
-    format: String,
+    to: String,
     /// File to write, whole or not at all [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
     let run = Run::load(&args.dir)?;
     let timed = run.winners.iter().any(|w| w.median_ns.is_some());
     ensure!(timed, "{} has no winner with a time; export a run of a target that gives times", args.dir.display());
-    for export in EXPORTS.iter().filter(|e| e.name == args.format) {
+    for export in EXPORTS.iter().filter(|e| e.name == args.to) {
         let text = (export.write)(&run)?;
         args.out.as_ref().map_or_else(|| print(&text), |path| write_file(path, &text))?;
     }

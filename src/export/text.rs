@@ -6,10 +6,12 @@ use anyhow::Result;
 
 use crate::verdict::{Comparison, Finding, Report};
 
-/// Comparisons that found nothing are counted and not listed.
+/// Comparisons that found nothing, and those of quarantined devices, are counted and not listed.
 pub fn write(report: &Report) -> Result<String> {
     let mut out = String::new();
-    for c in report.comparisons.iter().filter(|c| c.finding != Finding::Same) {
+    let quarantined =
+        |c: &Comparison| report.devices.iter().any(|d| d.target == c.key.target && d.quarantined.is_some());
+    for c in report.comparisons.iter().filter(|c| c.finding != Finding::Same && !quarantined(c)) {
         writeln!(out, "{:<11} {:<56} {}", word(c.finding), name(c), change(c))?;
         if !c.why.is_empty() {
             writeln!(out, "            {}", c.why)?;
@@ -21,7 +23,7 @@ pub fn write(report: &Report) -> Result<String> {
         let (noise, sees) = (percent(d.noise), percent(d.detectable));
         writeln!(out, "device {}: noise {noise}, sees slowdowns of {sees}, own pace {pace:+.2} %", d.target)?;
         if let Some(why) = &d.quarantined {
-            writeln!(out, "  quarantined: {why}")?;
+            writeln!(out, "  quarantined, none of its {} comparisons is judged: {why}", d.comparisons)?;
         }
     }
     for note in &report.notes {
