@@ -37,6 +37,7 @@ pub mod profile;
 pub mod export;
 pub mod report;
 pub mod study;
+pub mod nightly;
 pub mod replay;
 pub mod baseline;
 pub mod bundle;

@@ -235,6 +235,7 @@ impl<'a> Study<'a> {
             searches: vec![],
             waiting: some.iter().rev().map(|(i, j)| (*i, (*j).clone())).collect(),
             jobs,
+            kept: if self.plan.repeats > 0 { 2.0 * FINAL_SHARE } else { FINAL_SHARE },
             out: 0,
         };
         // a batch is built while another is measured, where there is a CPU for it
@@ -414,6 +415,8 @@ struct Turns<'a> {
     waiting: Vec<(usize, Job)>,
     /// Of the whole run.
     jobs: usize,
+    /// Share of the budget that finals and repeats have.
+    kept: f64,
     /// Points asked for.
     out: usize,
 }
@@ -426,7 +429,7 @@ impl Turns<'_> {
         let parts = search.openings_left() + waiting * OPENING;
         match self.budget {
             Budget::Seconds(s) => {
-                let left = s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64();
+                let left = s * (1.0 - self.kept) - self.begun.elapsed().as_secs_f64();
                 search.room(if search.is_opening() { left / parts as f64 } else { left })
             }
             Budget::Trials(n) => {

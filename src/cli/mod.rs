@@ -14,6 +14,7 @@ mod judge;
 mod layers;
 mod model;
 mod network;
+mod nightly;
 mod plan;
 mod progress;
 mod replay;
@@ -83,6 +84,8 @@ enum Verb {
     Compare(compare::Args),
     /// Write the winners of a run in a format that other tools read
     Convert(convert::Args),
+    /// Tune every device of a plan, one after another, and say whether anything is slower than in the nights before
+    Nightly(nightly::Args),
     /// Night by night: how the times of each layer went, where they changed, and what changed with them
     History(history::Args),
     /// Print the C of a run's winners, or of any of its candidates
@@ -137,6 +140,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Report(args) => report::run(&args),
         Verb::Compare(args) => compare::run(&args),
         Verb::Convert(args) => convert::run(&args),
+        Verb::Nightly(args) => nightly::run(&args),
         Verb::History(args) => history::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),

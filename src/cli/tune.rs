@@ -208,14 +208,35 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
 
 /// Runs a plan in a new folder, or goes on in `old`. Nothing is written before the device is known to work.
 fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    let place = |device: &Device| old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()));
+    let (dir, costs) = carry_out(plan, target, place, &mut Bar::new(), stop)?;
+    let run = Run::load(&dir)?;
+    let text = report::finish(&run)?;
+    if args.json {
+        return Ok(document(&run, &costs));
+    }
+    print(&text)?;
+    if stop.load(Ordering::Relaxed) {
+        print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
+    }
+    Ok(serde_json::Value::Null)
+}
+
+/// Runs a plan in the folder that `place` gives once the device is known to work; goes on with what the folder holds.
+pub fn carry_out(
+    plan: &Plan,
+    target: Target,
+    place: impl FnOnce(&Device) -> Result<PathBuf>,
+    bar: &mut Bar,
+    stop: &AtomicBool,
+) -> Result<(PathBuf, HashMap<Group, Cost>)> {
     let cache = cache_folder()?;
-    let mut bar = Bar::new();
     let device = Device::open(target, &cache)?;
     device.has_cpus(plan.threads)?;
     let _lock = device.lock(&cache, |text| bar.note(text))?;
     let device = device.with_roofs(&cache, plan.threads)?;
-    let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
-    let model = modelled(&device, plan, &mut bar);
+    let dir = &place(&device)?;
+    let model = modelled(&device, plan, bar);
     let tables = Tables::open(dir, model.is_some())?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
@@ -226,17 +247,8 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     measure_accuracy(plan, dir, stop)?;
     let mut study = Study::new(plan, &device, tables, stop);
     study.model = model;
-    let costs = study.run(&mut bar)?;
-    let run = Run::load(dir)?;
-    let text = report::finish(&run)?;
-    if args.json {
-        return Ok(document(&run, &costs));
-    }
-    print(&text)?;
-    if stop.load(Ordering::Relaxed) {
-        print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
-    }
-    Ok(serde_json::Value::Null)
+    let costs = study.run(bar)?;
+    Ok((dir.clone(), costs))
 }
 
 /// The model of a device that gives no times, where its target describes one and this machine has what it takes.

@@ -18,9 +18,11 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE keys (id INTEGER PRIMARY KEY, layer TEXT NOT NULL, scheme TEXT NOT NULL, contract TEXT NOT NULL,
         target TEXT NOT NULL, regime TEXT NOT NULL, threads INTEGER NOT NULL,
         UNIQUE (layer, scheme, contract, target, regime, threads));
+    CREATE TABLE kernels (id INTEGER PRIMARY KEY, candidate TEXT NOT NULL, source_hash TEXT NOT NULL,
+        UNIQUE (candidate, source_hash));
     CREATE TABLE nights (key INTEGER NOT NULL REFERENCES keys, run INTEGER NOT NULL REFERENCES runs,
         median_ns REAL NOT NULL, low_ns REAL NOT NULL, high_ns REAL NOT NULL, sessions INTEGER NOT NULL,
-        candidate TEXT NOT NULL, source_hash TEXT NOT NULL, tried INTEGER NOT NULL,
+        kernel INTEGER NOT NULL REFERENCES kernels, tried INTEGER NOT NULL,
         PRIMARY KEY (key, run)) WITHOUT ROWID;
     CREATE INDEX nights_by_run ON nights (run);
 "];
@@ -105,13 +107,17 @@ impl Store for Sqlite {
             let mut key = transaction.prepare_cached(
                 "INSERT OR IGNORE INTO keys (layer, scheme, contract, target, regime, threads) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?;
+            let mut kernel =
+                transaction.prepare_cached("INSERT OR IGNORE INTO kernels (candidate, source_hash) VALUES (?1, ?2)")?;
             let mut row = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO nights VALUES ((SELECT id FROM keys WHERE layer = ?1 AND scheme = ?2
-                 AND contract = ?3 AND target = ?4 AND regime = ?5 AND threads = ?6), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 AND contract = ?3 AND target = ?4 AND regime = ?5 AND threads = ?6), ?7, ?8, ?9, ?10, ?11,
+                 (SELECT id FROM kernels WHERE candidate = ?12 AND source_hash = ?13), ?14)",
             )?;
             for (k, r) in &night.rows {
                 let threads = k.threads as i64;
                 key.execute(params![k.layer, k.scheme, k.contract, k.target, k.regime, threads])?;
+                kernel.execute(params![r.candidate, r.source_hash])?;
                 row.execute(params![
                     k.layer,
                     k.scheme,
@@ -156,7 +162,7 @@ impl Store for Sqlite {
         let environments = self.environments()?;
         let mut nights = self.connection.prepare_cached(
             "SELECT folder, started, median_ns, low_ns, high_ns, sessions, candidate, source_hash, tried, environment
-             FROM nights JOIN runs ON runs.id = run WHERE key = ?1 ORDER BY started, folder",
+             FROM nights JOIN runs ON runs.id = run JOIN kernels ON kernels.id = kernel WHERE key = ?1 ORDER BY started, folder",
         )?;
         let mut all = Vec::new();
         for (id, key) in found {
