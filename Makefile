@@ -19,7 +19,8 @@ PACKAGES := \
 	cmake clang pkg-config \
 	chromium chromium-driver \
 	g++ yosys iverilog verilator nextpnr-ice40 \
-	llvm-19
+	llvm-19 \
+	prometheus libbenchmark-tools
 
 setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
@@ -31,7 +32,7 @@ $(PEERS)/ready: Makefile
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
-	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium junitparser scipy
 	@touch $@
 
 lint: ## formatting and lints

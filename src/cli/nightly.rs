@@ -14,9 +14,11 @@ use crate::export::FORMS;
 use crate::input::read_text;
 use crate::nightly::{DevicePlan, Night, NightPlan, Nights, Stage};
 use crate::run::{Run, write_file};
+use crate::store::{self, History, Query};
 use crate::study::Plan;
 use crate::study::memory::runs_of;
 use crate::target::Target;
+use crate::trend::{Change, changes};
 use crate::verdict::{Report, Rules, compare};
 
 #[derive(clap::Args)]
@@ -48,6 +50,10 @@ Examples:
 
 /// The forms of a verdict that are kept, by the ending of their file.
 const KEPT: [(&str, &str); 4] = [("text", "txt"), ("json", "json"), ("junit", "xml"), ("markdown", "md")];
+
+/// Trends on the page at most, and the least change of level in them.
+const TRENDS: usize = 12;
+const LEAST: f64 = 0.01;
 
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
@@ -167,7 +173,11 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
     if before.is_empty() {
         verdict.notes.push("the first night of this plan: there is nothing to compare it with".into());
     }
-    write(dir, &verdict, &night)?;
+    let trends = trends(&plan.results, &verdict).unwrap_or_else(|e| {
+        verdict.notes.push(format!("no trends: {e:#}"));
+        vec![]
+    });
+    write(dir, &verdict, &night, &trends)?;
     let code = match verdict.exit_code() {
         0 if night.devices.iter().any(|d| d.stage == Stage::Failed) => 3,
         code => code,
@@ -179,12 +189,34 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
     Ended::with(code)
 }
 
-fn write(dir: &Path, verdict: &Report, night: &Night) -> Result<()> {
+/// Histories of what was found, and where that is little, of what else was compared; those with a story alone.
+fn trends(results: &Path, verdict: &Report) -> Result<Vec<(History, Vec<Change>)>> {
+    let address = store::default_address(results).display().to_string();
+    let mut all = Vec::new();
+    for c in verdict.comparisons.iter().take(TRENDS) {
+        let (layer, scheme, target) = (c.key.layer.clone(), c.key.scheme.clone(), c.key.target.clone());
+        let mut found = match all.is_empty() {
+            true => store::ask(&address, results, &Query { layer, scheme, target })?.0,
+            false => store::open(&address)?.history(&Query { layer, scheme, target })?,
+        };
+        found.retain(|h| {
+            (&h.key.contract, &h.key.regime, h.key.threads) == (&c.key.contract, &c.key.regime, c.key.threads)
+        });
+        all.extend(found.into_iter().filter(|h| h.points.len() > 1).map(|h| {
+            let values: Vec<f64> = h.points.iter().map(|p| p.median_ns).collect();
+            let changes = changes(&values, LEAST);
+            (h, changes)
+        }));
+    }
+    Ok(all)
+}
+
+fn write(dir: &Path, verdict: &Report, night: &Night, trends: &[(History, Vec<Change>)]) -> Result<()> {
     for (name, ending) in KEPT {
         for form in FORMS.iter().filter(|f| f.name == name) {
             write_file(&dir.join(format!("verdict.{ending}")), &(form.write)(verdict)?)?;
         }
     }
     let runs: Vec<Run> = night.runs().map(|run| Run::load(run)).collect::<Result<_>>()?;
-    if runs.is_empty() { Ok(()) } else { crate::report::compare(&runs, &dir.join("report.html")) }
+    if runs.is_empty() { Ok(()) } else { crate::report::compare_with(&runs, trends, &dir.join("report.html")) }
 }

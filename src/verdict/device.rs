@@ -118,9 +118,7 @@ fn noisier(
     let (after, n) = after?;
     let percent = |variance: f64| format!("{:.1} %", 100.0 * variance.sqrt());
     if let Some((before, m)) = before {
-        let ratio = after / before.max(1e-8);
-        let p = FisherSnedecor::new(n, m).map_or(1.0, |f| f.sf(ratio));
-        if p < NOISIER && after.sqrt() > rules.gate / 2.0 {
+        if are_noisier((before, m), (after, n), rules) {
             let (a, b) = (percent(after), percent(before));
             return Some(format!(
                 "its A/A failed: repeats of one kernel differ by {a}, before by {b} (a noisy neighbour?)"
@@ -131,6 +129,32 @@ fn noisier(
         let (a, d) = (percent(after), percent(d * d));
         format!("its A/A failed: repeats of one kernel differ by {a}; nothing below {d} can be seen")
     })
+}
+
+/// Variances with their degrees of freedom: is the second one greater, and by so much that it matters?
+fn are_noisier((before, m): (f64, f64), (after, n): (f64, f64), rules: &Rules) -> bool {
+    let p = FisherSnedecor::new(n, m).map_or(1.0, |f| f.sf(after / before.max(1e-8)));
+    p < NOISIER && after.sqrt() > rules.gate / 2.0
+}
+
+/// Nights of a base of three and more that failed their A/A test beside the others: they would blind the base for as long as
+/// they are in it.
+pub(super) fn disturbed_nights(pairs: &[Pair], rules: &Rules) -> BTreeSet<usize> {
+    let mut nights: BTreeSet<usize> = pairs.iter().flat_map(|p| &p.base).map(|s| s.night).collect();
+    let mut disturbed = BTreeSet::new();
+    while nights.len() >= 3 {
+        let of = |wanted: &dyn Fn(usize) -> bool| {
+            repeats(pairs.iter().flat_map(|p| &p.base).filter(|s| nights.contains(&s.night) && wanted(s.night)))
+        };
+        let each = nights.iter().filter_map(|n| Some((*n, of(&|m| m == *n)?)));
+        let Some((worst, its)) = each.max_by(|a, b| a.1.0.total_cmp(&b.1.0)) else { break };
+        if !of(&|m| m != worst).is_some_and(|others| are_noisier(others, its, rules)) {
+            break;
+        }
+        nights.remove(&worst);
+        disturbed.insert(worst);
+    }
+    disturbed
 }
 
 /// ln of new over base, of what races along in every final; else of kernels that nothing changed about.

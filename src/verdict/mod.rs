@@ -138,9 +138,15 @@ pub fn compare(base: &Side, new: &Side, rules: &Rules) -> Report {
     let mut targets: BTreeMap<&str, Vec<Pair>> = BTreeMap::new();
     all.for_each(|pair| targets.entry(&pair.key.target).or_default().push(pair));
     let (mut comparisons, mut devices) = (Vec::new(), Vec::new());
+    let mut notes: Vec<String> = base.notes.iter().chain(&new.notes).cloned().collect();
     // (place in `comparisons`, what was measured, the device's own shift)
     let mut judged: Vec<(usize, Pair, Measured, f64)> = Vec::new();
-    for (target, pairs) in targets {
+    for (target, mut pairs) in targets {
+        let disturbed = device::disturbed_nights(&pairs, rules);
+        pairs.iter_mut().for_each(|p| p.base.retain(|s| !disturbed.contains(&s.night)));
+        let folder = |n: &usize| base.nights[*n].0.display();
+        let left_out = |n| format!("left out of the base of {target}, as its A/A failed: {}", folder(n));
+        notes.extend(disturbed.iter().map(left_out));
         let (pairs, alone): (Vec<Pair>, Vec<Pair>) =
             pairs.into_iter().partition(|p| !p.base.is_empty() && !p.new.is_empty());
         comparisons
@@ -159,7 +165,6 @@ pub fn compare(base: &Side, new: &Side, rules: &Rules) -> Report {
     }
     judge(&mut comparisons, &judged, (base, new), rules);
     comparisons.sort_by(|a, b| a.finding.cmp(&b.finding).then_with(|| a.key.cmp(&b.key)));
-    let notes = base.notes.iter().chain(&new.notes).cloned().collect();
     Report { gate: rules.gate, rate: rules.rate, comparisons, devices, notes }
 }
 
