@@ -133,6 +133,11 @@ pub fn compare_with(runs: &[Run], trends: &[(History, Vec<Change>)], page: &Path
             Ok((format!("trend-{}", format::slug(&h.key.to_string())), trend(h, changes)?))
         };
         let files = here.map(one).collect::<Result<Vec<Drawing>>>()?;
+        let folder = page.with_file_name("charts");
+        if !files.is_empty() {
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        files.iter().try_for_each(|(stem, svg)| write_file(&folder.join(format!("{stem}.svg")), svg))?;
         drawn.push(Drawn { chart: &TREND, files });
     }
     let both: Vec<(&Run, &[Drawn])> = runs.iter().zip(&drawn).map(|(run, drawn)| (run, &drawn[..])).collect();
