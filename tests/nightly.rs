@@ -78,7 +78,10 @@ fn one_device_is_gone_and_the_others_go_on() {
     assert!(said.contains("1 comparisons at a gate of 2 %"), "{said}");
     assert!(code == 3 || (code == 1 && said.contains("REGRESSION")), "{code} {said}");
     let page = std::fs::read_to_string(nights(dir.path()).pop().unwrap().join("report.html")).unwrap();
-    assert!(page.contains("user/gemm-4x8x16 w8a8 int8 x86-scalar hot t1") && page.contains("<h2>Trend</h2>"), "no trend");
+    assert!(
+        page.contains("user/gemm-4x8x16 w8a8 int8 x86-scalar hot t1") && page.contains("<h2>Trend</h2>"),
+        "no trend"
+    );
     // the device is tried again, and nothing else
     let (_, _, noted) = nightly(dir.path(), &["--resume"]);
     assert!(noted.contains("[device 1 of 2]") && !noted.contains("[device 2 of 2]"), "{noted}");

@@ -117,13 +117,13 @@ fn noisier(
 ) -> Option<String> {
     let (after, n) = after?;
     let percent = |variance: f64| format!("{:.1} %", 100.0 * variance.sqrt());
-    if let Some((before, m)) = before {
-        if are_noisier((before, m), (after, n), rules) {
-            let (a, b) = (percent(after), percent(before));
-            return Some(format!(
-                "its A/A failed: repeats of one kernel differ by {a}, before by {b} (a noisy neighbour?)"
-            ));
-        }
+    if let Some((before, m)) = before
+        && are_noisier((before, m), (after, n), rules)
+    {
+        let (a, b) = (percent(after), percent(before));
+        return Some(format!(
+            "its A/A failed: repeats of one kernel differ by {a}, before by {b} (a noisy neighbour?)"
+        ));
     }
     detectable.filter(|_| after.sqrt() > 2.0 * rules.gate).map(|d| {
         let (a, d) = (percent(after), percent(d * d));
