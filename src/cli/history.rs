@@ -117,7 +117,7 @@ fn sentence(h: &History, change: &Change) -> String {
         said.push("nothing that is recorded changed".into());
     }
     if !differences.is_empty() {
-        said.push(format!("not blamed on the code: {}", differences.join(", ")));
+        said.push(format!("beside the code: {}", differences.join(", ")));
     }
     said.join("; ")
 }

@@ -21,7 +21,7 @@ pub fn draw(history: &History, changes: &[Change]) -> Result<String> {
     let plot = Plot {
         x: Axis::linear("night", -0.5..points.len() as f64 - 0.5, |x| plain(x + 1.0)),
         y: Axis::linear("time of one call", low - room..high + 2.0 * room, tick_time),
-        left: 76,
+        left: 92,
         top: 12,
         right: WIDTH as i32 - 24,
         bottom: HEIGHT - 56,
@@ -30,7 +30,7 @@ pub fn draw(history: &History, changes: &[Change]) -> Result<String> {
     let lines = [
         dates.unwrap_or_default(),
         "Dots: the median of a night's sessions; bars: the extremes of their 95 % intervals; open: another kernel than the night before.".into(),
-        "Steps: levels between change points. Dashed: something besides the code changed, which steps there are not blamed on the code.".into(),
+        "Steps: levels between change points. Dashed: something besides the code changed; a step there may be its.".into(),
     ];
     svg((&history.key.to_string(), &lines), (WIDTH, HEIGHT as u32), |area| {
         plot.draw(area)?;
