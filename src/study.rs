@@ -4,6 +4,7 @@
 mod finals;
 mod job;
 pub mod memory;
+mod repeats;
 mod turns;
 
 use std::collections::HashMap;
@@ -22,9 +23,10 @@ use crate::kernel::Task;
 use crate::layer::Layer;
 use crate::record::{Accuracy, Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
+use crate::sessions::REPEATS;
 use crate::target::Target;
 use crate::timing::Model;
-use finals::NO_FAMILY;
+use finals::{FINAL_SHARE, NO_FAMILY};
 use job::{Asked, JobSearch};
 use memory::Memory;
 use turns::Turns;
@@ -66,6 +68,9 @@ pub struct Plan {
     /// Folders of earlier runs that it learns from.
     #[serde(default)]
     pub learned_from: Vec<PathBuf>,
+    /// Sessions of each winner beside its final: what tells how much two sessions of one kernel differ.
+    #[serde(default)]
+    pub repeats: usize,
 }
 
 /// One layer x scheme.
@@ -128,6 +133,7 @@ pub struct Cost {
 pub struct Tables {
     pub records: Table,
     pub finals: Table,
+    pub repeats: Table,
     /// Of a target that gives no times and has a model.
     pub modelled: Option<Table>,
     pub old_records: Vec<Record>,
@@ -142,11 +148,12 @@ impl Tables {
     pub fn open(dir: &std::path::Path, models: bool) -> Result<Self> {
         let (records, old_records) = Table::open(&dir.join("records.csv"))?;
         let (finals, old_finals) = Table::open(&dir.join("finals.csv"))?;
+        let (repeats, _) = Table::open::<Final>(&dir.join(REPEATS))?;
         let (modelled, old_modelled) = match models {
             true => Table::open(&dir.join("modelled.csv")).map(|(table, rows)| (Some(table), rows))?,
             false => (None, vec![]),
         };
-        Ok(Self { records, finals, modelled, old_records, old_finals, old_modelled, accuracy: vec![] })
+        Ok(Self { records, finals, repeats, modelled, old_records, old_finals, old_modelled, accuracy: vec![] })
     }
 }
 
@@ -234,6 +241,7 @@ impl<'a> Study<'a> {
             searches: vec![],
             waiting: some.iter().rev().map(|(i, j)| (*i, (*j).clone())).collect(),
             jobs,
+            kept: if self.plan.repeats > 0 { 2.0 * FINAL_SHARE } else { FINAL_SHARE },
             out: 0,
         };
         // a batch is built while another is measured, where there is a CPU for it
@@ -273,10 +281,11 @@ impl<'a> Study<'a> {
             }
         }
         let mut costs = Vec::new();
-        for mut search in std::mem::take(&mut turns.searches) {
+        let mut searches = std::mem::take(&mut turns.searches);
+        for search in &mut searches {
             let begun = Instant::now();
             if !self.stop.load(Ordering::Relaxed) {
-                self.hold_final(&mut search, turns.each(some.len()))?;
+                self.hold_final(search, turns.each(some.len()))?;
             }
             search.tell(jobs, progress);
             progress.ended();
@@ -288,6 +297,7 @@ impl<'a> Study<'a> {
             let seconds = search.spent + begun.elapsed().as_secs_f64();
             costs.push((search.group.clone(), Cost { space: search.points(), seconds }, search.tried.len()));
         }
+        self.hold_repeats(&mut searches, turns.each(some.len()))?;
         Ok(costs)
     }
 

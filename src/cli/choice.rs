@@ -1,13 +1,14 @@
 //! Which layers and number formats, under what conditions: what every verb that times kernels is told.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::candidate::{Contract, Regime};
 use crate::data::LayerData;
 use crate::layer::{Layer, Network, Shape};
+use crate::nightly::DevicePlan;
 use crate::scheme;
 use crate::search;
 use crate::study::{Budget, Plan};
@@ -50,6 +51,20 @@ const DEFAULT_SECONDS: f64 = 5.0;
 const DEFAULT_SCHEMES: [&str; 2] = ["f32", "w8a8"];
 
 impl Choice {
+    /// What a plan of nights says of a device; its files are relative to `folder`.
+    pub fn of(device: &DevicePlan, folder: &Path) -> Self {
+        Self {
+            networks: device.networks.clone(),
+            layers: device.layers.as_ref().map(|file| folder.join(file)),
+            gemm: device.gemm.clone(),
+            conv: device.conv.clone(),
+            schemes: device.schemes.clone(),
+            contract: device.contract,
+            threads: device.threads,
+            regime: device.regime,
+        }
+    }
+
     /// The plan, of a model's own layers and those that are named, with the first strategy, seed 0 and the default budget.
     /// # Errors
     /// Names and shapes that are none, tensors that cannot be read.
@@ -92,6 +107,7 @@ impl Choice {
             seed: 0,
             budget: Budget::Seconds(DEFAULT_SECONDS * jobs as f64),
             learned_from: vec![],
+            repeats: 0,
         })
     }
 

@@ -3,14 +3,18 @@
 mod accuracy;
 mod baseline;
 mod choice;
+mod compare;
+mod convert;
 mod design;
 mod emit;
 mod export;
+mod history;
 mod import;
 mod judge;
 mod layers;
 mod model;
 mod network;
+mod nightly;
 mod plan;
 mod progress;
 mod replay;
@@ -72,11 +76,18 @@ enum Verb {
     Layers(layers::Args),
     /// Play search strategies against recorded spaces, without a device
     Replay(replay::Args),
-    /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     /// Hold the model of times against runs that were measured on this machine: how far off is it?
     Judge(judge::Args),
-    /// Rebuild the tables and charts of a run from its records alone
+    /// Rebuild tables and charts of runs from their records alone, or compare runs on one page
     Report(report::Args),
+    /// Is NEW slower than BASE? Exit code 0: no, 1: yes, 3: not enough evidence
+    Compare(compare::Args),
+    /// Write the winners of a run in a format that other tools read
+    Convert(convert::Args),
+    /// Tune every device of a plan, one after another, and say whether anything is slower than in the nights before
+    Nightly(nightly::Args),
+    /// Night by night: how the times of each layer went, where they changed, and what changed with them
+    History(history::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
     /// Write what gets deployed: the chosen kernels as C, packed weights, a build and a proof
@@ -103,6 +114,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) if e.is::<Ended>() => ExitCode::from(e.downcast_ref::<Ended>().map_or(2, |ended| ended.0)),
         Err(e) => {
             eprintln!("error: {}", one_line(&format!("{e:#}")));
             if let Some(wrong) = e.downcast_ref::<WrongName>() {
@@ -126,6 +138,10 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Layers(args) => layers::run(&args),
         Verb::Judge(args) => judge::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Compare(args) => compare::run(&args),
+        Verb::Convert(args) => convert::run(&args),
+        Verb::Nightly(args) => nightly::run(&args),
+        Verb::History(args) => history::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Emit(args) => emit::run(&args),
         Verb::Export(args) => export::run(&args),
@@ -135,6 +151,24 @@ fn run(verb: Verb) -> Result<()> {
             std::io::stdout().write_all(&script)?;
             Ok(())
         }
+    }
+}
+
+/// Not a mistake: the verb did what it was asked to, and this exit code is its answer.
+#[derive(Debug)]
+struct Ended(u8);
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
+
+impl Ended {
+    fn with(code: u8) -> Result<()> {
+        if code == 0 { Ok(()) } else { Err(Self(code).into()) }
     }
 }
 

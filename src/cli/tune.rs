@@ -46,6 +46,9 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = search::STRATEGIES[0].name,
           value_parser = PossibleValuesParser::new(search::STRATEGIES.iter().map(|s| s.name)))]
     strategy: String,
+    /// Sessions of each winner beside its final, each in a program of its own: with some, runs can be compared
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    repeats: usize,
     /// Learn nothing from earlier runs below results/TARGET
     #[arg(long)]
     cold: bool,
@@ -115,7 +118,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn plan(args: &Args, target: &Target) -> Result<Plan> {
     let mut plan = args.choice.plan(target, vec![])?;
-    (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
+    (plan.strategy, plan.seed, plan.repeats) = (args.strategy.clone(), args.seed, args.repeats);
     plan.budget = args.budget.unwrap_or(plan.budget);
     plan.learned_from = if args.cold { vec![] } else { runs_of(&target.name) };
     Ok(plan)
@@ -127,7 +130,7 @@ fn tune_model(asked: &Asked, target: Target, args: &Args, stop: &AtomicBool) -> 
     let dir = new_folder(args, &target.name)?;
     write_file(&dir.join("model.json"), &format!("{}\n", serde_json::to_string_pretty(asked)?))?;
     let mut plan = args.choice.plan(&target, network.layers(&dir)?)?;
-    (plan.strategy, plan.seed) = (args.strategy.clone(), args.seed);
+    (plan.strategy, plan.seed, plan.repeats) = (args.strategy.clone(), args.seed, args.repeats);
     plan.budget = args.budget.unwrap_or(plan.budget);
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(&plan)?))?;
     go_on_with(&network, &plan, target, &dir, args, stop)
@@ -205,14 +208,35 @@ fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Valu
 
 /// Runs a plan in a new folder, or goes on in `old`. Nothing is written before the device is known to work.
 fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    let place = |device: &Device| old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()));
+    let (dir, costs) = carry_out(plan, target, place, &mut Bar::new(), stop)?;
+    let run = Run::load(&dir)?;
+    let text = report::finish(&run)?;
+    if args.json {
+        return Ok(document(&run, &costs));
+    }
+    print(&text)?;
+    if stop.load(Ordering::Relaxed) {
+        print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
+    }
+    Ok(serde_json::Value::Null)
+}
+
+/// Runs a plan in the folder that `place` gives once the device is known to work; goes on with what the folder holds.
+pub fn carry_out(
+    plan: &Plan,
+    target: Target,
+    place: impl FnOnce(&Device) -> Result<PathBuf>,
+    bar: &mut Bar,
+    stop: &AtomicBool,
+) -> Result<(PathBuf, HashMap<Group, Cost>)> {
     let cache = cache_folder()?;
-    let mut bar = Bar::new();
     let device = Device::open(target, &cache)?;
     device.has_cpus(plan.threads)?;
     let _lock = device.lock(&cache, |text| bar.note(text))?;
     let device = device.with_roofs(&cache, plan.threads)?;
-    let dir = &old.map_or_else(|| new_folder(args, &device.target.name), |dir| Ok(dir.into()))?;
-    let model = modelled(&device, plan, &mut bar);
+    let dir = &place(&device)?;
+    let model = modelled(&device, plan, bar);
     let mut tables = Tables::open(dir, model.is_some())?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
@@ -224,17 +248,8 @@ fn tune(plan: &Plan, target: Target, old: Option<&Path>, args: &Args, stop: &Ato
     tables.accuracy = read_table(&dir.join("accuracy.csv"))?;
     let mut study = Study::new(plan, &device, tables, stop);
     study.model = model;
-    let costs = study.run(&mut bar)?;
-    let run = Run::load(dir)?;
-    let text = report::finish(&run)?;
-    if args.json {
-        return Ok(document(&run, &costs));
-    }
-    print(&text)?;
-    if stop.load(Ordering::Relaxed) {
-        print(&format!("stopped early; go on with: bitsmith tune --resume {}\n", dir.display()))?;
-    }
-    Ok(serde_json::Value::Null)
+    let costs = study.run(bar)?;
+    Ok((dir.clone(), costs))
 }
 
 /// The model of a device that gives no times, where its target describes one and this machine has what it takes.

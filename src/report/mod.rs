@@ -15,6 +15,7 @@ pub(crate) mod plot;
 mod roofline;
 mod rows;
 mod summary;
+mod trend;
 mod view;
 
 use std::fs;
@@ -23,9 +24,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::run::{Run, write_file};
+use crate::store::History;
+use crate::trend::Change;
 pub(crate) use html::template_value;
 pub use html::{markdown, tables};
 pub use summary::summary;
+pub use trend::draw as trend;
 
 /// File stem and SVG text.
 pub type Drawing = (String, String);
@@ -76,6 +80,14 @@ pub static CHARTS: &[Chart] = &[
     },
 ];
 
+/// Drawn from the history of all runs, not from one.
+static TREND: Chart = Chart {
+    name: "trend",
+    title: "Trend",
+    about: "Night by night: the time of a kernel, its levels, and what changed besides the code.",
+    draw: |_| Ok(vec![]),
+};
+
 /// What one kind of chart came to.
 struct Drawn<T: 'static = Run> {
     chart: &'static Chart<T>,
@@ -107,7 +119,27 @@ pub fn build(dir: &Path) -> Result<PathBuf> {
 /// # Errors
 /// A file that cannot be written.
 pub fn compare(runs: &[Run], page: &Path) -> Result<()> {
-    let drawn = runs.iter().map(|run| draw_all(CHARTS, run)).collect::<Result<Vec<_>>>()?;
+    compare_with(runs, &[], page)
+}
+
+/// The same, with the trends of some kernels on the runs' targets, each with its changes of level.
+/// # Errors
+/// A file that cannot be written.
+pub fn compare_with(runs: &[Run], trends: &[(History, Vec<Change>)], page: &Path) -> Result<()> {
+    let mut drawn = runs.iter().map(|run| draw_all(CHARTS, run)).collect::<Result<Vec<_>>>()?;
+    for (run, drawn) in runs.iter().zip(&mut drawn) {
+        let here = trends.iter().filter(|(h, _)| run.provenance.as_ref().is_some_and(|p| p.target == h.key.target));
+        let one = |(h, changes): &(History, Vec<Change>)| {
+            Ok((format!("trend-{}", format::slug(&h.key.to_string())), trend(h, changes)?))
+        };
+        let files = here.map(one).collect::<Result<Vec<Drawing>>>()?;
+        let folder = page.with_file_name("charts");
+        if !files.is_empty() {
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        files.iter().try_for_each(|(stem, svg)| write_file(&folder.join(format!("{stem}.svg")), svg))?;
+        drawn.push(Drawn { chart: &TREND, files });
+    }
     let both: Vec<(&Run, &[Drawn])> = runs.iter().zip(&drawn).map(|(run, drawn)| (run, &drawn[..])).collect();
     write_file(page, &html::page(&both)?)
 }

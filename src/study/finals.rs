@@ -8,6 +8,7 @@ use super::job::{JobSearch, best};
 use super::{Budget, Job, LOW_ROOF, Study};
 use crate::bench::{Duel, FINAL};
 use crate::candidate::{Knob, Name, Schedule};
+use crate::certificate::{Group, chosen};
 use crate::emit::Source;
 use crate::record::{Accuracy, Final, Outcome, Record};
 
@@ -18,6 +19,40 @@ const FINAL_MARGIN: f64 = 1.06;
 pub const FINAL_SHARE: f64 = 0.1;
 /// Family and schedule of the one record of a job that is not searched.
 pub const NO_FAMILY: &str = "none";
+
+/// Seconds of a final of a job with this budget.
+pub fn seconds(budget: Budget) -> f64 {
+    match budget {
+        Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
+        Budget::Trials(_) => 3.0,
+    }
+}
+
+/// What candidates of a competition, in order, came to side by side, as of now.
+pub fn rows(group: &Group, candidates: &[&str], duel: &Duel) -> Vec<Final> {
+    let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
+    let total = duel.series.iter().map(|(_, samples)| samples.len()).sum();
+    let row = |candidate: &str, source: &Source, round: usize, ns: f64| Final {
+        layer: group.0.clone(),
+        scheme: group.1.clone(),
+        contract: group.2,
+        target: group.3.clone(),
+        regime: group.4,
+        threads: group.5,
+        candidate: candidate.into(),
+        source_hash: source.hash(),
+        source_bytes: source.text.len(),
+        round,
+        ns: (ns * 100.0).round() / 100.0,
+        held,
+        rows: total,
+        roof_ns: duel.roof_ns.get(round).map(|ns| (ns * 100.0).round() / 100.0),
+    };
+    let pairs = candidates.iter().zip(&duel.series);
+    pairs
+        .flat_map(|(c, (source, samples))| samples.iter().enumerate().map(move |(i, ns)| row(c, source, i, *ns)))
+        .collect()
+}
 
 impl Study<'_> {
     /// A balanced comparison of the best, in rounds; what decides.
@@ -30,36 +65,14 @@ impl Study<'_> {
         close.retain(|r| r.corrected_ns.is_some_and(|ns| ns <= leader * FINAL_MARGIN));
         close.sort_by(|a, b| a.corrected_ns.partial_cmp(&b.corrected_ns).unwrap_or(std::cmp::Ordering::Equal));
         close.truncate(FINALISTS);
-        let seconds = match budget {
-            Budget::Seconds(s) => (s * FINAL_SHARE).clamp(0.2, 10.0),
-            Budget::Trials(_) => 3.0,
-        };
-        let rules = FINAL.lasting(seconds, close.iter().map(|_| ns));
+        let rules = FINAL.lasting(seconds(budget), close.iter().map(|_| ns));
         let schedules: Vec<Schedule> = close.iter().map(|r| r.schedule.parse()).collect::<Result<_>>()?;
-        let Duel { series, roof_ns } = bench.duel(&schedules, &rules)?;
-        let held = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64);
-        let total = series.iter().map(|(_, samples)| samples.len()).sum();
-        let row = |record: &Record, source: &Source, round: usize, ns: f64| Final {
-            layer: group.0.clone(),
-            scheme: group.1.clone(),
-            contract: group.2,
-            target: group.3.clone(),
-            regime: group.4,
-            threads: group.5,
-            candidate: record.candidate.clone(),
-            source_hash: source.hash(),
-            source_bytes: source.text.len(),
-            round,
-            ns: (ns * 100.0).round() / 100.0,
-            held,
-            rows: total,
-            roof_ns: roof_ns.get(round).map(|ns| (ns * 100.0).round() / 100.0),
-        };
-        let pairs = close.iter().zip(&series);
-        let rows: Vec<Final> = pairs
-            .flat_map(|(r, (source, samples))| samples.iter().enumerate().map(|(i, ns)| row(r, source, i, *ns)))
-            .collect();
-        self.tables.finals.append_all(&rows)
+        let duel = bench.duel(&schedules, &rules)?;
+        let names: Vec<&str> = close.iter().map(|r| r.candidate.as_str()).collect();
+        let rows = rows(group, &names, &duel);
+        self.tables.finals.append_all(&rows)?;
+        search.winner = chosen(&rows.iter().collect::<Vec<_>>()).map(String::from);
+        Ok(())
     }
 
     /// Why a job is not worth tuning: another scheme of its layer is at least as accurate, and was measured faster than anything

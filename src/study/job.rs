@@ -30,6 +30,8 @@ pub struct JobSearch<'a> {
     pub bench: Bench<'a>,
     pub speeds: Speeds,
     pub tried: Vec<Record>,
+    /// The candidate that its final chose.
+    pub winner: Option<String>,
     /// Seconds of its batches.
     pub spent: f64,
     field: Arc<Field>,
@@ -83,6 +85,7 @@ impl<'a> JobSearch<'a> {
             bench,
             speeds,
             tried: vec![],
+            winner: None,
             spent: 0.0,
             field,
             strategy,

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::finals::FINAL_SHARE;
 use super::job::{JobSearch, OPENING};
 use super::{BATCH, Budget, Job};
 
@@ -15,6 +14,8 @@ pub struct Turns<'a> {
     pub waiting: Vec<(usize, Job)>,
     /// Of the whole run.
     pub jobs: usize,
+    /// Share of the budget that finals and repeats have.
+    pub kept: f64,
     /// Points asked for.
     pub out: usize,
 }
@@ -27,7 +28,7 @@ impl Turns<'_> {
         let parts = search.openings_left() + waiting * OPENING;
         match self.budget {
             Budget::Seconds(s) => {
-                let left = s * (1.0 - FINAL_SHARE) - self.begun.elapsed().as_secs_f64();
+                let left = s * (1.0 - self.kept) - self.begun.elapsed().as_secs_f64();
                 search.room(if search.is_opening() { left / parts as f64 } else { left })
             }
             Budget::Trials(n) => {

@@ -1,0 +1,95 @@
+//! How much two sides differ where nothing changed: by the nights of each kernel where a device has enough, else by its
+//! sessions, helped out by what all kernels of the device have in common.
+
+use std::collections::BTreeSet;
+
+use super::{Pair, unchanged};
+use crate::sessions::{Session, Side};
+use crate::significance::Prior;
+
+/// Nights of a base that make the night the unit.
+const NIGHTS: usize = 3;
+/// Unchanged kernels that say how nights differ where there are no more than one on either side.
+const UNCHANGED: usize = 10;
+
+/// What was measured of one key, in natural logarithms.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// ln(new / base).
+    pub difference: f64,
+    /// Standard error of that.
+    pub error: f64,
+    /// Degrees of freedom of it.
+    pub freedom: f64,
+}
+
+/// The values of a device's keys, in order.
+pub struct Units {
+    /// (base, new) of each key.
+    values: Vec<(Vec<f64>, Vec<f64>)>,
+    prior: Prior,
+}
+
+impl Units {
+    /// None where nothing tells how much two sessions differ.
+    pub(super) fn of(pairs: &[Pair], base: &Side, new: &Side) -> Option<Self> {
+        let nights = |p: &Pair| p.base.iter().map(|s| s.night).collect::<BTreeSet<_>>().len();
+        let long = pairs.iter().filter(|p| nights(p) >= NIGHTS).count();
+        let by_night = 2 * long > pairs.len();
+        let values: Vec<_> = pairs.iter().map(|p| (units(&p.base, by_night), units(&p.new, by_night))).collect();
+        let own: Vec<(f64, f64)> = values.iter().map(|(b, n)| within(b, n)).collect();
+        let between = if by_night { None } else { between(pairs, &values, base, new) };
+        let prior = match (Prior::of(&own), between) {
+            (Some(within), Some(between)) if between.variance > within.variance => between,
+            (within, between) => within.or(between)?,
+        };
+        Some(Self { values, prior })
+    }
+
+    pub fn measure(&self, i: usize) -> Measured {
+        let (base, new) = &self.values[i];
+        let (own, freedom) = within(base, new);
+        let (variance, freedom) = self.prior.with(own, freedom);
+        let count = 1.0 / base.len() as f64 + 1.0 / new.len() as f64;
+        Measured { difference: mean(new) - mean(base), error: (variance * count).sqrt(), freedom }
+    }
+
+    /// Standard deviation of a unit where nothing changed, as a share.
+    pub fn deviation(&self) -> f64 {
+        self.prior.variance.sqrt()
+    }
+}
+
+fn mean(v: &[f64]) -> f64 {
+    v.iter().sum::<f64>() / v.len() as f64
+}
+
+/// ln of the medians: one for each night, or for each session.
+fn units(sessions: &[&Session], by_night: bool) -> Vec<f64> {
+    let log = |s: &&Session| s.median_ns().ln();
+    if !by_night {
+        return sessions.iter().map(log).collect();
+    }
+    let nights: BTreeSet<usize> = sessions.iter().map(|s| s.night).collect();
+    nights.iter().map(|n| mean(&sessions.iter().filter(|s| s.night == *n).map(log).collect::<Vec<_>>())).collect()
+}
+
+/// Pooled variance around each side's own mean, and its degrees of freedom.
+fn within(base: &[f64], new: &[f64]) -> (f64, f64) {
+    let squares = |v: &[f64]| {
+        let middle = mean(v);
+        v.iter().map(|x| (x - middle).powi(2)).sum::<f64>()
+    };
+    let freedom = (base.len() + new.len()).saturating_sub(2) as f64;
+    (if freedom > 0.0 { (squares(base) + squares(new)) / freedom } else { 0.0 }, freedom)
+}
+
+/// What unchanged kernels say of two nights: their differences are noise, whatever they are.
+fn between(pairs: &[Pair], values: &[(Vec<f64>, Vec<f64>)], base: &Side, new: &Side) -> Option<Prior> {
+    let same = pairs.iter().zip(values).filter(|(p, _)| unchanged(p, base, new));
+    let variance = |(_, (b, n)): (&Pair, &(Vec<f64>, Vec<f64>))| {
+        ((mean(n) - mean(b)).powi(2) / (1.0 / b.len() as f64 + 1.0 / n.len() as f64), 1.0)
+    };
+    let all: Vec<(f64, f64)> = same.map(variance).collect();
+    if all.len() < UNCHANGED { None } else { Prior::of(&all) }
+}
