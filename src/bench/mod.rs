@@ -189,38 +189,13 @@ impl<'a> Bench<'a> {
 
     /// The same of kernels that were emitted already.
     pub fn duel_of(&mut self, sources: Vec<(Schedule, Source)>, rules: &Rules) -> Result<Duel> {
-        let roofs = self.products();
+        let roofs = products(self.task(), &self.device.isa);
         let along: Vec<&Source> = roofs.iter().map(|(source, _)| source).collect();
         let mut trials = self.trials(&sources, &along, rules)?;
         let raced = trials.split_off(sources.len());
         let roof_ns = self.roof_ns(&roofs, &raced);
         let series = sources.into_iter().zip(trials).map(|((_, source), t)| (source, t.series.samples)).collect();
         Ok(Duel { series, roof_ns })
-    }
-
-    /// The products that the task's roof is measured with, and the multiply-accumulates of one call.
-    fn products(&self) -> Vec<(Source, u64)> {
-        let (task, isa) = (self.task(), &self.device.isa);
-        let mut all: Vec<_> = isa
-            .tiles_of(task.products())
-            .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
-            .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
-            .collect();
-        let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));
-        all.extend(tiles.map(|tile| roof::tiles(isa, tile, probe::TILES)));
-        let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
-        all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
-        let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));
-        all.extend(planes.map(|tile| {
-            let (source, work) = roof::bits(isa, tile, probe::PRODUCTS);
-            (source, work / bitserial::products(task) as u64)
-        }));
-        let tables = isa.tiles_of(lut::FAMILY.tiles).filter(|tile| (lut::FAMILY.serves)(task, tile));
-        all.extend(tables.map(|tile| {
-            let (source, work) = roof::tables(isa, tile, lut::longest(task, tile), probe::PRODUCTS);
-            (source, work / lut::products(task) as u64)
-        }));
-        all
     }
 
     fn roof_ns(&self, products: &[(Source, u64)], raced: &[Trial]) -> Vec<f64> {
@@ -333,11 +308,37 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// The products that the task's roof is measured with, and the multiply-accumulates of one call.
+fn products(task: &Task, isa: &Isa) -> Vec<(Source, u64)> {
+    let mut all: Vec<_> = isa
+        .tiles_of(task.products())
+        .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
+        .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
+        .collect();
+    let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));
+    all.extend(tiles.map(|tile| roof::tiles(isa, tile, probe::TILES)));
+    let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
+    all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
+    let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));
+    all.extend(planes.map(|tile| {
+        let (source, work) = roof::bits(isa, tile, probe::PRODUCTS);
+        (source, work / bitserial::products(task) as u64)
+    }));
+    let tables = isa.tiles_of(lut::FAMILY.tiles).filter(|tile| (lut::FAMILY.serves)(task, tile));
+    all.extend(tables.map(|tile| {
+        let (source, work) = roof::tables(isa, tile, lut::longest(task, tile), probe::PRODUCTS);
+        (source, work / lut::products(task) as u64)
+    }));
+    all
+}
+
 /// Candidates that were built together and wait to be measured.
 pub struct Batch {
     sources: Vec<(Schedule, Source)>,
     /// So many of them were asked for; the others race along.
     asked: usize,
+    /// With the products in registers, which race along where there are times.
+    all: usize,
     built: (Vec<Program>, Vec<Blame>),
 }
 
@@ -348,8 +349,11 @@ impl Device {
         let others = along.iter().filter(|s| !schedules.contains(s));
         let emit = |s: &Schedule| Ok((s.clone(), task.emit(s)?));
         let sources: Vec<(Schedule, Source)> = schedules.iter().chain(others).map(emit).collect::<Result<_>>()?;
-        let built = self.builder.build(&sources.iter().map(|(_, source)| source).collect::<Vec<_>>())?;
-        Ok(Batch { sources, asked: schedules.len(), built })
+        let steady = if self.times() { products(task, &self.isa).into_iter().next() } else { None };
+        let texts: Vec<&Source> =
+            sources.iter().map(|(_, source)| source).chain(steady.iter().map(|(s, _)| s)).collect();
+        let built = self.builder.build(&texts)?;
+        Ok(Batch { asked: schedules.len(), all: texts.len(), sources, built })
     }
 }
 
@@ -363,10 +367,12 @@ impl Bench<'_> {
     pub fn measure(&mut self, batch: Batch) -> Result<Vec<Record>> {
         let sources = batch.sources;
         let along: Vec<&Schedule> = self.pace.along().collect();
-        let held: Vec<usize> = (0..sources.len()).filter(|i| along.contains(&&sources[*i].0)).collect();
-        let trials = self.race(&sources, (sources.len(), &held), batch.built, &BATCH)?;
+        let is_held = |i: &usize| sources.get(*i).is_none_or(|(schedule, _)| along.contains(&schedule));
+        let held: Vec<usize> = (0..batch.all).filter(is_held).collect();
+        let mut trials = self.race(&sources, (batch.all, &held), batch.built, &BATCH)?;
+        let steady = trials.split_off(sources.len()).pop().map_or(vec![], |t| t.series.samples);
         let raced = sources.iter().zip(&trials).map(|((s, _), t)| (s, &t.series, t.outcome == Outcome::Measured));
-        let corrected = self.pace.correct(&raced.collect::<Vec<_>>());
+        let corrected = self.pace.correct(&raced.collect::<Vec<_>>(), &steady);
         let at_s = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0; // of all of them
         let mut records = Vec::with_capacity(sources.len());
         for ((schedule, source), (trial, corrected)) in

@@ -4,6 +4,9 @@
 //! Who is taken for the fastest is so by luck in part. Were others measured by the time that it won by, every new leader would
 //! lower all later times a little, by tens of percent over a long search. So a rival has to show once more that it is faster, and
 //! it is a third race that says by how much: what chose it does not measure it.
+//!
+//! The fastest has luck of its own in each program: where its code and its operands happen to lie. So products in registers race along,
+//! which know no such luck, and what the fastest says of the machine's pace counts only as far as they bear it out.
 
 use super::race::Series;
 use crate::candidate::Schedule;
@@ -16,11 +19,16 @@ const LEAST: usize = 3;
 /// leaders adds its error.
 const FASTER: f64 = 0.02;
 
+/// The machine's pace as the leader tells it may differ from what products in registers tell by this share.
+const LUCK: f64 = 0.05;
+
 /// Who leads, and its time at the pace of the first batch.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     leader: Option<(Schedule, f64)>,
     rival: Option<Rival>,
+    /// Time of the products at that pace.
+    steady: Option<f64>,
 }
 
 /// One that was faster than the leader.
@@ -38,7 +46,7 @@ pub type Raced<'a> = (&'a Schedule, &'a Series, bool);
 impl Pace {
     /// One whose leader was found out elsewhere.
     pub fn led_by(schedule: Schedule, ns: f64) -> Self {
-        Self { leader: Some((schedule, ns)), rival: None }
+        Self { leader: Some((schedule, ns)), ..Self::default() }
     }
 
     /// Who races along in the next batch.
@@ -46,11 +54,17 @@ impl Pace {
         self.leader.iter().map(|l| &l.0).chain(self.rival.iter().map(|r| &r.schedule))
     }
 
-    /// The times of a batch, which holds those that raced along, at the pace of the first one.
-    pub fn correct(&mut self, batch: &[Raced]) -> Vec<Option<f64>> {
+    /// The times of a batch, which holds those that raced along, at the pace of the first one. `steady` are samples of products in
+    /// registers, if any.
+    pub fn correct(&mut self, batch: &[Raced], steady: &[f64]) -> Vec<Option<f64>> {
         let series = |who: &Schedule| batch.iter().find(|r| r.0 == who).map(|r| r.1).filter(|s| !s.samples.is_empty());
         let pace = self.leader.as_ref().and_then(|(leader, ns)| Some((series(leader)?, *ns)));
-        let times: Vec<Option<f64>> = batch.iter().map(|r| at_pace(r.1, pace)).collect();
+        let now = (steady.len() >= LEAST).then(|| median(steady));
+        let clock = now.zip(self.steady).map(|(now, then)| then / now);
+        if self.steady.is_none() {
+            self.steady = now.map(|now| now * pace.map_or(1.0, |(s, ns)| ns / median(&s.samples)));
+        }
+        let times: Vec<Option<f64>> = batch.iter().map(|r| borne_out(r.1, at_pace(r.1, pace), clock)).collect();
         let Some((_, least)) = &self.leader else {
             let raced = batch.iter().zip(&times).filter(|(r, _)| r.2).filter_map(|(r, ns)| Some((r.0.clone(), (*ns)?)));
             self.leader = raced.min_by(|a, b| a.1.total_cmp(&b.1));
@@ -88,6 +102,13 @@ fn at_pace(series: &Series, pace: Option<(&Series, f64)>) -> Option<f64> {
     Some(median(&ratios) * ns)
 }
 
+/// A time at the leader's pace, as far as that of the products bears it out: that is the first one's over their time now.
+fn borne_out(series: &Series, ns: Option<f64>, clock: Option<f64>) -> Option<f64> {
+    let Some(clock) = clock else { return ns };
+    let own = median(&series.samples) * clock;
+    ns.map(|ns| ns.clamp(own * (1.0 - LUCK), own * (1.0 + LUCK)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +130,23 @@ mod tests {
         assert_eq!(at_pace(&own, Some((&series(&[900.0]), 100.0))), Some(221.0)); // one sample measures nobody
     }
 
+    /// In the second batch's program the leader takes twice as long, the machine is a tenth slower.
+    #[test]
+    fn the_leaders_luck_is_no_pace() {
+        let who = |i| Schedule(vec![Knob::sizes("k", &[i])]);
+        let mut pace = Pace::default();
+        let batch = |own: f64, other: f64| [(who(0), series(&[own; 8])), (who(1), series(&[other; 8]))];
+        let correct = |pace: &mut Pace, batch: &[(Schedule, Series)], steady: f64| {
+            pace.correct(&batch.iter().map(|(s, t)| (s, t, true)).collect::<Vec<_>>(), &[steady; 8])
+        };
+        correct(&mut pace, &batch(100.0, 120.0), 50.0);
+        let times = correct(&mut pace, &batch(200.0, 132.0), 55.0);
+        assert!((times[1].unwrap() / 120.0 - 1.0).abs() <= LUCK + 1e-9, "{times:?}");
+        // a pace that products bear out is taken
+        let times = correct(&mut pace, &batch(112.0, 132.0), 55.0);
+        assert!((times[1].unwrap() - 132.0 / 1.12).abs() < 1e-9, "{times:?}");
+    }
+
     /// Two hundred batches of kernels of which each takes 1000, with 3 % of noise, on a machine that drifts: whoever is
     /// luckiest is a rival, and the last batch still takes about as long as the first.
     #[test]
@@ -124,7 +162,8 @@ mod tests {
                 let timed: Vec<Series> =
                     all.iter().map(|_| series(&std::array::from_fn::<_, 8, _>(|_| sample()))).collect();
                 let raced: Vec<Raced> = all.iter().zip(&timed).map(|(s, t)| (s, t, true)).collect();
-                last = pace.correct(&raced).into_iter().flatten().collect();
+                let steady: [f64; 8] = std::array::from_fn(|_| 50.0 * speed);
+                last = pace.correct(&raced, &steady).into_iter().flatten().collect();
             }
             let end = median(&last);
             assert!((920.0..1080.0).contains(&end), "seed {seed}: {end}");

@@ -89,7 +89,7 @@ impl Study<'_> {
             self.tables.accuracy.iter().find(same)?.sqnr_db
         };
         let Some(own) = sqnr(&job.scheme) else { return Ok(None) };
-        let rivals = searches.iter().filter(|s| s.job.layer.key() == job.layer.key());
+        let rivals = searches.iter().filter(|s| s.job.layer.key() == job.layer.key() && s.roof_holds());
         let measured =
             rivals.filter_map(|s| Some((s.job.scheme.as_str(), best(&s.tried)?.median_ns?, sqnr(&s.job.scheme)?)));
         Ok(beaten((bound, own), measured))

@@ -148,23 +148,29 @@ impl<'a> JobSearch<'a> {
         self.job.layer.count as f64 * ns * hoped / self.pace().unwrap_or(1.0).max(1e-6)
     }
 
+    /// Is no kernel clearly faster than its roof? One that is shows that the roof was measured too low to rule anything out.
+    pub fn roof_holds(&self) -> bool {
+        self.tried.iter().all(|r| r.roof_share.is_none_or(|share| share < 1.0 + LOW_ROOF / 2.0))
+    }
+
     /// Points of which the strategy asks and that may win; none when there are no more. Those that the roof does not allow as
     /// fast as the best so far are not tried.
     fn likely(&mut self, count: usize) -> Vec<usize> {
-        let best = best(&self.tried).and_then(|r| r.corrected_ns).filter(|_| self.bounded).unwrap_or(f64::INFINITY);
-        let mut points = Vec::new();
-        while points.len() < count {
-            let asked = self.strategy.ask(count - points.len());
-            if asked.is_empty() {
-                break;
-            }
+        let best = best(&self.tried).and_then(|r| r.corrected_ns).filter(|_| self.bounded && self.roof_holds());
+        let best = best.unwrap_or(f64::INFINITY);
+        loop {
+            let asked = self.strategy.ask(count);
             let (lost, open): (Vec<usize>, Vec<usize>) =
                 asked.into_iter().partition(|p| self.field.view(*p).least_ns * (1.0 - LOW_ROOF) > best);
+            if lost.is_empty() {
+                return open;
+            }
             self.beaten += lost.len();
             self.strategy.tell(&lost.into_iter().map(|p| (p, None)).collect::<Vec<_>>());
-            points.extend(open);
+            if !open.is_empty() {
+                return open;
+            }
         }
-        points
     }
 
     /// The next points; none when there are no more.
