@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::bench::peer::{Peer, layer_words};
 use crate::bench::process::Failure;
-use crate::bench::race::{Rules, race};
+use crate::bench::race::{Parts, Rules, race};
 use crate::bench::{Bench, Device, FINAL, Side, outcome_of};
 use crate::candidate::Schedule;
 use crate::certificate::{Winner, group_of};
@@ -199,7 +199,9 @@ fn alone(
     seed: u64,
     time: &mut dyn FnMut(u64) -> std::result::Result<f64, Failure>,
 ) -> std::result::Result<Vec<f64>, Failure> {
-    let series = race(&[0], &[], rules, seed, &mut |groups| groups.iter().map(|(_, calls)| time(*calls)).collect())?;
+    let series = race(&[0], Parts::default(), rules, seed, &mut |groups| {
+        groups.iter().map(|(_, calls)| time(*calls)).collect()
+    })?;
     Ok(series.into_iter().flat_map(|s| s.samples).collect())
 }
 

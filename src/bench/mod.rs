@@ -35,7 +35,7 @@ use harness::Failure;
 use pace::Pace;
 use probe::Roofs;
 use problem::Problem;
-use race::{Rules, Series};
+use race::{Parts, Rules, Series};
 use runner::Runner;
 use session::Session;
 pub use versus::Side;
@@ -215,15 +215,15 @@ impl<'a> Bench<'a> {
     fn trials(&mut self, sources: &[(Schedule, Source)], along: &[&Source], rules: &Rules) -> Result<Vec<Trial>> {
         let texts: Vec<&Source> = sources.iter().map(|(_, s)| s).chain(along.iter().copied()).collect();
         let built = self.device.builder.build(&texts)?;
-        self.race(sources, (texts.len(), &[]), built, rules)
+        self.race(sources, (texts.len(), Parts::default()), built, rules)
     }
 
     /// Checks and races what was built of sources, which may be followed by others that are only raced, `all` told. Those that
-    /// are `held` race to the end.
+    /// have a part race to the end.
     fn race(
         &mut self,
         sources: &[(Schedule, Source)],
-        (all, held): (usize, &[usize]),
+        (all, parts): (usize, Parts),
         (programs, blamed): (Vec<Program>, Vec<Blame>),
         rules: &Rules,
     ) -> Result<Vec<Trial>> {
@@ -253,8 +253,11 @@ impl<'a> Bench<'a> {
             }
             let pool = COLD_POOL * self.device.caches().last();
             let right: Vec<usize> = (0..kernels.len()).filter(|k| trials[kernels[*k]].is_none()).collect();
-            let held: Vec<usize> = (0..kernels.len()).filter(|k| held.contains(&kernels[*k])).collect();
-            for (k, raced) in session.race_all(&right, &held, rules, (self.regime, pool), seed)? {
+            let here =
+                |part: &[usize]| -> Vec<usize> { (0..kernels.len()).filter(|k| part.contains(&kernels[*k])).collect() };
+            let (held, beside) = (here(parts.held), here(parts.beside));
+            let parts = Parts { held: &held, beside: &beside };
+            for (k, raced) in session.race_all(&right, parts, rules, (self.regime, pool), seed)? {
                 trials[kernels[k]] = Some(raced.map_or_else(
                     |failure| Trial::ended(outcome_of(&failure), failure.to_string()),
                     |(series, counts, retaken)| Trial::raced(series, counts, &retaken),
@@ -367,9 +370,10 @@ impl Bench<'_> {
     pub fn measure(&mut self, batch: Batch) -> Result<Vec<Record>> {
         let sources = batch.sources;
         let along: Vec<&Schedule> = self.pace.along().collect();
-        let is_held = |i: &usize| sources.get(*i).is_none_or(|(schedule, _)| along.contains(&schedule));
-        let held: Vec<usize> = (0..batch.all).filter(is_held).collect();
-        let mut trials = self.race(&sources, (batch.all, &held), batch.built, &BATCH)?;
+        let held: Vec<usize> = (0..sources.len()).filter(|i| along.contains(&&sources[*i].0)).collect();
+        let beside: Vec<usize> = (sources.len()..batch.all).collect();
+        let parts = Parts { held: &held, beside: &beside };
+        let mut trials = self.race(&sources, (batch.all, parts), batch.built, &BATCH)?;
         let steady = trials.split_off(sources.len()).pop().map_or(vec![], |t| t.series.samples);
         let raced = sources.iter().zip(&trials).map(|((s, _), t)| (s, &t.series, t.outcome == Outcome::Measured));
         let corrected = self.pace.correct(&raced.collect::<Vec<_>>(), &steady);

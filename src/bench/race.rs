@@ -26,6 +26,15 @@ impl Rules {
     }
 }
 
+/// Kernels of a race that have a part of their own, and race to the end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts<'a> {
+    /// Others are measured by them.
+    pub held: &'a [usize],
+    /// They compete with nobody: what they take says how fast the machine is.
+    pub beside: &'a [usize],
+}
+
 /// Samples of one kernel: nanoseconds of one call, by round.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
@@ -36,21 +45,23 @@ pub struct Series {
 /// Times one round of (kernel, calls); nanoseconds of each group.
 pub type Time<'a, E> = dyn FnMut(&[(usize, u64)]) -> Result<Vec<f64>, E> + 'a;
 
-/// Races `kernels`; the order within a round is drawn anew each time, so that no kernel always follows the same one. Those of
-/// them that are `held` race to the end: others are measured by them.
+/// Races `kernels`; the order within a round is drawn anew each time, so that no kernel always follows the same one. Those
+/// that have a part of their own race to the end.
 /// # Errors
 /// Passes on the first error of `time`.
 pub fn race<E>(
     kernels: &[usize],
-    held: &[usize],
+    parts: Parts,
     rules: &Rules,
     seed: u64,
     time: &mut Time<E>,
 ) -> Result<Vec<Series>, E> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut series = vec![Series::default(); kernels.len()];
-    let may_leave: Vec<bool> = kernels.iter().map(|k| rules.alpha > 0.0 && !held.contains(k)).collect();
-    let calls = first_look(kernels, &may_leave, rules, &mut series, time)?;
+    let beside: Vec<bool> = kernels.iter().map(|k| parts.beside.contains(k)).collect();
+    let may_leave: Vec<bool> = kernels.iter().map(|k| rules.alpha > 0.0 && !parts.held.contains(k)).collect();
+    let may_leave: Vec<bool> = may_leave.iter().zip(&beside).map(|(may, beside)| *may && !beside).collect();
+    let calls = first_look(kernels, (&may_leave, &beside), rules, &mut series, time)?;
     // Bonferroni: every kernel is looked at after every round from the least on
     let looks = kernels.len() * (rules.rounds + 1).saturating_sub(rules.least).max(1);
     let alpha = rules.alpha / looks.max(1) as f64;
@@ -64,8 +75,9 @@ pub fn race<E>(
         if round + 1 < rules.least || alpha == 0.0 {
             continue;
         }
-        eliminate(&mut series, &order, &may_leave, alpha);
-        if kernels.len() > 1 && series.iter().filter(|s| !s.eliminated).count() == 1 && round + 1 >= rules.least * 2 {
+        eliminate(&mut series, &order, (&may_leave, &beside), alpha);
+        let left = series.iter().zip(&beside).filter(|(s, beside)| !s.eliminated && !**beside).count();
+        if kernels.len() > 1 && left == 1 && round + 1 >= rules.least * 2 {
             break;
         }
     }
@@ -76,7 +88,7 @@ pub fn race<E>(
 /// least of two calls as their only sample: a single one may have been disturbed.
 fn first_look<E>(
     kernels: &[usize],
-    may_leave: &[bool],
+    (may_leave, beside): (&[bool], &[bool]),
     rules: &Rules,
     series: &mut [Series],
     time: &mut Time<E>,
@@ -85,7 +97,9 @@ fn first_look<E>(
     time(&once)?;
     let mut first = time(&once)?;
     // a call of less than a microsecond says more about the clock than about the kernel
-    let bar = rules.hopeless * first.iter().copied().fold(f64::INFINITY, f64::min).max(1000.0);
+    let best =
+        first.iter().zip(beside).filter(|(_, beside)| !**beside).map(|(ns, _)| *ns).fold(f64::INFINITY, f64::min);
+    let bar = rules.hopeless * best.max(1000.0);
     let slow: Vec<usize> = (0..kernels.len()).filter(|i| may_leave[*i] && first[*i] > bar).collect();
     let again = if slow.is_empty() { vec![] } else { time(&slow.iter().map(|i| once[*i]).collect::<Vec<_>>())? };
     for (i, ns) in slow.into_iter().zip(again) {
@@ -98,8 +112,8 @@ fn first_look<E>(
 }
 
 /// Those leave whose paired samples against the leader's are, beyond doubt, longer.
-fn eliminate(series: &mut [Series], order: &[usize], may_leave: &[bool], alpha: f64) {
-    let medians: Vec<_> = order.iter().map(|i| (*i, median(&series[*i].samples))).collect();
+fn eliminate(series: &mut [Series], order: &[usize], (may_leave, beside): (&[bool], &[bool]), alpha: f64) {
+    let medians: Vec<_> = order.iter().filter(|i| !beside[**i]).map(|i| (*i, median(&series[*i].samples))).collect();
     let Some((leader, _)) = medians.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)) else { return };
     let reference = series[leader].samples.clone();
     for i in order.iter().filter(|i| **i != leader && may_leave[**i]) {
@@ -126,7 +140,7 @@ mod tests {
             };
             Ok::<_, ()>(groups.iter().map(sample).collect())
         };
-        race(&kernels, &[], rules, seed, &mut time).unwrap()
+        race(&kernels, Parts::default(), rules, seed, &mut time).unwrap()
     }
 
     #[test]
@@ -158,18 +172,19 @@ mod tests {
                 };
                 Ok::<_, ()>(groups.iter().map(sample).collect())
             };
-            let series = race(&[0, 1, 2], &[], &RULES, 1, &mut time).unwrap();
+            let series = race(&[0, 1, 2], Parts::default(), &RULES, 1, &mut time).unwrap();
             assert!(series.iter().all(|s| s.samples.len() == 20), "{disturbed}");
         }
     }
 
     #[test]
-    fn what_is_held_races_to_the_end() {
+    fn what_has_a_part_races_to_the_end_and_what_is_beside_beats_nobody() {
         let mut time = |groups: &[(usize, u64)]| {
-            Ok::<_, ()>(groups.iter().map(|(k, n)| [1e4, 1.2e4, 1e5, 1e5][*k] * *n as f64).collect())
+            Ok::<_, ()>(groups.iter().map(|(k, n)| [1e4, 1.2e4, 1e5, 1e5, 100.0][*k] * *n as f64).collect())
         };
-        let series = race(&[0, 1, 2, 3], &[1, 2], &RULES, 1, &mut time).unwrap();
-        assert!([0, 1, 2].iter().all(|i| series[*i].samples.len() == 20 && !series[*i].eliminated));
+        let parts = Parts { held: &[1, 2], beside: &[4] };
+        let series = race(&[0, 1, 2, 3, 4], parts, &RULES, 1, &mut time).unwrap();
+        assert!([0, 1, 2, 4].iter().all(|i| series[*i].samples.len() == 20 && !series[*i].eliminated));
         assert_eq!(series[3].samples.len(), 1);
     }
 

@@ -12,7 +12,7 @@ use super::counters::{Counters, Counts};
 use super::harness::{Failure, Harness};
 use super::outcome_of;
 use super::problem::Problem;
-use super::race::{Rules, Series, race};
+use super::race::{Parts, Rules, Series, race};
 use super::runner::Runner;
 use super::watch::{Retaken, Watch};
 use crate::candidate::{Regime, Schedule};
@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
     pub fn race_all(
         &mut self,
         kernels: &[usize],
-        held: &[usize],
+        parts: Parts,
         rules: &Rules,
         regime: (Regime, u64),
         seed: u64,
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
             let raced = match self.prepare(&left, regime)? {
                 Ok(()) => {
                     let (watch, harness) = (self.watch.clone(), &mut self.harness);
-                    race(&left, held, rules, seed, &mut |groups| watch.time(harness, groups, &mut retaken))
+                    race(&left, parts, rules, seed, &mut |groups| watch.time(harness, groups, &mut retaken))
                 }
                 Err(failure) => Err(failure),
             };

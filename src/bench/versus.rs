@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::harness::Failure;
-use super::race::{Rules, race};
+use super::race::{Parts, Rules, race};
 use super::session::Session;
 use super::{Bench, COLD_POOL};
 use crate::candidate::Schedule;
@@ -53,7 +53,7 @@ impl Bench<'_> {
             };
             groups.iter().map(one).collect()
         };
-        let series = race(&[OWN, OWN + 1], &[], rules, self.seed, &mut time);
+        let series = race(&[OWN, OWN + 1], Parts::default(), rules, self.seed, &mut time);
         Ok(series.map(|s| [s[0].samples.clone(), s[1].samples.clone()]))
     }
 }
