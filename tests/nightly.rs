@@ -82,6 +82,7 @@ fn one_device_is_gone_and_the_others_go_on() {
         page.contains("user/gemm-4x8x16 w8a8 int8 x86-scalar hot t1") && page.contains("<h2>Trend</h2>"),
         "no trend"
     );
+    assert!(page.contains("device gone.toml failed"), "the page does not say who is gone");
     // the device is tried again, and nothing else
     let (_, _, noted) = nightly(dir.path(), &["--resume"]);
     assert!(noted.contains("[device 1 of 2]") && !noted.contains("[device 2 of 2]"), "{noted}");

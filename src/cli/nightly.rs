@@ -218,5 +218,9 @@ fn write(dir: &Path, verdict: &Report, night: &Night, trends: &[(History, Vec<Ch
         }
     }
     let runs: Vec<Run> = night.runs().map(|run| Run::load(run)).collect::<Result<_>>()?;
-    if runs.is_empty() { Ok(()) } else { crate::report::compare_with(&runs, trends, &dir.join("report.html")) }
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let text = FORMS.iter().find(|f| f.name == "text").map(|f| (f.write)(verdict)).transpose()?;
+    crate::report::compare_with(&runs, trends, text.as_deref().unwrap_or_default(), &dir.join("report.html"))
 }

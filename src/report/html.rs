@@ -20,11 +20,12 @@ use crate::run::Run;
 use crate::target::Evidence;
 use crate::timing::judge;
 
-/// The page of runs with their charts.
+/// The page of runs with their charts, and what is `said` of them together, as plain text.
 /// # Errors
 /// Only a mistake in the template.
-pub fn page(runs: &[(&Run, &[Drawn])]) -> Result<String> {
-    render("report.html", include_str!("report.html"), serde_json::to_value(Page::of(runs))?)
+pub fn page(runs: &[(&Run, &[Drawn])], said: &str) -> Result<String> {
+    let page = Page { said: said.into(), ..Page::of(runs) };
+    render("report.html", include_str!("report.html"), serde_json::to_value(page)?)
 }
 
 /// Every table of the page, without the charts.
@@ -45,6 +46,8 @@ pub fn markdown(runs: &[&Run]) -> Result<String> {
 #[derive(Serialize)]
 struct Page<'a> {
     title: String,
+    /// A verdict over all of it, as plain text; none where it is empty.
+    said: String,
     offers: Vec<Offer>,
     /// Are there several devices to compare?
     compared: bool,
@@ -63,6 +66,7 @@ impl<'a> Page<'a> {
                 [one] => one.title.clone(),
                 all => format!("{} runs", all.len()),
             },
+            said: String::new(),
             compared: offers.iter().any(network),
             widths: widths(&alone),
             offers,

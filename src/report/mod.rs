@@ -111,7 +111,7 @@ pub fn build(dir: &Path) -> Result<PathBuf> {
     let drawn = draw_all(CHARTS, &run)?;
     write_charts(&dir.join("charts"), &drawn)?;
     let page = dir.join("report.html");
-    write_file(&page, &html::page(&[(&run, &drawn)])?)?;
+    write_file(&page, &html::page(&[(&run, &drawn)], "")?)?;
     Ok(page)
 }
 
@@ -119,13 +119,14 @@ pub fn build(dir: &Path) -> Result<PathBuf> {
 /// # Errors
 /// A file that cannot be written.
 pub fn compare(runs: &[Run], page: &Path) -> Result<()> {
-    compare_with(runs, &[], page)
+    compare_with(runs, &[], "", page)
 }
 
-/// The same, with the trends of some kernels on the runs' targets, each with its changes of level.
+/// The same, with the trends of some kernels on the runs' targets, each with its changes of level, and above all a verdict in plain
+/// text.
 /// # Errors
 /// A file that cannot be written.
-pub fn compare_with(runs: &[Run], trends: &[(History, Vec<Change>)], page: &Path) -> Result<()> {
+pub fn compare_with(runs: &[Run], trends: &[(History, Vec<Change>)], verdict: &str, page: &Path) -> Result<()> {
     let mut drawn = runs.iter().map(|run| draw_all(CHARTS, run)).collect::<Result<Vec<_>>>()?;
     for (run, drawn) in runs.iter().zip(&mut drawn) {
         let here = trends.iter().filter(|(h, _)| run.provenance.as_ref().is_some_and(|p| p.target == h.key.target));
@@ -141,7 +142,7 @@ pub fn compare_with(runs: &[Run], trends: &[(History, Vec<Change>)], page: &Path
         drawn.push(Drawn { chart: &TREND, files });
     }
     let both: Vec<(&Run, &[Drawn])> = runs.iter().zip(&drawn).map(|(run, drawn)| (run, &drawn[..])).collect();
-    write_file(page, &html::page(&both)?)
+    write_file(page, &html::page(&both, verdict)?)
 }
 
 /// Writes the charts and removes those that an earlier report made and this one did not.
