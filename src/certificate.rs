@@ -11,7 +11,7 @@ use crate::target::Evidence;
 pub const EQUAL: f64 = 0.005;
 /// Standard deviation of what a kernel's time differs by from one start of its program to the next, as a share: where its code and
 /// its operands happen to lie.
-const BETWEEN: f64 = 0.002;
+const BETWEEN: f64 = 0.005;
 
 /// The chosen candidate of one layer x scheme, and what speaks for it.
 #[derive(Clone, Debug)]
