@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::candidate::{Regime, Schedule};
 use crate::emit::Source;
 use crate::host::{Caches, Host};
-use crate::kernel::{Task, amx, bitserial, chain16, lut, roof};
+use crate::kernel::Task;
 use crate::native::Isa;
 use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
@@ -189,7 +189,7 @@ impl<'a> Bench<'a> {
 
     /// The same of kernels that were emitted already.
     pub fn duel_of(&mut self, sources: Vec<(Schedule, Source)>, rules: &Rules) -> Result<Duel> {
-        let roofs = products(self.task(), &self.device.isa);
+        let roofs = probe::products(self.task(), &self.device.isa);
         let along: Vec<&Source> = roofs.iter().map(|(source, _)| source).collect();
         let mut trials = self.trials(&sources, &along, rules)?;
         let raced = trials.split_off(sources.len());
@@ -311,30 +311,6 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The products that the task's roof is measured with, and the multiply-accumulates of one call.
-fn products(task: &Task, isa: &Isa) -> Vec<(Source, u64)> {
-    let mut all: Vec<_> = isa
-        .tiles_of(task.products())
-        .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
-        .map(|tile| roof::products(isa, tile, probe::PRODUCTS))
-        .collect();
-    let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));
-    all.extend(tiles.map(|tile| roof::tiles(isa, tile, probe::TILES)));
-    let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
-    all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), probe::PRODUCTS)));
-    let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));
-    all.extend(planes.map(|tile| {
-        let (source, work) = roof::bits(isa, tile, probe::PRODUCTS);
-        (source, work / bitserial::products(task) as u64)
-    }));
-    let tables = isa.tiles_of(lut::FAMILY.tiles).filter(|tile| (lut::FAMILY.serves)(task, tile));
-    all.extend(tables.map(|tile| {
-        let (source, work) = roof::tables(isa, tile, lut::longest(task, tile), probe::PRODUCTS);
-        (source, work / lut::products(task) as u64)
-    }));
-    all
-}
-
 /// Candidates that were built together and wait to be measured.
 pub struct Batch {
     sources: Vec<(Schedule, Source)>,
@@ -352,7 +328,7 @@ impl Device {
         let others = along.iter().filter(|s| !schedules.contains(s));
         let emit = |s: &Schedule| Ok((s.clone(), task.emit(s)?));
         let sources: Vec<(Schedule, Source)> = schedules.iter().chain(others).map(emit).collect::<Result<_>>()?;
-        let steady = if self.times() { products(task, &self.isa).into_iter().next() } else { None };
+        let steady = if self.times() { probe::products(task, &self.isa).into_iter().next() } else { None };
         let texts: Vec<&Source> =
             sources.iter().map(|(_, source)| source).chain(steady.iter().map(|(s, _)| s)).collect();
         let built = self.builder.build(&texts)?;

@@ -104,9 +104,9 @@ fn at_pace(series: &Series, pace: Option<(&Series, f64)>) -> Option<f64> {
 
 /// A time at the leader's pace, as far as that of the products bears it out: that is the first one's over their time now.
 fn borne_out(series: &Series, ns: Option<f64>, clock: Option<f64>) -> Option<f64> {
-    let Some(clock) = clock else { return ns };
+    let (Some(clock), Some(at_pace)) = (clock, ns) else { return ns };
     let own = median(&series.samples) * clock;
-    ns.map(|ns| ns.clamp(own * (1.0 - LUCK), own * (1.0 + LUCK)))
+    Some(at_pace.clamp(own * (1.0 - LUCK), own * (1.0 + LUCK)))
 }
 
 #[cfg(test)]
@@ -142,6 +142,9 @@ mod tests {
         correct(&mut pace, &batch(100.0, 120.0), 50.0);
         let times = correct(&mut pace, &batch(200.0, 132.0), 55.0);
         assert!((times[1].unwrap() / 120.0 - 1.0).abs() <= LUCK + 1e-9, "{times:?}");
+        // one that failed has no samples, and no time
+        let failed = [&batch(112.0, 132.0)[..], &[(who(2), series(&[]))]].concat();
+        assert_eq!(correct(&mut pace, &failed, 55.0)[2], None);
         // a pace that products bear out is taken
         let times = correct(&mut pace, &batch(112.0, 132.0), 55.0);
         assert!((times[1].unwrap() - 132.0 / 1.12).abs() < 1e-9, "{times:?}");

@@ -14,6 +14,7 @@ use crate::emit::{Source, short_hash};
 use crate::host::Caches;
 use crate::kernel::estimate::Speeds;
 use crate::kernel::{Arithmetic, Family, Task, amx, bf16, bitserial, chain16, dot, lut, roof};
+use crate::native::Isa;
 
 /// Measured limits of one core (of `threads` cores at once, for reading).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -273,4 +274,28 @@ impl Plan {
         }
         Ok(self.kernels.iter().zip(best).map(|(k, ns)| (k.kind.to_string(), k.work as f64 / ns)).collect())
     }
+}
+
+/// The products that the task's roof is measured with, and the multiply-accumulates of one call.
+pub fn products(task: &Task, isa: &Isa) -> Vec<(Source, u64)> {
+    let mut all: Vec<_> = isa
+        .tiles_of(task.products())
+        .filter(|t| !t.scaled() && (t.m == 1 || task.shape.m() > 1))
+        .map(|tile| roof::products(isa, tile, PRODUCTS))
+        .collect();
+    let tiles = isa.tiles_of(amx::FAMILY.tiles).filter(|tile| (amx::FAMILY.serves)(task, tile));
+    all.extend(tiles.map(|tile| roof::tiles(isa, tile, TILES)));
+    let chained = isa.tiles_of(chain16::FAMILY.tiles).filter(|tile| (chain16::FAMILY.serves)(task, tile));
+    all.extend(chained.map(|tile| roof::chains(isa, tile, chain16::longest(task, tile), PRODUCTS)));
+    let planes = isa.tiles_of(bitserial::FAMILY.tiles).filter(|tile| (bitserial::FAMILY.serves)(task, tile));
+    all.extend(planes.map(|tile| {
+        let (source, work) = roof::bits(isa, tile, PRODUCTS);
+        (source, work / bitserial::products(task) as u64)
+    }));
+    let tables = isa.tiles_of(lut::FAMILY.tiles).filter(|tile| (lut::FAMILY.serves)(task, tile));
+    all.extend(tables.map(|tile| {
+        let (source, work) = roof::tables(isa, tile, lut::longest(task, tile), PRODUCTS);
+        (source, work / lut::products(task) as u64)
+    }));
+    all
 }

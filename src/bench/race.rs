@@ -59,8 +59,8 @@ pub fn race<E>(
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut series = vec![Series::default(); kernels.len()];
     let beside: Vec<bool> = kernels.iter().map(|k| parts.beside.contains(k)).collect();
-    let may_leave: Vec<bool> = kernels.iter().map(|k| rules.alpha > 0.0 && !parts.held.contains(k)).collect();
-    let may_leave: Vec<bool> = may_leave.iter().zip(&beside).map(|(may, beside)| *may && !beside).collect();
+    let has_part = |k: &usize| parts.held.contains(k) || parts.beside.contains(k);
+    let may_leave: Vec<bool> = kernels.iter().map(|k| rules.alpha > 0.0 && !has_part(k)).collect();
     let calls = first_look(kernels, (&may_leave, &beside), rules, &mut series, time)?;
     // Bonferroni: every kernel is looked at after every round from the least on
     let looks = kernels.len() * (rules.rounds + 1).saturating_sub(rules.least).max(1);

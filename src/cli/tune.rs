@@ -49,7 +49,7 @@ pub struct Args {
     /// Sessions of each winner beside its final, each in a program of its own: with some, runs can be compared
     #[arg(long, value_name = "N", default_value_t = 2)]
     repeats: usize,
-    /// Learn nothing from earlier runs below results/TARGET
+    /// Learn nothing from earlier runs below results
     #[arg(long)]
     cold: bool,
     /// Seed of everything random
