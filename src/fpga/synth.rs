@@ -249,9 +249,11 @@ impl Work<'_> {
         let fabric = self.flow.device.fabric();
         let multiplier = if self.unit.multiplier == Multiplier::Dsp { fabric.dsp } else { fabric.no_dsp };
         let names = sources.iter().filter_map(|s| s.file_name()).map(|n| n.to_string_lossy().into_owned());
+        // nets of one bit each for the simulator: one that many cells drive parts of is worked out as a whole at every change
+        // of a bit, which costs thirty times as much
         let script = format!(
-            "read_verilog -sv {}\n{} {multiplier} -top {TOP}\nwrite_json netlist.json\nwrite_verilog -noattr netlist.v\n\
-             tee -o stat.json stat -json\n",
+            "read_verilog -sv {}\n{} {multiplier} -top {TOP}\nwrite_json netlist.json\ntee -o stat.json stat -json\n\
+             splitnets\nwrite_verilog -noattr netlist.v\n",
             names.collect::<Vec<_>>().join(" "),
             fabric.synth,
         );
