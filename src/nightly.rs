@@ -33,6 +33,9 @@ pub struct NightPlan {
     /// Where runs and nights go; relative to the working directory.
     #[serde(default = "results")]
     pub results: PathBuf,
+    /// What prices are in: `EUR`.
+    #[serde(default)]
+    pub currency: String,
     /// In the order in which they are measured.
     #[serde(rename = "device")]
     pub devices: Vec<DevicePlan>,
@@ -77,6 +80,8 @@ pub struct DevicePlan {
     pub threads: usize,
     /// As of `bitsmith tune --budget`; 5 s for each layer x scheme where there is none.
     pub budget: Option<String>,
+    /// Of an hour of the whole device.
+    pub price: Option<f64>,
 }
 
 fn contract() -> Contract {
@@ -99,6 +104,9 @@ impl NightPlan {
         for device in &plan.devices {
             at += text[at..].find("[[device]]").unwrap_or(0) + 1;
             device.budget().map_err(|why| bad_field(file, text, at, "budget", &why))?;
+            if device.price.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
+                return Err(bad_field(file, text, at, "price", "must be a positive number, of one hour"));
+            }
         }
         Ok(plan)
     }

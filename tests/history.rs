@@ -51,6 +51,26 @@ fn changes_are_dated_and_what_changed_is_said() {
 }
 
 #[test]
+fn a_runs_page_says_how_its_kernels_went_where_there_is_a_history() {
+    let dir = written(20);
+    let run = dir.path().join("results/t/2026-01-20-1");
+    let page = || {
+        let out = Command::new(env!("CARGO_BIN_EXE_bitsmith")).arg("report").arg(&run).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::read_to_string(run.join("report.html")).unwrap()
+    };
+    assert!(!page().contains("Over the nights"), "nobody asked for an index");
+    history(dir.path(), &[]);
+    let html = page();
+    assert!(html.contains("Over the nights") && html.contains("revisions 0000000000..0000000000"));
+    let drawn = |name: &str| run.join(format!("charts/trend-net-{name}-w8a8-int8-t-hot-t1.svg")).is_file();
+    assert!(drawn("l0") && drawn("l1") && drawn("l2"));
+    // the one that changed comes first
+    let table = html.split("Over the nights").nth(1).unwrap();
+    assert!(table.find("net/l1").unwrap() < table.find("net/l0").unwrap());
+}
+
+#[test]
 fn the_index_is_filled_once_and_can_be_lost_at_any_time() {
     let dir = written(4);
     let index = dir.path().join("results/history.sqlite");

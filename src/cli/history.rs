@@ -9,6 +9,7 @@ use serde_json::json;
 use super::print;
 use crate::report;
 use crate::report::format::{count, slug, time};
+use crate::report::sentence;
 use crate::run::write_file;
 use crate::store::{self, History, Query};
 use crate::trend::{Change, changes};
@@ -98,32 +99,6 @@ fn text(trends: &[(History, Vec<Change>)]) -> Result<String> {
         }
     }
     Ok(out)
-}
-
-/// `2026-01-14: +3.1 % between revisions a..b; compiler x -> y`
-fn sentence(h: &History, change: &Change) -> String {
-    let (before, after) = (&h.points[change.at - 1], &h.points[change.at]);
-    let (old, new) = (&before.environment, &after.environment);
-    let mut said = vec![format!("{}: {:+.1} %", after.started.get(..10).unwrap_or("?"), 100.0 * (change.ratio - 1.0))];
-    let differences = old.differences(new);
-    if old.revision != new.revision {
-        said.push(format!("revisions {}..{}", short(&old.revision), short(&new.revision)));
-    }
-    if before.candidate != after.candidate {
-        said.push("another kernel won".into());
-    } else if before.source_hash != after.source_hash {
-        said.push("the kernel's text changed".into());
-    } else if differences.is_empty() {
-        said.push("nothing that is recorded changed".into());
-    }
-    if !differences.is_empty() {
-        said.push(format!("beside the code: {}", differences.join(", ")));
-    }
-    said.join("; ")
-}
-
-fn short(revision: &str) -> &str {
-    revision.get(..10).unwrap_or(if revision.is_empty() { "unknown" } else { revision })
 }
 
 fn document(h: &History, changes: &[Change]) -> serde_json::Value {

@@ -13,12 +13,12 @@ use crate::bench::Device;
 use crate::export::FORMS;
 use crate::input::read_text;
 use crate::nightly::{DevicePlan, Night, NightPlan, Nights, Stage};
+use crate::report::{Beside, Prices, Trend, with_changes};
 use crate::run::{Run, write_file};
-use crate::store::{self, History, Query};
+use crate::store::{self, Query};
 use crate::study::Plan;
 use crate::study::memory::runs_of;
 use crate::target::Target;
-use crate::trend::{Change, changes};
 use crate::verdict::{Report, Rules, compare};
 
 #[derive(clap::Args)]
@@ -51,9 +51,8 @@ Examples:
 /// The forms of a verdict that are kept, by the ending of their file.
 const KEPT: [(&str, &str); 4] = [("text", "txt"), ("json", "json"), ("junit", "xml"), ("markdown", "md")];
 
-/// Trends on the page at most, and the least change of level in them.
+/// Trends on the page at most.
 const TRENDS: usize = 12;
-const LEAST: f64 = 0.01;
 
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
@@ -177,7 +176,7 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
         verdict.notes.push(format!("no trends: {e:#}"));
         vec![]
     });
-    write(dir, &verdict, &night, &trends)?;
+    write(dir, &verdict, &night, plan, trends)?;
     let code = match verdict.exit_code() {
         0 if night.devices.iter().any(|d| d.stage == Stage::Failed) => 3,
         code => code,
@@ -190,7 +189,7 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
 }
 
 /// Histories of what was found, and where that is little, of what else was compared; those with a story alone.
-fn trends(results: &Path, verdict: &Report) -> Result<Vec<(History, Vec<Change>)>> {
+fn trends(results: &Path, verdict: &Report) -> Result<Vec<Trend>> {
     let address = store::default_address(results).display().to_string();
     let mut all = Vec::new();
     for c in verdict.comparisons.iter().take(TRENDS) {
@@ -202,16 +201,12 @@ fn trends(results: &Path, verdict: &Report) -> Result<Vec<(History, Vec<Change>)
         found.retain(|h| {
             (&h.key.contract, &h.key.regime, h.key.threads) == (&c.key.contract, &c.key.regime, c.key.threads)
         });
-        all.extend(found.into_iter().filter(|h| h.points.len() > 1).map(|h| {
-            let values: Vec<f64> = h.points.iter().map(|p| p.median_ns).collect();
-            let changes = changes(&values, LEAST);
-            (h, changes)
-        }));
+        all.extend(found.into_iter().filter(|h| h.points.len() > 1).map(with_changes));
     }
     Ok(all)
 }
 
-fn write(dir: &Path, verdict: &Report, night: &Night, trends: &[(History, Vec<Change>)]) -> Result<()> {
+fn write(dir: &Path, verdict: &Report, night: &Night, plan: &NightPlan, trends: Vec<Trend>) -> Result<()> {
     for (name, ending) in KEPT {
         for form in FORMS.iter().filter(|f| f.name == name) {
             write_file(&dir.join(format!("verdict.{ending}")), &(form.write)(verdict)?)?;
@@ -222,5 +217,12 @@ fn write(dir: &Path, verdict: &Report, night: &Night, trends: &[(History, Vec<Ch
         return Ok(());
     }
     let text = FORMS.iter().find(|f| f.name == "text").map(|f| (f.write)(verdict)).transpose()?;
-    crate::report::compare_with(&runs, trends, text.as_deref().unwrap_or_default(), &dir.join("report.html"))
+    // a device is known by the target that its run had: a plan may say `host`, or name a file
+    let priced = plan.devices.iter().zip(&night.devices).filter_map(|(device, part)| {
+        let run = runs.iter().find(|r| Some(&r.dir) == part.run.as_ref())?;
+        Some((run.provenance.as_ref()?.target.clone(), device.price?))
+    });
+    let prices = Prices { per_hour: priced.collect(), currency: plan.currency.clone() };
+    let beside = Beside { trends, prices, verdict: text.unwrap_or_default() };
+    crate::report::compare_with(&runs, &beside, &dir.join("report.html"))
 }

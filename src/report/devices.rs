@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::format::{self, known};
 use super::network::{Sum, Total, totals};
+use super::prices::Prices;
 use super::view::{Planned, contexts, positive, split, time_of};
 use crate::run::Run;
 use crate::scheme;
@@ -29,17 +30,23 @@ pub struct Offer {
     pub top1: String,
     pub size: String,
     pub roof: String,
-    #[serde(skip)]
     pub ns: Option<f64>,
+    /// Of a million inferences, where the device has a price: what is shown, and the figure.
+    pub cost: String,
+    pub cost_per_million: Option<f64>,
+    /// The command that writes what is offered here.
+    pub again: String,
     /// The fastest device that the report has for the network.
     pub fastest: bool,
 }
 
 /// Every network on every device that times it; devices in the order of the runs, networks as they come.
-pub fn offers(runs: &[&Run]) -> Vec<Offer> {
+pub fn offers(runs: &[&Run], prices: &Prices) -> Vec<Offer> {
     let mut all: Vec<Offer> = Vec::new();
     for run in runs {
-        all.extend(totals(run).iter().filter(|t| t.context.evidence == Evidence::Measured).map(|t| offer(run, t)));
+        all.extend(
+            totals(run).iter().filter(|t| t.context.evidence == Evidence::Measured).map(|t| offer(run, t, prices)),
+        );
     }
     // networks together, so that devices stand below each other
     let order: Vec<String> = all.iter().map(|o| o.network.clone()).collect();
@@ -53,12 +60,17 @@ pub fn offers(runs: &[&Run]) -> Vec<Offer> {
     all
 }
 
-fn offer(run: &Run, total: &Total) -> Offer {
+fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
     let chosen = choose(total);
     let sum = chosen.as_ref().map(|c| c.0);
     let provenance = run.provenance.as_ref();
     let title = provenance.map(|p| p.target_title.clone()).filter(|t| !t.is_empty());
+    let cost = sum.and_then(|s| s.ns).and_then(|ns| prices.of_a_million(&total.context.target, ns));
+    let export = |s: &Sum| format!("bitsmith export {} --scheme {} --out deploy", run.dir.display(), s.series.scheme);
     Offer {
+        cost: known(cost, |c| format!("{} {}", format::significant(c, 3), prices.currency).trim().into()),
+        cost_per_million: cost,
+        again: sum.map_or(String::new(), export),
         network: total.network.clone(),
         device: title.unwrap_or_else(|| total.context.target.clone()),
         cpu: provenance.map_or(String::new(), |p| p.host.cpu.clone()),

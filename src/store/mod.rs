@@ -201,6 +201,13 @@ fn read(run: &Path, name: String, stamp: String) -> Result<(Night, Vec<String>)>
     Ok((Night { run: name, stamp, environment, rows }, side.notes))
 }
 
+/// The index that a run's folder belongs to, and the folder of all runs: the nearest above it that has one.
+pub fn beside(run: &Path) -> Option<(String, PathBuf)> {
+    let run = std::fs::canonicalize(run).ok()?;
+    let root = run.ancestors().skip(1).take(4).find(|dir| default_address(dir).is_file())?;
+    Some((default_address(root).display().to_string(), root.into()))
+}
+
 /// Where the index is kept where nobody says so: beside the runs.
 pub fn default_address(root: &Path) -> PathBuf {
     root.join("history.sqlite")
