@@ -216,13 +216,13 @@ fn write(dir: &Path, verdict: &Report, night: &Night, plan: &NightPlan, trends: 
     if runs.is_empty() {
         return Ok(());
     }
-    let text = FORMS.iter().find(|f| f.name == "text").map(|f| (f.write)(verdict)).transpose()?;
     // a device is known by the target that its run had: a plan may say `host`, or name a file
     let priced = plan.devices.iter().zip(&night.devices).filter_map(|(device, part)| {
         let run = runs.iter().find(|r| Some(&r.dir) == part.run.as_ref())?;
         Some((run.provenance.as_ref()?.target.clone(), device.price?))
     });
     let prices = Prices { per_hour: priced.collect(), currency: plan.currency.clone() };
-    let beside = Beside { trends, prices, verdict: text.unwrap_or_default() };
+    let name = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
+    let beside = Beside { trends, prices, night: Some((format!("Night {name}"), verdict.clone())) };
     crate::report::compare_with(&runs, &beside, &dir.join("report.html"))
 }

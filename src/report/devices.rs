@@ -68,7 +68,7 @@ fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
     let cost = sum.and_then(|s| s.ns).and_then(|ns| prices.of_a_million(&total.context.target, ns));
     let export = |s: &Sum| format!("bitsmith export {} --scheme {} --out deploy", run.dir.display(), s.series.scheme);
     Offer {
-        cost: known(cost, |c| format!("{} {}", format::significant(c, 3), prices.currency).trim().into()),
+        cost: known(cost, |c| format!("{} {}", sum_of_money(c), prices.currency).trim().into()),
         cost_per_million: cost,
         again: sum.map_or(String::new(), export),
         network: total.network.clone(),
@@ -137,6 +137,11 @@ fn bytes(run: &Run, total: &Total, sum: &Sum) -> Option<f64> {
 fn per_second(rate: f64) -> String {
     let (scale, unit) = [(1e6, " M"), (1e3, " k"), (1.0, "")].into_iter().find(|s| rate >= s.0).unwrap_or((1.0, ""));
     format!("{}{unit}/s", format::significant(rate / scale, 3))
+}
+
+/// Kernels of nanoseconds cost next to nothing.
+fn sum_of_money(cost: f64) -> String {
+    if cost < 1e-3 { format!("{cost:.2e}") } else { format::significant(cost, 3) }
 }
 
 fn kilobytes(bytes: f64) -> String {

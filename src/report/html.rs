@@ -11,6 +11,7 @@ use super::devices::{Offer, Widths, offers, widths};
 use super::format::{self, known};
 use super::heatmap;
 use super::network::{Sum, Total, totals};
+use super::night::Verdict;
 use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
 use super::trend::{self, TrendRow};
@@ -46,8 +47,8 @@ pub fn markdown(runs: &[&Run], beside: &Beside) -> Result<String> {
 #[derive(Serialize)]
 struct Page<'a> {
     title: String,
-    /// A verdict over all of it, as plain text; none where it is empty.
-    said: String,
+    /// What the night found that the runs are of.
+    verdict: Option<Verdict>,
     offers: Vec<Offer>,
     /// Does any device have a price?
     priced: bool,
@@ -65,11 +66,12 @@ impl<'a> Page<'a> {
         let offers = offers(&alone, &beside.prices);
         let network = |o: &Offer| offers.iter().filter(|p| p.network == o.network).count() > 1;
         Self {
-            title: match &pages[..] {
-                [one] => one.title.clone(),
-                all => format!("{} runs", all.len()),
+            title: match (&beside.night, &pages[..]) {
+                (Some((name, _)), _) => name.clone(),
+                (None, [one]) => one.title.clone(),
+                (None, all) => format!("{} runs", all.len()),
             },
-            said: beside.verdict.clone(),
+            verdict: beside.night.as_ref().map(|(_, report)| Verdict::of(report)),
             priced: offers.iter().any(|o| o.cost_per_million.is_some()),
             compared: offers.iter().any(network),
             widths: widths(&alone),

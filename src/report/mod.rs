@@ -9,6 +9,7 @@ pub(crate) mod format;
 mod heatmap;
 mod html;
 mod network;
+mod night;
 mod pareto;
 mod peers;
 pub(crate) mod plot;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::run::{Run, write_file};
+use crate::verdict::Report;
 pub(crate) use html::template_value;
 pub use html::{markdown, tables};
 pub use prices::{Price, Prices};
@@ -111,8 +113,8 @@ pub struct Beside {
     /// How kernels went over the nights.
     pub trends: Vec<Trend>,
     pub prices: Prices,
-    /// A verdict over all runs, as plain text.
-    pub verdict: String,
+    /// The night that the runs are of, where they are of one: how it is called, and what it found.
+    pub night: Option<(String, Report)>,
 }
 
 impl Beside {

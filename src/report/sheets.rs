@@ -15,7 +15,8 @@ use crate::run::write_bytes;
 pub fn write(tables: &Value, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut sheets: BTreeMap<String, Vec<Map<String, Value>>> = BTreeMap::new();
     let page = tables.as_object().context("no tables")?;
-    for (name, rows) in page.iter().filter(|(name, _)| *name != "runs") {
+    let night = page.get("verdict").and_then(Value::as_object).into_iter().flatten();
+    for (name, rows) in page.iter().filter(|(name, _)| *name != "runs").chain(night) {
         collect(&mut sheets, name, rows, &Map::new());
     }
     for run in page.get("runs").and_then(Value::as_array).into_iter().flatten() {
