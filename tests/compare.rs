@@ -133,3 +133,37 @@ fn mistakes_are_one_line() {
     let (code, said) = compare(dir.path(), &["base", "new"]);
     assert!(code == 3 && said.contains("ends in half a row"), "{code} {said}");
 }
+
+/// A layer of nanoseconds that no two sessions agree about costs nothing but its own verdict.
+#[test]
+fn one_noisy_layer_does_not_blind_its_device() {
+    let names =
+        |said: &str, word: &str| said.lines().filter(|l| l.starts_with(word)).map(String::from).collect::<Vec<_>>();
+    for always in [true, false] {
+        for nights in [1, 5] {
+            let dir = tempfile::tempdir().unwrap();
+            let restless = |day: usize, all: &mut Vec<Kernel>| {
+                if always || day == nights {
+                    all[3].noise = 0.3;
+                }
+            };
+            for day in 0..=nights {
+                let mut now = kernels(20, day);
+                restless(day, &mut now);
+                if day == nights {
+                    now[7].ns *= 1.05;
+                }
+                let place = if day == nights { "new".to_string() } else { format!("base/{day}") };
+                Night::new("t", day).write(&dir.path().join(place), &now);
+            }
+            let (code, said) = compare(dir.path(), &["base", "new"]);
+            let case = format!("always {always}, {nights} nights: {said}");
+            assert!(!said.contains("quarantined") && code == 1, "{case}");
+            let slower = names(&said, "REGRESSION");
+            assert!(slower.len() == 1 && slower[0].contains("net/l7 "), "{case}");
+            let unknown = names(&said, "unknown");
+            assert!(unknown.len() == 1 && unknown[0].contains("net/l3 "), "{case}");
+            assert!(said.contains("1 slower, 0 faster, 18 the same, 1 without"), "{case}");
+        }
+    }
+}

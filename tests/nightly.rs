@@ -132,6 +132,9 @@ fn mistakes_cost_one_line_and_no_night() {
         ("[[device]]\ntarget = \"host\"\nnetworks = [\"vgg\"]\n", "vgg"),
         ("gate = \"x\"\n[[device]]\ntarget = \"host\"\n", "field `gate`: expected a percentage"),
         ("[[device]]\ntargt = \"host\"\n", "lab.toml:2: field `targt`: unknown field"),
+        ("gates = \"2%\"\n[[device]]\ntarget = \"host\"\n", "did you mean `gate`?"),
+        ("colour = 3\n[[device]]\ntarget = \"host\"\n", "lab.toml:1: field `colour`: unknown field `colour`"),
+        ("[[device]]\ntarget = \"host\"\nprice = -1\n", "lab.toml:3: field `price`: must be a positive number"),
         ("base = 3\n", "missing field `device`"),
     ] {
         let dir = lab(plan);

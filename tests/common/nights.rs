@@ -16,6 +16,8 @@ pub struct Kernel {
     pub candidate: String,
     pub hash: String,
     pub ns: f64,
+    /// Standard deviation of its sessions, beside the night's.
+    pub noise: f64,
     /// Another finalist, and its true time.
     pub rival: Option<(String, f64)>,
 }
@@ -82,8 +84,8 @@ impl Night {
         let mut finals = Vec::new();
         let mut repeats = Vec::new();
         for k in kernels {
-            let mut all = vec![(k.candidate.clone(), k.hash.clone(), k.ns)];
-            all.extend(k.rival.iter().map(|(name, ns)| (name.clone(), "rival".into(), *ns)));
+            let mut all = vec![(k.candidate.clone(), k.hash.clone(), k.ns, k.noise)];
+            all.extend(k.rival.iter().map(|(name, ns)| (name.clone(), "rival".into(), *ns, 0.0)));
             finals.extend(self.session(&k.layer, &all, 1, &mut rng));
             for again in 0..self.repeats {
                 repeats.extend(self.session(&k.layer, &all[..1], 2 + again as u64, &mut rng));
@@ -97,11 +99,18 @@ impl Night {
         std::fs::write(dir.join("host.toml"), provenance).unwrap();
     }
 
-    fn session(&self, layer: &str, all: &[(String, String, f64)], held: u64, rng: &mut fastrand::Rng) -> Vec<Final> {
+    /// Of candidates with their hashes, times and own noise.
+    fn session(
+        &self,
+        layer: &str,
+        all: &[(String, String, f64, f64)],
+        held: u64,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<Final> {
         const ROUNDS: usize = 15;
         let mut rows = Vec::new();
-        for (candidate, hash, ns) in all {
-            let level = self.noise.0 * normal(rng);
+        for (candidate, hash, ns, noise) in all {
+            let level = self.noise.0.hypot(*noise) * normal(rng);
             for round in 0..ROUNDS {
                 rows.push(Final {
                     layer: layer.into(),
@@ -183,6 +192,7 @@ pub fn kernels(count: usize, day: usize) -> Vec<Kernel> {
         candidate: format!("gemm.l{i}"),
         hash: format!("{day}-{i}"),
         ns: 1e4 * (1 + i % 7) as f64,
+        noise: 0.0,
         rival: None,
     };
     (0..count).map(one).collect()
