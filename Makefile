@@ -20,7 +20,8 @@ PACKAGES := \
 	chromium chromium-driver \
 	g++ yosys iverilog verilator nextpnr-ice40 \
 	llvm-19 \
-	prometheus libbenchmark-tools
+	prometheus libbenchmark-tools \
+	postgresql
 
 setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \

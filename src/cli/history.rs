@@ -29,7 +29,8 @@ pub struct Args {
     /// Folder with the folders of runs in it
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
-    /// The index over them [default: history.sqlite in that folder]
+    /// The index over them: a file, or postgres://USER@HOST/DATABASE [default: $BITSMITH_STORE, else history.sqlite in that
+    /// folder]
     #[arg(long, value_name = "FILE|URL")]
     store: Option<String>,
     /// The least change that is told
@@ -53,12 +54,12 @@ Examples:
 
 pub fn run(args: &Args) -> Result<()> {
     ensure!(args.results.is_dir(), "--results {}: there is no such folder", args.results.display());
-    let address = args.store.clone().unwrap_or_else(|| store::default_address(&args.results).display().to_string());
+    let address = args.store.clone().unwrap_or_else(|| store::address(&args.results));
     let query = Query { layer: args.layer.clone(), scheme: args.scheme.clone(), target: args.target.clone() };
     let (found, updated) = store::ask(&address, &args.results, &query)?;
     updated.notes.iter().for_each(|note| eprintln!("note: {note}"));
     if found.is_empty() {
-        bail!("{address} has nothing of this; `bitsmith history` without options lists what there is");
+        bail!("{} has nothing of this; `bitsmith history` without options lists what there is", store::shown(&address));
     }
     let trends: Vec<(History, Vec<Change>)> = found
         .into_iter()
@@ -104,7 +105,7 @@ fn text(trends: &[(History, Vec<Change>)]) -> Result<String> {
 fn document(h: &History, changes: &[Change]) -> serde_json::Value {
     let point = |p: &store::Point| {
         json!({ "run": p.run, "started": p.started, "median_ns": p.median_ns, "ci_ns": [p.low_ns, p.high_ns],
-                "sessions": p.sessions, "candidate": p.candidate, "source_hash": p.source_hash, "tried": p.tried,
+                "sessions": p.sessions, "candidate": p.candidate, "source_hash": p.source_hash, "tried": p.tried, "pace_ns": p.pace_ns,
                 "revision": p.environment.revision, "compiler": p.environment.compiler, "host": p.environment.host })
     };
     let change = |c: &Change| {

@@ -190,7 +190,7 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
 
 /// Histories of what was found, and where that is little, of what else was compared; those with a story alone.
 fn trends(results: &Path, verdict: &Report) -> Result<Vec<Trend>> {
-    let address = store::default_address(results).display().to_string();
+    let address = store::address(results);
     let mut all = Vec::new();
     for c in verdict.comparisons.iter().take(TRENDS) {
         let (layer, scheme, target) = (c.key.layer.clone(), c.key.scheme.clone(), c.key.target.clone());

@@ -185,7 +185,20 @@ pub fn sentence(h: &History, change: &Change) -> String {
     if !differences.is_empty() {
         said.push(format!("beside the code: {}", differences.join(", ")));
     }
+    if let Some(pace) = pace(h, change.at).filter(|p| p.ln() * change.ratio.ln() > 0.5 * change.ratio.ln().powi(2)) {
+        said.push(format!("the device's own pace went with it: its products take {:+.1} %", 100.0 * (pace - 1.0)));
+    }
     said.join("; ")
+}
+
+/// What the device's own products took from a night on over what they took before, by medians of up to seven nights.
+fn pace(h: &History, at: usize) -> Option<f64> {
+    let median = |points: &[Point]| {
+        let known: Vec<f64> = points.iter().filter_map(|p| p.pace_ns).collect();
+        (!known.is_empty()).then(|| crate::stats::median(&known))
+    };
+    let (before, after) = (&h.points[at.saturating_sub(7)..at], &h.points[at..(at + 7).min(h.points.len())]);
+    Some(median(after)? / median(before)?)
 }
 
 fn short(revision: &str) -> &str {
