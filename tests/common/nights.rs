@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bitsmith::candidate::{Contract, Regime};
 use bitsmith::host::{Caches, Host};
-use bitsmith::record::{Final, Outcome, Record, Table};
+use bitsmith::record::{Final, Modelled, Outcome, Record, Table};
 use bitsmith::run::{Provenance, Tool};
 use bitsmith::target::Evidence;
 
@@ -97,6 +97,52 @@ impl Night {
         Table::open::<Final>(&dir.join("repeats.csv")).unwrap().0.append_all(&repeats).unwrap();
         let provenance = toml::to_string_pretty(&self.provenance()).unwrap();
         std::fs::write(dir.join("host.toml"), provenance).unwrap();
+    }
+
+    /// The same of a target that gives no times: checked by an emulator, and where `model` says by what, with modelled times, which
+    /// have no noise.
+    pub fn write_untimed(&self, dir: &Path, kernels: &[Kernel], model: Option<&str>) {
+        std::fs::create_dir_all(dir).unwrap();
+        let record = |k: &Kernel| Record {
+            outcome: Outcome::Checked,
+            evidence: Evidence::Emulated,
+            samples: 0,
+            min_ns: None,
+            median_ns: None,
+            ci_low_ns: None,
+            ci_high_ns: None,
+            corrected_ns: None,
+            ..self.record(k)
+        };
+        let records: Vec<Record> = kernels.iter().map(record).collect();
+        Table::open::<Record>(&dir.join("records.csv")).unwrap().0.append_all(&records).unwrap();
+        let modelled = |(k, r): (&Kernel, &Record)| Modelled {
+            candidate: r.candidate.clone(),
+            layer: r.layer.clone(),
+            scheme: r.scheme.clone(),
+            contract: r.contract,
+            target: r.target.clone(),
+            regime: r.regime,
+            threads: r.threads,
+            source_hash: r.source_hash.clone(),
+            compiler: r.compiler.clone(),
+            evidence: Evidence::Modelled,
+            model: model.unwrap_or_default().into(),
+            clock_ghz: 2.0,
+            cycles: Some(2.0 * k.ns),
+            ns: Some(k.ns),
+            bound: "core".into(),
+            gmacs: None,
+            peak_share: None,
+            instructions: None,
+            calls: None,
+            message: String::new(),
+        };
+        if model.is_some() {
+            let rows: Vec<Modelled> = kernels.iter().zip(&records).map(modelled).collect();
+            Table::open::<Modelled>(&dir.join("modelled.csv")).unwrap().0.append_all(&rows).unwrap();
+        }
+        std::fs::write(dir.join("host.toml"), toml::to_string_pretty(&self.provenance()).unwrap()).unwrap();
     }
 
     /// Of candidates with their hashes, times and own noise.
