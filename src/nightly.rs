@@ -146,6 +146,9 @@ pub struct Part {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Night {
     pub schema: u32,
+    /// Of its plan, from 1: nights follow one another by it, whatever their clocks said. 0 in those that had none yet.
+    #[serde(default)]
+    pub number: u64,
     /// UTC, RFC 3339.
     pub started: String,
     /// The folder of the plan's file, which its paths are relative to.
@@ -156,11 +159,13 @@ pub struct Night {
 }
 
 impl Night {
-    pub fn new(plan: &NightPlan, folder: &Path) -> Self {
+    /// The night after the one with this number.
+    pub fn new(plan: &NightPlan, folder: &Path, last: u64) -> Self {
         let part =
             |d: &DevicePlan| Part { target: d.target.clone(), stage: Stage::Waiting, run: None, why: String::new() };
         Self {
             schema: 1,
+            number: last + 1,
             started: jiff::Timestamp::now().to_string(),
             folder: folder.into(),
             devices: plan.devices.iter().map(part).collect(),
@@ -222,8 +227,11 @@ impl Nights {
     /// Folders of all nights, the oldest first.
     pub fn all(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten().map(|e| e.path());
-        let begun = |dir: PathBuf| Some((Night::read(&dir).ok()?.started, dir));
-        entries.filter_map(begun).collect::<BTreeSet<_>>().into_iter().map(|(_, dir)| dir).collect()
+        let begun = |dir: PathBuf| {
+            let night = Night::read(&dir).ok()?;
+            Some((night.number, night.started, dir))
+        };
+        entries.filter_map(begun).collect::<BTreeSet<_>>().into_iter().map(|(.., dir)| dir).collect()
     }
 
     /// What was measured in the last `count` nights before the one in `dir`, the oldest first.

@@ -188,10 +188,11 @@ pub struct Final {
     pub roof_ns: Option<f64>,
 }
 
-/// The rows of the latest whole final among `finals`, which are of one competition.
+/// The rows of the latest whole final among `finals`, which are of one competition, in the order of their table: a clock may
+/// have been set back between two of them.
 pub fn whole_final<'a>(finals: &[&'a Final]) -> Vec<&'a Final> {
-    let latest =
-        finals.iter().filter(|f| finals.iter().filter(|g| g.held == f.held).count() == f.rows).map(|f| f.held).max();
+    let whole = |f: &&&Final| finals.iter().filter(|g| g.held == f.held).count() == f.rows;
+    let latest = finals.iter().rev().find(whole).map(|f| f.held);
     finals.iter().filter(|f| Some(f.held) == latest).copied().collect()
 }
 

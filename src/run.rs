@@ -114,7 +114,9 @@ pub fn write_file(path: &Path, text: &str) -> Result<()> {
 /// The same of bytes.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = path.with_extension("tmp");
-    fs::write(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary); // half a file, perhaps on a full disk
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
 }

@@ -112,6 +112,36 @@ fn the_index_is_filled_once_and_can_be_lost_at_any_time() {
     assert!(code == 2 && noted.contains("version 99") && noted.lines().count() == 1, "{noted}");
 }
 
+/// A disk that is full is one line, and nothing is lost: files may not grow beyond so many bytes here.
+#[test]
+fn a_full_disk_is_one_line_and_costs_nothing() {
+    let dir = written(12);
+    let limited = |args: &str, kib: u32| {
+        let script = format!("ulimit -f {kib}; trap '' XFSZ; exec {} {args}", env!("CARGO_BIN_EXE_bitsmith"));
+        let Output { status, stdout, stderr } =
+            Command::new("bash").args(["-c", &script]).current_dir(dir.path()).output().unwrap();
+        (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (code, _, noted) = limited("history", 8);
+    assert!(code == 2 && noted.lines().count() == 1 && noted.contains("history.sqlite"), "{noted}");
+    let (code, whole, _) = history(dir.path(), &[]);
+    assert_eq!((code, whole.lines().filter(|l| l.starts_with("net/")).count()), (0, 3), "{whole}");
+    // a page that does not fit is not there in part, and the one before it stays
+    let run = dir.path().join("results/t/2026-01-12-1");
+    let page = run.join("report.html");
+    assert_eq!(limited("report results/t/2026-01-12-1", 100_000).0, 0);
+    let before = std::fs::read(&page).unwrap();
+    let (code, _, noted) = limited("report results/t/2026-01-12-1", 12);
+    assert!(code == 2 && noted.lines().filter(|l| l.starts_with("error: cannot write")).count() == 1, "{noted}");
+    assert_eq!(std::fs::read(&page).unwrap(), before);
+    let half: Vec<_> = std::fs::read_dir(&run)
+        .unwrap()
+        .flatten()
+        .filter(|e| e.path().extension().is_some_and(|e| e == "tmp"))
+        .collect();
+    assert!(half.is_empty(), "{half:?}");
+}
+
 #[test]
 fn two_fill_it_at_once() {
     let dir = written(6);

@@ -66,12 +66,16 @@ pub fn run(args: &Args) -> Result<()> {
     let nights = Nights::open(&plan.results, &name)?;
     let last = nights.all().pop();
     if !args.resume {
-        if let Some(last) = last.filter(|dir| Night::read(dir).is_ok_and(|n| n.verdict.is_none())) {
+        if let Some(last) = last.as_ref().filter(|dir| Night::read(dir).is_ok_and(|n| n.verdict.is_none())) {
             eprintln!("note: {} was not finished, and stays so", last.display());
         }
         let dir = new_run_folder(&nights.root)?;
         write_file(&dir.join("plan.toml"), &text)?;
-        let night = Night::new(&plan, &folder);
+        let before = last.as_ref().and_then(|dir| Night::read(dir).ok());
+        let night = Night::new(&plan, &folder, before.as_ref().map_or(0, |n| n.number));
+        if let Some(before) = before.filter(|b| b.started > night.started) {
+            eprintln!("note: the clock is behind the last night, {}; nights keep their order", before.started);
+        }
         night.write(&dir)?;
         return go(&nights, &dir, night, &plan, &jobs, stop);
     }

@@ -71,7 +71,13 @@ impl Verdict {
 }
 
 fn signed(share: f64, decimals: usize) -> String {
-    format!("{:+.decimals$} %", 100.0 * share)
+    let text = format!("{:+.decimals$} %", 100.0 * share);
+    // what rounds to nothing has no sign
+    if text.contains(|c: char| c.is_ascii_digit() && c != '0') { text } else { text.replacen(['+', '-'], "", 1) }
+}
+
+fn seen(share: f64) -> String {
+    if share > 1.0 { "> 100 %".into() } else { format::percent(share, 1) }
 }
 
 fn device(d: &DeviceState) -> DeviceRow {
@@ -79,7 +85,7 @@ fn device(d: &DeviceState) -> DeviceRow {
         target: d.target.clone(),
         comparisons: d.comparisons,
         noise: known(d.noise, |n| format::percent(n, 2)),
-        sees: known(d.detectable, |s| format::percent(s, 1)),
+        sees: known(d.detectable, seen),
         pace: if d.comparisons > 0 { signed(d.shift.exp() - 1.0, 2) } else { format::UNKNOWN.into() },
         quarantined: d.quarantined.clone().unwrap_or_default(),
     }
@@ -98,7 +104,7 @@ fn finding(c: &Comparison) -> FindingRow {
         change: known(c.ratio, |r| signed(r - 1.0, 1)),
         interval: known(c.interval, |(low, high)| format!("{} to {}", signed(low - 1.0, 1), signed(high - 1.0, 1))),
         q: known(c.q, |q| if q < 1e-4 { "< 0.0001".into() } else { format!("{q:.4}") }),
-        sees: known(c.detectable, |s| format::percent(s, 1)),
+        sees: known(c.detectable, seen),
         why: c.why.clone(),
         ratio: c.ratio,
         low: c.interval.map(|i| i.0),
