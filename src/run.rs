@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::probe::Roofs;
 use crate::certificate::{Winner, winners};
 use crate::host::Host;
-use crate::record::{Accuracy, Baseline, Final, Modelled, Record, read_table};
+use crate::record::{Accuracy, Baseline, Energy, Final, Modelled, Record, read_table};
 
 /// `host.toml`: everything a figure depends on besides the code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Provenance {
     pub compiler_flags: Vec<String>,
     /// Why there are no hardware counters, if there are none.
     pub counters: String,
+    /// Why nothing says what kernels take, if nothing does.
+    #[serde(default)]
+    pub energy: String,
     pub host: Host,
     /// None on a target that gives no times.
     pub roofs: Option<Roofs>,
@@ -58,6 +61,8 @@ pub struct Run {
     pub baselines: Vec<Baseline>,
     /// Of kernels that nobody timed.
     pub modelled: Vec<Modelled>,
+    /// What chosen kernels took, where counters said it.
+    pub energy: Vec<Energy>,
     /// None where `host.toml` is missing.
     pub provenance: Option<Provenance>,
     pub winners: Vec<Winner>,
@@ -78,6 +83,7 @@ impl Run {
             dir: dir.into(),
             accuracy: read_table(&dir.join("accuracy.csv"))?,
             baselines: read_table(&dir.join("baselines.csv"))?,
+            energy: read_table(&dir.join("energy.csv"))?,
             provenance: read_provenance(dir)?,
             records,
             finals,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bitsmith::candidate::Regime;
-use bitsmith::record::{Accuracy, Final, Outcome, Record, read_table};
+use bitsmith::record::{Accuracy, Energy, Final, Outcome, Record, read_table};
 use bitsmith::report::{Beside, CHARTS, Prices, build, markdown, summary, tables, write_sheets};
 use bitsmith::run::Run;
 use bitsmith::target::Evidence;
@@ -337,6 +337,36 @@ fn every_table_is_a_file_with_figures() {
         assert!((cost / (ns * 1e-6) - 1.0).abs() < 1e-9, "3.6 an hour is a thousandth a second");
         assert!(offer["cost"].ends_with(" EUR"), "{}", offer["cost"]);
     }
+    // what the packages took is added up over all layers, and one that is missing leaves nothing to say
+    let energy = |skip: usize| {
+        let one = |w: &bitsmith::certificate::Winner| Energy {
+            layer: w.record.layer.clone(),
+            scheme: w.record.scheme.clone(),
+            contract: w.record.contract,
+            target: w.record.target.clone(),
+            regime: w.record.regime,
+            threads: w.record.threads,
+            candidate: w.record.candidate.clone(),
+            source_hash: w.record.source_hash.clone(),
+            calls: 1000,
+            seconds: 1.0,
+            joules: 2.0,
+            idle_watts: 1.0,
+        };
+        write(&sample.dir.path().join("energy.csv"), &run.winners.iter().skip(skip).map(one).collect::<Vec<_>>());
+        let run = Run::load(sample.dir.path()).unwrap();
+        let all = tables(&[&run], &Beside::default()).unwrap();
+        (
+            all["offers"][0]["joules"].as_f64(),
+            all["metered"].as_bool().unwrap(),
+            markdown(&[&run], &Beside::default()).unwrap(),
+        )
+    };
+    let (joules, metered, text) = energy(0);
+    // two millijoules for each layer of the network, as often as it occurs
+    assert!(metered && joules.is_some_and(|j| j >= 0.002 && (j / 0.002).fract().abs() < 1e-9), "{joules:?}");
+    assert!(text.contains(" mJ |") && text.contains("| energy |"), "{text}");
+    assert!(!energy(run.winners.len()).1);
     // without a price nothing is said of costs
     let page = markdown(&[&run], &Beside::default()).unwrap();
     assert!(!page.contains("cost of a million") && markdown(&[&run], &beside).unwrap().contains("cost of a million"));

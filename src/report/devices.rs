@@ -31,6 +31,9 @@ pub struct Offer {
     pub size: String,
     pub roof: String,
     pub ns: Option<f64>,
+    /// Of the processor's packages for one inference, where counters said it: what is shown, and the figure.
+    pub energy: String,
+    pub joules: Option<f64>,
     /// Of a million inferences, where the device has a price: what is shown, and the figure.
     pub cost: String,
     pub cost_per_million: Option<f64>,
@@ -67,7 +70,10 @@ fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
     let title = provenance.map(|p| p.target_title.clone()).filter(|t| !t.is_empty());
     let cost = sum.and_then(|s| s.ns).and_then(|ns| prices.of_a_million(&total.context.target, ns));
     let export = |s: &Sum| format!("bitsmith export {} --scheme {} --out deploy", run.dir.display(), s.series.scheme);
+    let joules = sum.and_then(|s| joules(run, total, s));
     Offer {
+        energy: known(joules, format::energy),
+        joules,
         cost: known(cost, |c| format!("{} {}", sum_of_money(c), prices.currency).trim().into()),
         cost_per_million: cost,
         again: sum.map_or(String::new(), export),
@@ -149,6 +155,25 @@ fn kilobytes(bytes: f64) -> String {
         b if b < 1e6 => format!("{} kB", format::significant(b / 1e3, 3)),
         b => format!("{} MB", format::significant(b / 1e6, 3)),
     }
+}
+
+/// What the packages take while all layers run once, each as often as it occurs; none where a layer is not known.
+fn joules(run: &Run, total: &Total, sum: &Sum) -> Option<f64> {
+    let planned = Planned::of(run);
+    let inside = run.winners.iter().filter(|w| {
+        let r = &w.record;
+        split(&r.layer).0 == total.network && total.context.holds(r) && sum.series.holds(r)
+    });
+    let one = |w: &crate::certificate::Winner| {
+        let r = &w.record;
+        let own = run.energy.iter().rfind(|e| {
+            (&e.layer, &e.scheme, &e.candidate, &e.source_hash) == (&r.layer, &r.scheme, &r.candidate, &r.source_hash)
+                && (e.contract, e.regime, e.threads) == (r.contract, r.regime, r.threads)
+        });
+        own.filter(|e| e.calls > 0).map(|e| e.joules / e.calls as f64 * planned.count(r))
+    };
+    let all: Vec<Option<f64>> = inside.map(one).collect();
+    if all.is_empty() { None } else { all.into_iter().sum() }
 }
 
 /// Share of the roofs that bind, weighted by time.

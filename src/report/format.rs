@@ -37,6 +37,13 @@ pub fn time(ns: f64) -> String {
     format!("{} {name}", significant(ns / length, 3))
 }
 
+/// `3.1 mJ`.
+pub fn energy(joules: f64) -> String {
+    let units = [(1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")];
+    let (size, name) = units.into_iter().find(|u| joules >= 0.9995 * u.0).unwrap_or((1e-9, "nJ"));
+    format!("{} {name}", significant(joules / size, 2))
+}
+
 /// `4.108 – 4.131 µs`.
 pub fn interval((low, high): (f64, f64)) -> String {
     let (name, length) = unit(high);

@@ -50,6 +50,8 @@ struct Page<'a> {
     /// What the night found that the runs are of.
     verdict: Option<Verdict>,
     offers: Vec<Offer>,
+    /// Is known of any device what it takes?
+    metered: bool,
     /// Does any device have a price?
     priced: bool,
     /// Are there several devices to compare?
@@ -72,6 +74,7 @@ impl<'a> Page<'a> {
                 (None, all) => format!("{} runs", all.len()),
             },
             verdict: beside.night.as_ref().map(|(_, report)| Verdict::of(report)),
+            metered: offers.iter().any(|o| o.joules.is_some()),
             priced: offers.iter().any(|o| o.cost_per_million.is_some()),
             compared: offers.iter().any(network),
             widths: widths(&alone),
@@ -224,6 +227,7 @@ fn facts(run: &Run) -> Vec<Fact> {
         ("Compiler", p.compiler.clone()),
         ("Flags", p.compiler_flags.join(" ")),
         ("Counters", p.counters.clone()),
+        ("Energy", if p.energy.is_empty() { String::new() } else { format!("not measured: {}", p.energy) }),
         ("Started", p.started.clone()),
         ("Tool", format!("bitsmith {} ({})", p.tool.version, p.tool.revision)),
     ];

@@ -225,6 +225,7 @@ impl Night {
             compiler: self.compiler.clone(),
             compiler_flags: vec![],
             counters: String::new(),
+            energy: String::new(),
             host: self.host(),
             roofs: None,
         }
