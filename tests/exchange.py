@@ -75,7 +75,7 @@ def decode_compressed(folder, out):
                 continue
             scale = tensors[f"{name}.weight_scale"].astype(np.float32)
             zero = 0
-            if group["format"] == "pack-quantized":
+            if group.get("format", config["format"]) == "pack-quantized":
                 n, k = tensors[f"{name}.weight_shape"]
                 codes = unpack(tensors[f"{name}.weight_packed"], weights["num_bits"], k, 1)
                 if not weights["symmetric"]:

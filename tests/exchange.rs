@@ -163,6 +163,26 @@ fn every_layer_under_every_scheme_gives_in_onnx_runtime_what_the_tool_computes()
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Layers of images that lie channels last follow one another without being turned back and forth.
+#[test]
+fn images_are_turned_once() {
+    let digits = layer::Network::built_in("digits").unwrap();
+    let trained = Trained::load(&digits).unwrap().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("digits.onnx");
+    write(&under(chain(&digits, &trained).unwrap(), "w8a8", Contract::Qdq, &trained.calibration.x[..5]), "onnx", &file);
+    let back = Model::read(&file, &Given::default()).unwrap();
+    let turned = back.graph.nodes.iter().filter(|n| matches!(n.op, Operation::Transpose(_))).count();
+    assert_eq!(turned, 2, "at the image that comes in, and before it becomes a row");
+    // our own reader makes the same of it, code by code
+    let program = Program::new(&back, Numbers::AsIs).unwrap();
+    let samples = &trained.test.x[..100];
+    let ours =
+        ours(under(chain(&digits, &trained).unwrap(), "w8a8", Contract::Qdq, &trained.calibration.x[..5]), samples);
+    let same = samples.iter().zip(&ours).filter(|(x, y)| class(&program.run(x).unwrap()) == class(y)).count();
+    assert!(same >= 99, "{same} of 100");
+}
+
 #[test]
 fn whole_networks_predict_alike() {
     let digits = layer::Network::built_in("digits").unwrap();

@@ -70,8 +70,11 @@ pub fn write(network: &Network) -> Result<Written> {
     }
     let first = groups.first().context("no linear layer is under a scheme")?.0["format"].clone();
     let format = if groups.iter().all(|(c, _)| c["format"] == first) { first } else { json!("mixed-precision") };
-    let all = groups.len() == 1;
+    let (all, mixed) = (groups.len() == 1, format == json!("mixed-precision"));
     let named = groups.into_iter().enumerate().map(|(i, (mut config, targets))| {
+        if !mixed {
+            config.as_object_mut().map(|c| c.remove("format"));
+        }
         config["targets"] = if all { json!(["Linear"]) } else { json!(targets) };
         (format!("group_{i}"), config)
     });

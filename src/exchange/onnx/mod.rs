@@ -23,8 +23,14 @@ pub fn write(network: &Network) -> Result<Written> {
         anyhow::bail!("cannot be written as ONNX: node `{}`: {why}", node.name);
     }
     let graph = &network.model.graph;
-    let mut writer =
-        Writer { network, names: HashMap::new(), taken: HashSet::new(), out: proto::Graph::default(), notes: vec![] };
+    let mut writer = Writer {
+        network,
+        names: HashMap::new(),
+        taken: HashSet::new(),
+        out: proto::Graph::default(),
+        notes: vec![],
+        first: HashMap::new(),
+    };
     writer.out.name.clone_from(&graph.name);
     for id in &graph.inputs {
         let name = writer.fresh(&graph.values[*id].name);
@@ -35,6 +41,7 @@ pub fn write(network: &Network) -> Result<Written> {
         writer.node(i, node).with_context(|| format!("node `{}`", node.name))?;
     }
     writer.ends()?;
+    writer.trim();
     let notes = std::mem::take(&mut writer.notes);
     let entry = |key: &str, value: String| proto::Entry { key: key.into(), value };
     let schemes = network.parts.iter().map(|p| entry(&format!("scheme/{}", p.name), p.scheme.to_string()));
@@ -62,6 +69,8 @@ struct Writer<'a> {
     taken: HashSet<String>,
     out: proto::Graph,
     notes: Vec<String>,
+    /// Of an image that was turned to channels last, what it was turned from.
+    first: HashMap<String, String>,
 }
 
 impl Writer<'_> {
@@ -158,7 +167,27 @@ impl Writer<'_> {
             }
             _ => result.to_string(),
         };
+        if let Some(first) = self.first.get(result).cloned() {
+            self.first.insert(name.clone(), first);
+        }
         self.names.insert(id, name);
+    }
+
+    /// Drops nodes and constants that nothing needs: images that were turned, and are taken as they were before.
+    fn trim(&mut self) {
+        let mut needed: HashSet<String> = self.out.output.iter().map(|o| o.name.clone()).collect();
+        let mut nodes = std::mem::take(&mut self.out.node);
+        nodes.reverse();
+        nodes.retain(|n| {
+            let kept = n.output.iter().any(|o| needed.contains(o));
+            if kept {
+                needed.extend(n.input.iter().cloned());
+            }
+            kept
+        });
+        nodes.reverse();
+        self.out.node = nodes;
+        self.out.initializer.retain(|t| needed.contains(&t.name));
     }
 
     /// What the graph takes and gives.

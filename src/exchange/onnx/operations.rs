@@ -133,9 +133,12 @@ impl Writer<'_> {
         if channels_first {
             return op(self, x);
         }
-        let x = self.op("Transpose", &[x], vec![ints("perm", &TO_FIRST)]);
+        let known = self.first.get(x).cloned();
+        let x = known.unwrap_or_else(|| self.op("Transpose", &[x], vec![ints("perm", &TO_FIRST)]));
         let y = op(self, &x);
-        self.op("Transpose", &[&y], vec![ints("perm", &TO_LAST)])
+        let turned = self.op("Transpose", &[&y], vec![ints("perm", &TO_LAST)]);
+        self.first.insert(turned.clone(), y);
+        turned
     }
 
     fn unary(&mut self, op: Unary, x: &str) -> String {
