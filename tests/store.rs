@@ -195,11 +195,19 @@ fn a_file_of_the_first_version_is_migrated() {
     let dir = written(12);
     let results = dir.path().join("results");
     let index = results.join("history.sqlite");
-    let dump = include_str!("data/store/version1.sql").replace(
-        "/lab/results/t/2026-01-01-1",
-        &results.join("t/2026-01-01-1").canonicalize().unwrap().display().to_string(),
-    );
-    rusqlite::Connection::open(&index).unwrap().execute_batch(&dump).unwrap();
+    // one of its runs is still there, and unchanged since version 1 read it
+    let here = results.join("t/2026-01-01-1").canonicalize().unwrap().display().to_string();
+    let fresh = dir.path().join("fresh.sqlite");
+    filled(&fresh.display().to_string(), &results);
+    let stamp: String = rusqlite::Connection::open(&fresh)
+        .unwrap()
+        .query_row("SELECT stamp FROM runs WHERE folder = ?1", [&here], |r| r.get(0))
+        .unwrap();
+    let dump = include_str!("data/store/version1.sql").replace("/lab/results/t/2026-01-01-1", &here);
+    let old = rusqlite::Connection::open(&index).unwrap();
+    old.execute_batch(&dump).unwrap();
+    assert_eq!(old.execute("UPDATE runs SET stamp = ?1 WHERE folder = ?2", [&stamp, &here]).unwrap(), 1);
+    drop(old);
     let found = filled(&index.display().to_string(), &results);
     assert_eq!(found.len(), 3);
     for h in &found {
