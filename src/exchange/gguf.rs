@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Network, Part, Written};
-use crate::model::gguf::{Directory, KINDS};
+use crate::model::gguf::{Directory, KINDS, reordered};
 use crate::scheme::format::{block, f16};
 
 /// What `general.file_type` calls a file most of whose tensors are of a kind (`llama_ftype`).
@@ -26,6 +26,7 @@ static FILE_TYPES: &[(&str, u32)] = &[
     ("bf16", 32),
     ("tq1_0", 36),
     ("tq2_0", 37),
+    ("mxfp4", 38),
 ];
 
 const FILE_TYPE: &str = "general.file_type";
@@ -156,7 +157,7 @@ fn encoded(part: &Part, notes: &mut Vec<String>) -> Result<Option<(u32, Vec<u8>)
                     part.name,
                     part.scheme
                 );
-                bytes.extend(row);
+                bytes.extend(reordered(name, row, true));
             }
             bytes
         }

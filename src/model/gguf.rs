@@ -26,7 +26,28 @@ pub static KINDS: &[(u32, &str, usize, usize)] = &[
     (30, "bf16", 1, 2),
     (34, "tq1_0", 256, 54),
     (35, "tq2_0", 256, 66),
+    (39, MXFP4, 32, 17),
 ];
+
+const MXFP4: &str = "mxfp4";
+
+/// Blocks as a file has them from blocks as a format of weights makes them, or back. They differ where a file puts the second half
+/// of a block's numbers into the high halves of its bytes, and OCP's order every second number.
+pub fn reordered(format: &str, mut blocks: Vec<u8>, to_file: bool) -> Vec<u8> {
+    for block in blocks.chunks_exact_mut(17).take_while(|_| format == MXFP4) {
+        let codes = &mut block[1..];
+        let half = |bytes: &[u8], place: usize| bytes[place / 2] >> (4 * (place % 2)) & 15;
+        let old = codes.to_vec();
+        // where a number is: in OCP's order, and in the file's
+        let (ocp, file) = (|i: usize| i, |i: usize| i % 16 * 2 + i / 16);
+        codes.fill(0);
+        for i in 0..32 {
+            let (from, to) = if to_file { (ocp(i), file(i)) } else { (file(i), ocp(i)) };
+            codes[to / 2] |= half(&old, from) << (4 * (to % 2));
+        }
+    }
+    blocks
+}
 
 /// A file being read from its front.
 struct Cursor<'a> {
@@ -198,7 +219,8 @@ fn decode(bytes: &[u8], format: &str, k: usize, row: usize) -> Result<Vec<f32>> 
         _ => {
             let mut values = Vec::with_capacity(bytes.len() / row.max(1) * k);
             for row in bytes.chunks_exact(row.max(1)) {
-                values.extend(block::unpack(format, row, k).context("its blocks cannot be read")?.values);
+                let row = reordered(format, row.to_vec(), false);
+                values.extend(block::unpack(format, &row, k).context("its blocks cannot be read")?.values);
             }
             values
         }
