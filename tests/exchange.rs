@@ -484,6 +484,22 @@ fn mistakes_are_told_in_one_line_with_their_remedy() {
         ),
         (&["resnet50", "--to", "onnx", "--scheme", "w8a8"], "resnet50 has no trained weights to export"),
     ];
+    // the model that is read is never written over
+    let own = dir.path().join("model.safetensors");
+    fs::copy(models().join("tiny.safetensors"), &own).unwrap();
+    let before = fs::read(&own).unwrap();
+    let (code, _, stderr) = bitsmith(&[
+        "export",
+        own.to_str().unwrap(),
+        "--to",
+        "compressed-tensors",
+        "--scheme",
+        "w4a16",
+        "--out",
+        dir.path().to_str().unwrap(),
+    ]);
+    assert!(code == 2 && stderr.contains("is the model itself; name another"), "{stderr}");
+    assert_eq!(fs::read(&own).unwrap(), before);
     for (args, expected) in cases {
         let args = [&["export"][..], args, &["--out", &out]].concat();
         let (code, _, stderr) = bitsmith(&args);

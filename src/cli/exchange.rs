@@ -92,6 +92,8 @@ pub fn run(
         if name.is_some() {
             fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
         }
+        let same = fs::canonicalize(&path).is_ok_and(|p| fs::canonicalize(source).is_ok_and(|s| s == p));
+        ensure!(!same, "--out {} is the model itself; name another", path.display());
         ensure!(!path.is_dir(), "--out {} is a folder; {} writes a file", path.display(), format.name);
         write_bytes(&path, bytes)?;
         print(&format!("{} ({} bytes)\n", path.display(), bytes.len()))?;

@@ -59,6 +59,13 @@ pub fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", share * 100.0)
 }
 
+/// `+3.1 %`; what rounds to nothing has no sign.
+pub fn signed(share: f64, decimals: usize) -> String {
+    let text = format!("{:+.decimals$} %", 100.0 * share);
+    let nothing = !text.contains(|c: char| c.is_ascii_digit() && c != '0');
+    if nothing { text.replacen(['+', '-'], "", 1) } else { text }
+}
+
 /// `3.1×`.
 pub fn times(ratio: f64) -> String {
     format!("{}×", significant(ratio, if ratio < 10.0 { 2 } else { 3 }))
@@ -143,6 +150,7 @@ mod tests {
         assert_eq!(significant(0.0123, 2), "0.012");
         assert_eq!(interval((4108.2, 4131.0)), "4.108 – 4.131 µs");
         assert_eq!(spread((99.0, 101.0), 100.0), "±1.0 %");
+        assert_eq!([0.031, -0.0004, 0.0, -0.1].map(|x| signed(x, 1)), ["+3.1 %", "0.0 %", "0.0 %", "-10.0 %"]);
         assert_eq!((times(3.12), times(12.34)), ("3.1×".into(), "12.3×".into()));
         assert_eq!(shorten("abcdefghij", 5), "ab…ij");
         assert_eq!(slug("net/a <b>"), "net-a--b-");

@@ -70,12 +70,6 @@ impl Verdict {
     }
 }
 
-fn signed(share: f64, decimals: usize) -> String {
-    let text = format!("{:+.decimals$} %", 100.0 * share);
-    // what rounds to nothing has no sign
-    if text.contains(|c: char| c.is_ascii_digit() && c != '0') { text } else { text.replacen(['+', '-'], "", 1) }
-}
-
 fn seen(share: f64) -> String {
     if share > 1.0 { "> 100 %".into() } else { format::percent(share, 1) }
 }
@@ -86,7 +80,7 @@ fn device(d: &DeviceState) -> DeviceRow {
         comparisons: d.comparisons,
         noise: known(d.noise, |n| format::percent(n, 2)),
         sees: known(d.detectable, seen),
-        pace: if d.comparisons > 0 { signed(d.shift.exp() - 1.0, 2) } else { format::UNKNOWN.into() },
+        pace: if d.comparisons > 0 { format::signed(d.shift.exp() - 1.0, 2) } else { format::UNKNOWN.into() },
         quarantined: d.quarantined.clone().unwrap_or_default(),
     }
 }
@@ -101,8 +95,10 @@ fn finding(c: &Comparison) -> FindingRow {
         target: k.target.clone(),
         regime: k.regime.clone(),
         threads: k.threads,
-        change: known(c.ratio, |r| signed(r - 1.0, 1)),
-        interval: known(c.interval, |(low, high)| format!("{} to {}", signed(low - 1.0, 1), signed(high - 1.0, 1))),
+        change: known(c.ratio, |r| format::signed(r - 1.0, 1)),
+        interval: known(c.interval, |(low, high)| {
+            format!("{} to {}", format::signed(low - 1.0, 1), format::signed(high - 1.0, 1))
+        }),
         q: known(c.q, |q| if q < 1e-4 { "< 0.0001".into() } else { format!("{q:.4}") }),
         sees: known(c.detectable, seen),
         why: c.why.clone(),

@@ -96,7 +96,7 @@ pub fn row((h, changes): &Trend, run: &Path) -> Option<TrendRow> {
         last: day(last).into(),
         time: format::time(last.median_ns),
         ns: last.median_ns,
-        since: format!("{:+.1} %", 100.0 * (last.median_ns / first.median_ns - 1.0)),
+        since: format::signed(last.median_ns / first.median_ns - 1.0, 1),
         changes: changes.iter().map(|c| sentence(h, c)).collect(),
         environment: changed.collect(),
         again: format!(
@@ -121,7 +121,10 @@ pub fn draw(history: &History, changes: &[Change]) -> Result<String> {
         right: WIDTH as i32 - 24,
         bottom: HEIGHT - 56,
     };
-    let dates = points.first().zip(points.last()).map(|(a, b)| format!("{} to {}", day(a), day(b)));
+    let dates = points.first().zip(points.last()).map(|(a, b)| match (day(a), day(b)) {
+        (a, b) if a == b => a.to_string(),
+        (a, b) => format!("{a} to {b}"),
+    });
     let lines = [
         dates.unwrap_or_default(),
         "Dots: the median of a night's sessions; bars: the extremes of their 95 % intervals; open: another kernel than the night before.".into(),

@@ -3,6 +3,7 @@
 
 mod layers;
 mod operations;
+mod weights;
 
 use std::collections::{HashMap, HashSet};
 
