@@ -70,6 +70,9 @@ impl Writer<'_> {
         let q = &part.quantized;
         let shape = site.shape.context("is no layer that kernels are made for")?;
         let x = self.corrected(site, &shape, q, x)?;
+        if let Some(y) = self.by_integers(site, &shape, part, &x) {
+            return Ok(if relu(node) { self.op("Relu", &[&y], vec![]) } else { y });
+        }
         let x = self.activations(site, &shape, part, &x)?;
         let weights = self.weights(site, part)?;
         let grids = if in_integers(q) { q.grids(relu(node)) } else { (None, None) };
@@ -86,6 +89,38 @@ impl Writer<'_> {
             Some(out) => self.on_grid(&y, &out),
             None => y,
         })
+    }
+
+    /// A layer whose 8-bit input finds its one grid at run time, as ONNX Runtime's own dynamic quantization writes it: a product of
+    /// integers, rounded once for each output as kernels do. Weights of 4 bits and fewer have no such operator.
+    fn by_integers(&mut self, site: &Site, shape: &Shape, part: &Part, x: &str) -> Option<String> {
+        let q = &part.quantized;
+        let (activations, fixed) = q.activations();
+        let one_grid = matches!(activations.kind, Kind::Affine(8)) && grid_span(shape) == shape.lhs_len();
+        if fixed.is_some() || !one_grid || !in_integers(q) {
+            return None;
+        }
+        let w = Integers::of(q).filter(|w| w.groups() == 1 && w.zeros.is_none() && w.range.0 < -8)?;
+        let names = ["codes", "scale", "zero_point"].map(|n| self.fresh(n));
+        self.push("DynamicQuantizeLinear", &[x], &[&names[0], &names[1], &names[2]], vec![]);
+        let codes = self.codes(site, &w);
+        let sums = match &site.node.op {
+            Operation::Conv { window: w, groups, .. } => {
+                let attributes = [window(w), vec![int("group", *groups as i64)]].concat();
+                self.op("ConvInteger", &[&names[0], &codes, &names[2]], attributes)
+            }
+            _ => self.op("MatMulInteger", &[&names[0], &codes, &names[2]], vec![]),
+        };
+        let sums = self.op("Cast", &[&sums], vec![int("to", data_type::FLOAT.into())]);
+        let each = if site.channels_first { vec![w.scales.len(), 1, 1] } else { vec![w.scales.len()] };
+        let scales = self.floats(&format!("{}.weight_scale", site.node.name), &each, &w.scales);
+        let units = self.op("Mul", &[&names[1], &scales], vec![]);
+        let y = self.op("Mul", &[&sums, &units], vec![]);
+        if q.bias.iter().all(|b| *b == 0.0) {
+            return Some(y);
+        }
+        let bias = self.floats(&format!("{}.bias", site.node.name), &each, &q.bias);
+        Some(self.op("Add", &[&y, &bias], vec![]))
     }
 
     /// The product itself, and a bias in f32.

@@ -15,6 +15,14 @@ impl Writer<'_> {
         self.floats(&format!("{}.weight", site.node.name), &dims, &values)
     }
 
+    /// Codes alone, in the order of the operator, for an operator of integers.
+    pub(super) fn codes(&mut self, site: &Site, w: &Integers) -> String {
+        let (order, dims) = turned(&site.dims);
+        let codes: Vec<i32> = order.iter().map(|i| w.codes[*i]).collect();
+        let (kind, raw) = packed(&codes, w.range);
+        self.tensor(&format!("{}.weight", site.node.name), &dims, kind, raw)
+    }
+
     /// Weights as the file holds them, and what decodes them.
     pub(super) fn weights(&mut self, site: &Site, part: &Part) -> Result<String> {
         let Some(w) = Integers::of(&part.quantized) else {
