@@ -174,13 +174,25 @@ fn images_are_turned_once() {
     let back = Model::read(&file, &Given::default()).unwrap();
     let turned = back.graph.nodes.iter().filter(|n| matches!(n.op, Operation::Transpose(_))).count();
     assert_eq!(turned, 2, "at the image that comes in, and before it becomes a row");
-    // our own reader makes the same of it, code by code
-    let program = Program::new(&back, Numbers::AsIs).unwrap();
-    let samples = &trained.test.x[..100];
-    let ours =
-        ours(under(chain(&digits, &trained).unwrap(), "w8a8", Contract::Qdq, &trained.calibration.x[..5]), samples);
-    let same = samples.iter().zip(&ours).filter(|(x, y)| class(&program.run(x).unwrap()) == class(y)).count();
-    assert!(same >= 99, "{same} of 100");
+}
+
+/// Our own reader makes the same of a file that we wrote.
+#[test]
+fn what_was_exported_can_be_imported() {
+    let digits = layer::Network::built_in("digits").unwrap();
+    let trained = Trained::load(&digits).unwrap().unwrap();
+    let (dir, samples) = (tempfile::tempdir().unwrap(), &trained.test.x[..100]);
+    let file = dir.path().join("digits.onnx");
+    let of_floats = ["w8a8", "w4a8-static", "w4a8", "w4a4"].map(|name| (name, Contract::F32io));
+    for (name, contract) in of_floats.into_iter().chain([("w8a8", Contract::Qdq)]) {
+        let network = || under(chain(&digits, &trained).unwrap(), name, contract, &trained.calibration.x[..5]);
+        write(&network(), "onnx", &file);
+        let back = Model::read(&file, &Given::default()).unwrap();
+        let program = Program::new(&back, Numbers::AsIs).unwrap();
+        let ours = ours(network(), samples);
+        let same = samples.iter().zip(&ours).filter(|(x, y)| class(&program.run(x).unwrap()) == class(y)).count();
+        assert!(same >= 99, "{name} {contract:?}: {same} of 100");
+    }
 }
 
 #[test]
