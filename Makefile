@@ -23,7 +23,7 @@ PACKAGES := \
 	prometheus libbenchmark-tools \
 	postgresql
 
-setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
+setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs, histories in a database; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $(PACKAGES) >/dev/null
