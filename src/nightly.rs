@@ -33,6 +33,9 @@ pub struct NightPlan {
     /// Where runs and nights go; relative to the working directory.
     #[serde(default = "results")]
     pub results: PathBuf,
+    /// What prices are in: `EUR`.
+    #[serde(default)]
+    pub currency: String,
     /// In the order in which they are measured.
     #[serde(rename = "device")]
     pub devices: Vec<DevicePlan>,
@@ -77,6 +80,8 @@ pub struct DevicePlan {
     pub threads: usize,
     /// As of `bitsmith tune --budget`; 5 s for each layer x scheme where there is none.
     pub budget: Option<String>,
+    /// Of an hour of the whole device.
+    pub price: Option<f64>,
 }
 
 fn contract() -> Contract {
@@ -99,6 +104,9 @@ impl NightPlan {
         for device in &plan.devices {
             at += text[at..].find("[[device]]").unwrap_or(0) + 1;
             device.budget().map_err(|why| bad_field(file, text, at, "budget", &why))?;
+            if device.price.is_some_and(|p| !(p > 0.0 && p.is_finite())) {
+                return Err(bad_field(file, text, at, "price", "must be a positive number, of one hour"));
+            }
         }
         Ok(plan)
     }
@@ -138,6 +146,9 @@ pub struct Part {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Night {
     pub schema: u32,
+    /// Of its plan, from 1: nights follow one another by it, whatever their clocks said. 0 in those that had none yet.
+    #[serde(default)]
+    pub number: u64,
     /// UTC, RFC 3339.
     pub started: String,
     /// The folder of the plan's file, which its paths are relative to.
@@ -148,11 +159,13 @@ pub struct Night {
 }
 
 impl Night {
-    pub fn new(plan: &NightPlan, folder: &Path) -> Self {
+    /// The night after the one with this number.
+    pub fn new(plan: &NightPlan, folder: &Path, last: u64) -> Self {
         let part =
             |d: &DevicePlan| Part { target: d.target.clone(), stage: Stage::Waiting, run: None, why: String::new() };
         Self {
             schema: 1,
+            number: last + 1,
             started: jiff::Timestamp::now().to_string(),
             folder: folder.into(),
             devices: plan.devices.iter().map(part).collect(),
@@ -214,8 +227,11 @@ impl Nights {
     /// Folders of all nights, the oldest first.
     pub fn all(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten().map(|e| e.path());
-        let begun = |dir: PathBuf| Some((Night::read(&dir).ok()?.started, dir));
-        entries.filter_map(begun).collect::<BTreeSet<_>>().into_iter().map(|(_, dir)| dir).collect()
+        let begun = |dir: PathBuf| {
+            let night = Night::read(&dir).ok()?;
+            Some((night.number, night.started, dir))
+        };
+        entries.filter_map(begun).collect::<BTreeSet<_>>().into_iter().map(|(.., dir)| dir).collect()
     }
 
     /// What was measured in the last `count` nights before the one in `dir`, the oldest first.

@@ -158,6 +158,16 @@ impl QuantizedLayer {
         (lhs, out)
     }
 
+    /// What is done to activations before they are quantized.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// How activations are quantized, and the static map where there is one.
+    pub fn activations(&self) -> (&Activations, Option<&Fixed>) {
+        (&self.activations, self.fixed.as_ref())
+    }
+
     /// Activations as the quantizer sees them.
     pub fn input_of(&self, shape: &Shape, x: &[f32]) -> Vec<f32> {
         applied(&self.input, x, shape.c)

@@ -188,10 +188,31 @@ pub struct Final {
     pub roof_ns: Option<f64>,
 }
 
-/// The rows of the latest whole final among `finals`, which are of one competition.
+/// One row of `energy.csv`: what a chosen kernel took when it ran alone, by the counters of the processor's packages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Energy {
+    pub layer: String,
+    pub scheme: String,
+    pub contract: Contract,
+    pub target: String,
+    pub regime: Regime,
+    pub threads: usize,
+    pub candidate: String,
+    pub source_hash: String,
+    pub calls: u64,
+    /// That the calls took together.
+    pub seconds: f64,
+    /// Of all packages meanwhile, idle cores and neighbours included.
+    pub joules: f64,
+    /// Of all packages just before.
+    pub idle_watts: f64,
+}
+
+/// The rows of the latest whole final among `finals`, which are of one competition, in the order of their table: a clock may
+/// have been set back between two of them.
 pub fn whole_final<'a>(finals: &[&'a Final]) -> Vec<&'a Final> {
-    let latest =
-        finals.iter().filter(|f| finals.iter().filter(|g| g.held == f.held).count() == f.rows).map(|f| f.held).max();
+    let whole = |f: &&&Final| finals.iter().filter(|g| g.held == f.held).count() == f.rows;
+    let latest = finals.iter().rev().find(whole).map(|f| f.held);
     finals.iter().filter(|f| Some(f.held) == latest).copied().collect()
 }
 

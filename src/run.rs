@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::probe::Roofs;
 use crate::certificate::{Winner, winners};
 use crate::host::Host;
-use crate::record::{Accuracy, Baseline, Final, Modelled, Record, read_table};
+use crate::record::{Accuracy, Baseline, Energy, Final, Modelled, Record, read_table};
 
 /// `host.toml`: everything a figure depends on besides the code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Provenance {
     pub compiler_flags: Vec<String>,
     /// Why there are no hardware counters, if there are none.
     pub counters: String,
+    /// Why nothing says what kernels take, if nothing does.
+    #[serde(default)]
+    pub energy: String,
     pub host: Host,
     /// None on a target that gives no times.
     pub roofs: Option<Roofs>,
@@ -58,6 +61,8 @@ pub struct Run {
     pub baselines: Vec<Baseline>,
     /// Of kernels that nobody timed.
     pub modelled: Vec<Modelled>,
+    /// What chosen kernels took, where counters said it.
+    pub energy: Vec<Energy>,
     /// None where `host.toml` is missing.
     pub provenance: Option<Provenance>,
     pub winners: Vec<Winner>,
@@ -78,6 +83,7 @@ impl Run {
             dir: dir.into(),
             accuracy: read_table(&dir.join("accuracy.csv"))?,
             baselines: read_table(&dir.join("baselines.csv"))?,
+            energy: read_table(&dir.join("energy.csv"))?,
             provenance: read_provenance(dir)?,
             records,
             finals,
@@ -108,8 +114,15 @@ pub fn read_provenance(dir: &Path) -> Result<Option<Provenance>> {
 
 /// Writes a file so that it is there whole or not at all.
 pub fn write_file(path: &Path, text: &str) -> Result<()> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same of bytes.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = path.with_extension("tmp");
-    fs::write(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary); // half a file, perhaps on a full disk
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
 }

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::certificate::{Group, chosen};
+use crate::certificate::{Group, chosen, winners};
 use crate::record::{Final, read_table, whole_final};
 use crate::run::{Provenance, read_provenance};
 use crate::stats::median;
+use crate::target::Evidence;
 
 /// The table of repeats: finals of a decided winner alone, each in a program of its own. Columns as in `finals.csv`.
 pub const REPEATS: &str = "repeats.csv";
@@ -128,11 +129,25 @@ impl Session {
     }
 }
 
+/// The chosen kernel of a competition on a target that gives no times.
+#[derive(Clone, Debug)]
+pub struct Untimed {
+    pub key: Key,
+    /// Place in [`Side::nights`].
+    pub night: usize,
+    pub candidate: String,
+    pub source_hash: String,
+    /// Nanoseconds of one call by a model, and the model; none where it was checked alone.
+    pub modelled: Option<(f64, String)>,
+}
+
 /// Some nights: a night is one run's folder.
 #[derive(Clone, Debug, Default)]
 pub struct Side {
     pub nights: Vec<(PathBuf, Environment)>,
     pub sessions: Vec<Session>,
+    /// In the order of the nights.
+    pub untimed: Vec<Untimed>,
     /// What a reader must know: torn tables, folders without provenance.
     pub notes: Vec<String>,
 }
@@ -163,6 +178,9 @@ impl Side {
         self.nights.push((run.into(), provenance.as_ref().map(Environment::of).unwrap_or_default()));
         let finals = self.table(&run.join("finals.csv"))?;
         let repeats = self.table(&run.join(REPEATS))?;
+        if finals.is_empty() {
+            self.untimed.extend(untimed_of(run, night)?);
+        }
         self.sessions.extend(sessions_of(&finals, &repeats, night));
         Ok(())
     }
@@ -216,6 +234,20 @@ pub fn sessions_of(finals: &[Final], repeats: &[Final], night: usize) -> Vec<Ses
         }
     }
     all
+}
+
+/// What a run without finals chose.
+fn untimed_of(run: &Path, night: usize) -> Result<Vec<Untimed>> {
+    let (records, modelled) = (read_table(&run.join("records.csv"))?, read_table(&run.join("modelled.csv"))?);
+    let all = winners(&records, &[], &modelled).into_iter().filter(|w| w.evidence() != Evidence::Measured);
+    let one = |w: crate::certificate::Winner| Untimed {
+        key: Key::of(&crate::certificate::group_of(&w.record)),
+        night,
+        candidate: w.record.candidate.clone(),
+        source_hash: w.record.source_hash.clone(),
+        modelled: w.modelled.and_then(|m| Some((m.ns?, m.model))),
+    };
+    Ok(all.map(one).collect())
 }
 
 pub fn group_of(f: &Final) -> Group {

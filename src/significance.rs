@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+use statrs::distribution::{Beta, Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 use statrs::function::gamma::digamma;
 
 /// Two-sided p-value of the Mann-Whitney U test (Mann and Whitney, 1947) by the normal approximation with corrections for
@@ -88,6 +88,30 @@ impl Prior {
         let all = self.freedom + freedom;
         ((self.freedom * self.variance + freedom * variance.max(LEAST_VARIANCE)) / all, all)
     }
+}
+
+/// The variance that most comparisons have, from (variance, degrees of freedom) of each: the median over them, each divided by
+/// what chance makes of the median of one of 1. A few that are far noisier do not move it. None where nothing has any.
+pub fn typical_variance(all: &[(f64, f64)]) -> Option<f64> {
+    // Wilson and Hilferty, 1931: the median of chi squared over its degrees of freedom
+    let scaled = |(v, d): &(f64, f64)| v / (1.0 - 2.0 / (9.0 * d)).powi(3);
+    let known: Vec<f64> = all.iter().filter(|(_, d)| *d > 0.0).map(scaled).collect();
+    (!known.is_empty()).then(|| crate::stats::median(&known).max(LEAST_VARIANCE))
+}
+
+/// The probability that a variance with so many degrees of freedom comes out as large by chance, where the true one is `typical`.
+pub fn too_noisy((variance, freedom): (f64, f64), typical: f64) -> f64 {
+    ChiSquared::new(freedom).map_or(1.0, |c| c.sf(variance * freedom / typical))
+}
+
+/// Are these noisier than those, as a whole? Of the p-values of single comparisons the median, and the probability that it is as
+/// small where nothing changed: half of them must be noisier, one alone says nothing.
+pub fn median_p(p: &[f64]) -> f64 {
+    let mut sorted = p.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let k = sorted.len().div_ceil(2);
+    let Some(median) = k.checked_sub(1).map(|i| sorted[i]) else { return 1.0 };
+    Beta::new(k as f64, (sorted.len() - k + 1) as f64).map_or(1.0, |b| b.cdf(median.clamp(0.0, 1.0)))
 }
 
 /// Of Student's distribution, or the normal one where the degrees of freedom are very many.

@@ -1,6 +1,7 @@
 //! The tuning loop: a study is a plan of jobs, one per layer x scheme, each searched, raced to a final and recorded. Jobs take
 //! turns: the next batch goes where the network may gain most, and is built while the one before it is measured.
 
+mod energy;
 mod finals;
 mod job;
 pub mod memory;
@@ -134,6 +135,8 @@ pub struct Tables {
     pub records: Table,
     pub finals: Table,
     pub repeats: Table,
+    /// Where the device's counters say what kernels take.
+    pub energy: Option<Table>,
     /// Of a target that gives no times and has a model.
     pub modelled: Option<Table>,
     pub old_records: Vec<Record>,
@@ -153,7 +156,17 @@ impl Tables {
             true => Table::open(&dir.join("modelled.csv")).map(|(table, rows)| (Some(table), rows))?,
             false => (None, vec![]),
         };
-        Ok(Self { records, finals, repeats, modelled, old_records, old_finals, old_modelled, accuracy: vec![] })
+        Ok(Self {
+            records,
+            finals,
+            repeats,
+            energy: None,
+            modelled,
+            old_records,
+            old_finals,
+            old_modelled,
+            accuracy: vec![],
+        })
     }
 }
 
@@ -298,6 +311,7 @@ impl<'a> Study<'a> {
             costs.push((search.group.clone(), Cost { space: search.points(), seconds }, search.tried.len()));
         }
         self.hold_repeats(&mut searches, turns.each(some.len()))?;
+        self.meter(&mut searches)?;
         Ok(costs)
     }
 

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bitsmith::report::{Beside, Prices};
+use bitsmith::verdict::{Rules, compare};
 use serde_json::Value;
 
 /// What headless Chromium found; the screenshots stay in the folder that `BITSMITH_SCREENSHOTS` names.
@@ -108,5 +110,23 @@ fn devices_compared() {
     bitsmith::report::compare(&runs, &page).unwrap();
     let html = fs::read_to_string(&page).unwrap();
     assert_eq!(html.matches("<h2>What to deploy</h2>").count(), 1);
+    well(&look(&page));
+}
+
+#[test]
+fn a_night() {
+    let dir = tempfile::tempdir().unwrap();
+    let folders = runs(dir.path(), &["a", "b"]);
+    let side = |at: usize| bitsmith::sessions::Side::read(&folders[at]).unwrap();
+    // on either device the same night twice, and one that is gone
+    let verdict = compare(&side(0), &side(0), &Rules::default());
+    let all: Vec<_> = folders.iter().map(|d| bitsmith::run::Run::load(d).unwrap()).collect();
+    let prices = Prices { per_hour: vec![("x86-avx2".into(), 0.04)], currency: "EUR".into() };
+    let beside = Beside { night: Some(("Night 2026-01-31-1".into(), verdict)), prices, ..Beside::default() };
+    let page = dir.path().join("night.html");
+    bitsmith::report::compare_with(&all, &beside, &page).unwrap();
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(html.contains("<h1>Night 2026-01-31-1</h1>") && html.contains("Devices this night"));
+    assert_eq!(html.matches("of a million").count(), 1);
     well(&look(&page));
 }

@@ -133,3 +133,73 @@ fn mistakes_are_one_line() {
     let (code, said) = compare(dir.path(), &["base", "new"]);
     assert!(code == 3 && said.contains("ends in half a row"), "{code} {said}");
 }
+
+/// A layer of nanoseconds that no two sessions agree about costs nothing but its own verdict.
+#[test]
+fn one_noisy_layer_does_not_blind_its_device() {
+    let names =
+        |said: &str, word: &str| said.lines().filter(|l| l.starts_with(word)).map(String::from).collect::<Vec<_>>();
+    for always in [true, false] {
+        for nights in [1, 5] {
+            let dir = tempfile::tempdir().unwrap();
+            let restless = |day: usize, all: &mut Vec<Kernel>| {
+                if always || day == nights {
+                    all[3].noise = 0.3;
+                }
+            };
+            for day in 0..=nights {
+                let mut now = kernels(20, day);
+                restless(day, &mut now);
+                if day == nights {
+                    now[7].ns *= 1.05;
+                }
+                let place = if day == nights { "new".to_string() } else { format!("base/{day}") };
+                Night::new("t", day).write(&dir.path().join(place), &now);
+            }
+            let (code, said) = compare(dir.path(), &["base", "new"]);
+            let case = format!("always {always}, {nights} nights: {said}");
+            assert!(!said.contains("quarantined") && code == 1, "{case}");
+            let slower = names(&said, "REGRESSION");
+            assert!(slower.len() == 1 && slower[0].contains("net/l7 "), "{case}");
+            let unknown = names(&said, "unknown");
+            assert!(unknown.len() == 1 && unknown[0].contains("net/l3 "), "{case}");
+            assert!(said.contains("1 slower, 0 faster, 18 the same, 1 without"), "{case}");
+        }
+    }
+}
+
+/// What a model says has no noise, so one night is enough; what was only checked is right or not. Neither has a device to quarantine.
+#[test]
+fn kernels_that_nobody_timed_are_compared_by_what_is_known_of_them() {
+    let case = |model: (Option<&str>, Option<&str>), change: &dyn Fn(&mut Vec<Kernel>)| {
+        let dir = tempfile::tempdir().unwrap();
+        Night::new("pi5-qemu", 0).write_untimed(&dir.path().join("base"), &kernels(5, 0), model.0);
+        let mut now = kernels(5, 1);
+        change(&mut now);
+        Night::new("pi5-qemu", 1).write_untimed(&dir.path().join("new"), &now, model.1);
+        let (code, text) = compare(dir.path(), &["base", "new"]);
+        let (_, json) = compare(dir.path(), &["base", "new", "--format", "json"]);
+        (code, text, serde_json::from_str::<serde_json::Value>(&json).unwrap()["report"].clone())
+    };
+    let mca = (Some("llvm-mca 19.1.7 neoverse-n1"), Some("llvm-mca 19.1.7 neoverse-n1"));
+    let (code, text, report) = case(mca, &|_| ());
+    assert!(code == 0 && text.contains("5 comparisons at a gate of 2 %: 0 slower, 0 faster, 5 the same"), "{text}");
+    assert!(text.contains("note: kernels of pi5-qemu are modelled by llvm-mca"), "{text}");
+    assert_eq!(
+        (&report["comparisons"][0]["evidence"], &report["devices"]),
+        (&"modelled".into(), &serde_json::json!([]))
+    );
+    let (code, text, _) = case(mca, &|now| now[2].ns *= 1.021);
+    assert!(code == 1 && text.contains("by modelled times; the kernel's text changed; revisions"), "{text}");
+    assert_eq!(case(mca, &|now| now[2].ns *= 1.019).0, 0);
+    assert!(case(mca, &|now| now[2].ns /= 1.03).1.contains("1 faster, 4 the same"));
+    let (code, text, _) = case((mca.0, Some("llvm-mca 20.1.0 neoverse-n1")), &|_| ());
+    assert!(code == 3 && text.contains("modelled by another model: llvm-mca 19.1.7"), "{text}");
+    let (code, text, _) = case((mca.0, None), &|_| ());
+    assert!(code == 3 && text.contains("modelled on one side alone"), "{text}");
+    let (code, text, report) = case((None, None), &|_| ());
+    assert!(code == 0 && text.contains("5 the same") && text.contains("checked on an emulator"), "{text}");
+    assert_eq!(report["comparisons"][0]["evidence"], "emulated");
+    let (code, text, _) = case((None, None), &|now| drop(now.remove(0)));
+    assert!(code == 3 && text.contains("no right kernel in NEW"), "{text}");
+}

@@ -51,6 +51,26 @@ fn changes_are_dated_and_what_changed_is_said() {
 }
 
 #[test]
+fn a_runs_page_says_how_its_kernels_went_where_there_is_a_history() {
+    let dir = written(20);
+    let run = dir.path().join("results/t/2026-01-20-1");
+    let page = || {
+        let out = Command::new(env!("CARGO_BIN_EXE_bitsmith")).arg("report").arg(&run).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::read_to_string(run.join("report.html")).unwrap()
+    };
+    assert!(!page().contains("Over the nights"), "nobody asked for an index");
+    history(dir.path(), &[]);
+    let html = page();
+    assert!(html.contains("Over the nights") && html.contains("revisions 0000000000..0000000000"));
+    let drawn = |name: &str| run.join(format!("charts/trend-net-{name}-w8a8-int8-t-hot-t1.svg")).is_file();
+    assert!(drawn("l0") && drawn("l1") && drawn("l2"));
+    // the one that changed comes first
+    let table = html.split("Over the nights").nth(1).unwrap();
+    assert!(table.find("net/l1").unwrap() < table.find("net/l0").unwrap());
+}
+
+#[test]
 fn the_index_is_filled_once_and_can_be_lost_at_any_time() {
     let dir = written(4);
     let index = dir.path().join("results/history.sqlite");
@@ -90,6 +110,36 @@ fn the_index_is_filled_once_and_can_be_lost_at_any_time() {
     rusqlite::Connection::open(&index).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let (code, _, noted) = history(dir.path(), &[]);
     assert!(code == 2 && noted.contains("version 99") && noted.lines().count() == 1, "{noted}");
+}
+
+/// A disk that is full is one line, and nothing is lost: files may not grow beyond so many bytes here.
+#[test]
+fn a_full_disk_is_one_line_and_costs_nothing() {
+    let dir = written(12);
+    let limited = |args: &str, kib: u32| {
+        let script = format!("ulimit -f {kib}; trap '' XFSZ; exec {} {args}", env!("CARGO_BIN_EXE_bitsmith"));
+        let Output { status, stdout, stderr } =
+            Command::new("bash").args(["-c", &script]).current_dir(dir.path()).output().unwrap();
+        (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (code, _, noted) = limited("history", 8);
+    assert!(code == 2 && noted.lines().count() == 1 && noted.contains("history.sqlite"), "{noted}");
+    let (code, whole, _) = history(dir.path(), &[]);
+    assert_eq!((code, whole.lines().filter(|l| l.starts_with("net/")).count()), (0, 3), "{whole}");
+    // a page that does not fit is not there in part, and the one before it stays
+    let run = dir.path().join("results/t/2026-01-12-1");
+    let page = run.join("report.html");
+    assert_eq!(limited("report results/t/2026-01-12-1", 100_000).0, 0);
+    let before = std::fs::read(&page).unwrap();
+    let (code, _, noted) = limited("report results/t/2026-01-12-1", 12);
+    assert!(code == 2 && noted.lines().filter(|l| l.starts_with("error: cannot write")).count() == 1, "{noted}");
+    assert_eq!(std::fs::read(&page).unwrap(), before);
+    let half: Vec<_> = std::fs::read_dir(&run)
+        .unwrap()
+        .flatten()
+        .filter(|e| e.path().extension().is_some_and(|e| e == "tmp"))
+        .collect();
+    assert!(half.is_empty(), "{half:?}");
 }
 
 #[test]

@@ -188,6 +188,13 @@ fn tune_chooses_a_scheme_for_each_layer_and_runs_the_network() {
     let size = bitsmith(&["plan", "run/costs.csv", "--minimize", "kl", "--limit", "bytes=800", "--json"], dir.path());
     let document: Value = serde_json::from_str(&size.1).unwrap();
     assert_eq!(document["optimal"], Value::Bool(true));
+    let exported = bitsmith(&["export", "run", "--to", "onnx", "--out", "chosen.onnx"], dir.path());
+    assert_eq!(exported.0, 0, "{}", exported.2);
+    let table = fs::read_to_string(run.join("assignment.csv")).unwrap();
+    let chosen = table.lines().filter(|l| l.ends_with(",w8a8")).count();
+    assert!(chosen == 0 || exported.1.contains(&format!("layers: {chosen} in w8a8")), "{table}{}", exported.1);
+    let back = Model::read(&dir.path().join("chosen.onnx"), &Given::default()).unwrap();
+    assert_eq!((back.graph.inputs.len(), back.graph.unsupported().count()), (1, 0));
     let before = fs::read_to_string(run.join("sensitivity.csv")).unwrap();
     let again = bitsmith(&["tune", "--resume", "run"], dir.path());
     assert_eq!((again.0, fs::read_to_string(run.join("sensitivity.csv")).unwrap()), (0, before), "{}", again.2);

@@ -132,6 +132,9 @@ fn mistakes_cost_one_line_and_no_night() {
         ("[[device]]\ntarget = \"host\"\nnetworks = [\"vgg\"]\n", "vgg"),
         ("gate = \"x\"\n[[device]]\ntarget = \"host\"\n", "field `gate`: expected a percentage"),
         ("[[device]]\ntargt = \"host\"\n", "lab.toml:2: field `targt`: unknown field"),
+        ("gates = \"2%\"\n[[device]]\ntarget = \"host\"\n", "did you mean `gate`?"),
+        ("colour = 3\n[[device]]\ntarget = \"host\"\n", "lab.toml:1: field `colour`: unknown field `colour`"),
+        ("[[device]]\ntarget = \"host\"\nprice = -1\n", "lab.toml:3: field `price`: must be a positive number"),
         ("base = 3\n", "missing field `device`"),
     ] {
         let dir = lab(plan);
@@ -148,4 +151,25 @@ fn mistakes_cost_one_line_and_no_night() {
     held.lock().unwrap();
     let (code, _, noted) = nightly(dir.path(), &[]);
     assert!(code == 2 && noted.contains("a night of lab is under way"), "{noted}");
+}
+
+/// The clock of the machine was set back before the second night: it still comes after the first, and is compared with it.
+#[test]
+fn a_clock_that_jumps_back_does_not_turn_nights_around() {
+    let dir = lab(PLAN);
+    assert_eq!(nightly(dir.path(), &[]).0, 3);
+    let first = nights(dir.path()).pop().unwrap();
+    let mut night = Night::read(&first).unwrap();
+    night.started = "2099-01-01T00:00:00Z".into();
+    night.write(&first).unwrap();
+    let (_, said, noted) = nightly(dir.path(), &[]);
+    assert!(
+        noted.contains("the clock is behind the last night, 2099-01-01T00:00:00Z; nights keep their order"),
+        "{noted}"
+    );
+    assert!(said.contains("1 comparisons at a gate of 2 %"), "{said}");
+    let (code, _, noted) = nightly(dir.path(), &["--resume"]);
+    assert!(code == 2 && noted.contains("is finished"), "--resume took the first night for the last one: {noted}");
+    let numbers: Vec<u64> = nights(dir.path()).iter().map(|n| Night::read(n).unwrap().number).collect();
+    assert_eq!(numbers.iter().max(), Some(&2));
 }

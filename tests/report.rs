@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bitsmith::candidate::Regime;
-use bitsmith::record::{Accuracy, Final, Outcome, Record, read_table};
-use bitsmith::report::{CHARTS, build, summary};
+use bitsmith::record::{Accuracy, Energy, Final, Outcome, Record, read_table};
+use bitsmith::report::{Beside, CHARTS, Prices, build, markdown, summary, tables, write_sheets};
 use bitsmith::run::Run;
 use bitsmith::target::Evidence;
 use serde::Serialize;
@@ -303,4 +303,71 @@ fn the_sample_is_of_the_present_format() {
     assert!(!finals.is_empty() && run.winners.iter().all(|w| w.final_rounds == 10));
     assert!(summary(&run).contains("each as often as it occurs"), "study.json is not understood");
     assert!(run.provenance.is_some_and(|p| p.roofs.is_some() && p.target_title.contains("test data")));
+}
+
+#[test]
+fn every_table_is_a_file_with_figures() {
+    let sample = Sample::new();
+    let run = Run::load(sample.dir.path()).unwrap();
+    let target = run.provenance.as_ref().unwrap().target.clone();
+    let prices = Prices { per_hour: vec![(target, 3.6)], currency: "EUR".into() };
+    let beside = Beside { prices, ..Beside::default() };
+    let folder = sample.dir.path().join("tables");
+    let written = write_sheets(&tables(&[&run], &beside).unwrap(), &folder).unwrap();
+    let names: Vec<String> = written.iter().map(|p| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    for name in ["cards", "facts", "layers", "networks", "offers", "roofs"] {
+        assert!(names.iter().any(|n| n == name), "{names:?}");
+    }
+    let rows = |name: &str| {
+        let mut reader = csv::Reader::from_path(folder.join(format!("{name}.csv"))).unwrap();
+        reader.deserialize::<BTreeMap<String, String>>().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let layers = rows("layers");
+    for winner in run.winners.iter().filter(|w| w.median_ns.is_some()) {
+        let row = layers
+            .iter()
+            .find(|r| r["candidate"] == winner.record.candidate && winner.record.layer.ends_with(&r["layer"]))
+            .unwrap();
+        assert_eq!(row["ns"].parse::<f64>().ok(), winner.median_ns);
+        assert_eq!(row["low_ns"].parse::<f64>().ok(), winner.ci_ns.map(|c| c.0));
+        assert_eq!(row["run"], run.dir.display().to_string());
+    }
+    for offer in rows("offers").iter().filter(|o| !o["ns"].is_empty()) {
+        let (ns, cost): (f64, f64) = (offer["ns"].parse().unwrap(), offer["cost_per_million"].parse().unwrap());
+        assert!((cost / (ns * 1e-6) - 1.0).abs() < 1e-9, "3.6 an hour is a thousandth a second");
+        assert!(offer["cost"].ends_with(" EUR"), "{}", offer["cost"]);
+    }
+    // what the packages took is added up over all layers, and one that is missing leaves nothing to say
+    let energy = |skip: usize| {
+        let one = |w: &bitsmith::certificate::Winner| Energy {
+            layer: w.record.layer.clone(),
+            scheme: w.record.scheme.clone(),
+            contract: w.record.contract,
+            target: w.record.target.clone(),
+            regime: w.record.regime,
+            threads: w.record.threads,
+            candidate: w.record.candidate.clone(),
+            source_hash: w.record.source_hash.clone(),
+            calls: 1000,
+            seconds: 1.0,
+            joules: 2.0,
+            idle_watts: 1.0,
+        };
+        write(&sample.dir.path().join("energy.csv"), &run.winners.iter().skip(skip).map(one).collect::<Vec<_>>());
+        let run = Run::load(sample.dir.path()).unwrap();
+        let all = tables(&[&run], &Beside::default()).unwrap();
+        (
+            all["offers"][0]["joules"].as_f64(),
+            all["metered"].as_bool().unwrap(),
+            markdown(&[&run], &Beside::default()).unwrap(),
+        )
+    };
+    let (joules, metered, text) = energy(0);
+    // two millijoules for each layer of the network, as often as it occurs
+    assert!(metered && joules.is_some_and(|j| j >= 0.002 && (j / 0.002).fract().abs() < 1e-9), "{joules:?}");
+    assert!(text.contains(" mJ |") && text.contains("| energy |"), "{text}");
+    assert!(!energy(run.winners.len()).1);
+    // without a price nothing is said of costs
+    let page = markdown(&[&run], &Beside::default()).unwrap();
+    assert!(!page.contains("cost of a million") && markdown(&[&run], &beside).unwrap().contains("cost of a million"));
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::print;
 use crate::report;
 use crate::report::format::{count, slug, time};
+use crate::report::sentence;
 use crate::run::write_file;
 use crate::store::{self, History, Query};
 use crate::trend::{Change, changes};
@@ -28,7 +29,8 @@ pub struct Args {
     /// Folder with the folders of runs in it
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
-    /// The index over them [default: history.sqlite in that folder]
+    /// The index over them: a file, or postgres://USER@HOST/DATABASE [default: $BITSMITH_STORE, else history.sqlite in that
+    /// folder]
     #[arg(long, value_name = "FILE|URL")]
     store: Option<String>,
     /// The least change that is told
@@ -52,12 +54,12 @@ Examples:
 
 pub fn run(args: &Args) -> Result<()> {
     ensure!(args.results.is_dir(), "--results {}: there is no such folder", args.results.display());
-    let address = args.store.clone().unwrap_or_else(|| store::default_address(&args.results).display().to_string());
+    let address = args.store.clone().unwrap_or_else(|| store::address(&args.results));
     let query = Query { layer: args.layer.clone(), scheme: args.scheme.clone(), target: args.target.clone() };
     let (found, updated) = store::ask(&address, &args.results, &query)?;
     updated.notes.iter().for_each(|note| eprintln!("note: {note}"));
     if found.is_empty() {
-        bail!("{address} has nothing of this; `bitsmith history` without options lists what there is");
+        bail!("{} has nothing of this; `bitsmith history` without options lists what there is", store::shown(&address));
     }
     let trends: Vec<(History, Vec<Change>)> = found
         .into_iter()
@@ -100,36 +102,10 @@ fn text(trends: &[(History, Vec<Change>)]) -> Result<String> {
     Ok(out)
 }
 
-/// `2026-01-14: +3.1 % between revisions a..b; compiler x -> y`
-fn sentence(h: &History, change: &Change) -> String {
-    let (before, after) = (&h.points[change.at - 1], &h.points[change.at]);
-    let (old, new) = (&before.environment, &after.environment);
-    let mut said = vec![format!("{}: {:+.1} %", after.started.get(..10).unwrap_or("?"), 100.0 * (change.ratio - 1.0))];
-    let differences = old.differences(new);
-    if old.revision != new.revision {
-        said.push(format!("revisions {}..{}", short(&old.revision), short(&new.revision)));
-    }
-    if before.candidate != after.candidate {
-        said.push("another kernel won".into());
-    } else if before.source_hash != after.source_hash {
-        said.push("the kernel's text changed".into());
-    } else if differences.is_empty() {
-        said.push("nothing that is recorded changed".into());
-    }
-    if !differences.is_empty() {
-        said.push(format!("beside the code: {}", differences.join(", ")));
-    }
-    said.join("; ")
-}
-
-fn short(revision: &str) -> &str {
-    revision.get(..10).unwrap_or(if revision.is_empty() { "unknown" } else { revision })
-}
-
 fn document(h: &History, changes: &[Change]) -> serde_json::Value {
     let point = |p: &store::Point| {
         json!({ "run": p.run, "started": p.started, "median_ns": p.median_ns, "ci_ns": [p.low_ns, p.high_ns],
-                "sessions": p.sessions, "candidate": p.candidate, "source_hash": p.source_hash, "tried": p.tried,
+                "sessions": p.sessions, "candidate": p.candidate, "source_hash": p.source_hash, "tried": p.tried, "pace_ns": p.pace_ns,
                 "revision": p.environment.revision, "compiler": p.environment.compiler, "host": p.environment.host })
     };
     let change = |c: &Change| {

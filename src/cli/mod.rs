@@ -7,6 +7,7 @@ mod compare;
 mod convert;
 mod design;
 mod emit;
+mod exchange;
 mod export;
 mod history;
 mod import;
@@ -90,7 +91,7 @@ enum Verb {
     History(history::Args),
     /// Print the C of a run's winners, or of any of its candidates
     Emit(emit::Args),
-    /// Write what gets deployed: the chosen kernels as C, packed weights, a build and a proof
+    /// Write what gets deployed: the chosen kernels as C with a build and a proof, or a quantized model as ONNX, GGUF or safetensors
     Export(export::Args),
     /// Print a completion script for a shell
     #[command(

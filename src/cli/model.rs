@@ -137,10 +137,7 @@ impl Loaded {
         let layer = &self.layers[index];
         let parameters = self.model.parameters(layer)?;
         let inputs = samples.get(index).map_or(&[][..], Vec::as_slice);
-        let needs = contract != Contract::F32io
-            || scheme.activations.fixed.is_some()
-            || scheme.rounding.needs_inputs()
-            || !scheme.corrections.is_empty();
+        let needs = needs_samples(scheme, contract);
         ensure!(!needs || !inputs.is_empty(), "{scheme} needs samples to calibrate with; give --calibrate N");
         ensure!(
             scheme.corrections.iter().all(|c| c.name() != "cle"),
@@ -159,6 +156,14 @@ impl Loaded {
         let bits = |l: &ModelLayer| graph.values[graph.nodes[l.node].inputs[1]].quant.as_ref().map_or(32, |q| q.bits);
         self.layers.iter().map(|l| f64::from(bits(l)) / 8.0 * l.layer.shape.weights_len() as f64).sum()
     }
+}
+
+/// Does a layer under a scheme depend on what reached it?
+pub fn needs_samples(scheme: &Scheme, contract: Contract) -> bool {
+    contract != Contract::F32io
+        || scheme.activations.fixed.is_some()
+        || scheme.rounding.needs_inputs()
+        || !scheme.corrections.is_empty()
 }
 
 /// Scores a model in f32, as it is where it is quantized, and with all its layers under each scheme.

@@ -13,12 +13,12 @@ use crate::bench::Device;
 use crate::export::FORMS;
 use crate::input::read_text;
 use crate::nightly::{DevicePlan, Night, NightPlan, Nights, Stage};
+use crate::report::{Beside, Prices, Trend, with_changes};
 use crate::run::{Run, write_file};
-use crate::store::{self, History, Query};
+use crate::store::{self, Query};
 use crate::study::Plan;
 use crate::study::memory::runs_of;
 use crate::target::Target;
-use crate::trend::{Change, changes};
 use crate::verdict::{Report, Rules, compare};
 
 #[derive(clap::Args)]
@@ -51,9 +51,8 @@ Examples:
 /// The forms of a verdict that are kept, by the ending of their file.
 const KEPT: [(&str, &str); 4] = [("text", "txt"), ("json", "json"), ("junit", "xml"), ("markdown", "md")];
 
-/// Trends on the page at most, and the least change of level in them.
+/// Trends on the page at most.
 const TRENDS: usize = 12;
-const LEAST: f64 = 0.01;
 
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
@@ -67,12 +66,16 @@ pub fn run(args: &Args) -> Result<()> {
     let nights = Nights::open(&plan.results, &name)?;
     let last = nights.all().pop();
     if !args.resume {
-        if let Some(last) = last.filter(|dir| Night::read(dir).is_ok_and(|n| n.verdict.is_none())) {
+        if let Some(last) = last.as_ref().filter(|dir| Night::read(dir).is_ok_and(|n| n.verdict.is_none())) {
             eprintln!("note: {} was not finished, and stays so", last.display());
         }
         let dir = new_run_folder(&nights.root)?;
         write_file(&dir.join("plan.toml"), &text)?;
-        let night = Night::new(&plan, &folder);
+        let before = last.as_ref().and_then(|dir| Night::read(dir).ok());
+        let night = Night::new(&plan, &folder, before.as_ref().map_or(0, |n| n.number));
+        if let Some(before) = before.filter(|b| b.started > night.started) {
+            eprintln!("note: the clock is behind the last night, {}; nights keep their order", before.started);
+        }
         night.write(&dir)?;
         return go(&nights, &dir, night, &plan, &jobs, stop);
     }
@@ -177,7 +180,7 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
         verdict.notes.push(format!("no trends: {e:#}"));
         vec![]
     });
-    write(dir, &verdict, &night, &trends)?;
+    write(dir, &verdict, &night, plan, trends)?;
     let code = match verdict.exit_code() {
         0 if night.devices.iter().any(|d| d.stage == Stage::Failed) => 3,
         code => code,
@@ -190,8 +193,8 @@ fn judge(nights: &Nights, dir: &Path, mut night: Night, plan: &NightPlan) -> Res
 }
 
 /// Histories of what was found, and where that is little, of what else was compared; those with a story alone.
-fn trends(results: &Path, verdict: &Report) -> Result<Vec<(History, Vec<Change>)>> {
-    let address = store::default_address(results).display().to_string();
+fn trends(results: &Path, verdict: &Report) -> Result<Vec<Trend>> {
+    let address = store::address(results);
     let mut all = Vec::new();
     for c in verdict.comparisons.iter().take(TRENDS) {
         let (layer, scheme, target) = (c.key.layer.clone(), c.key.scheme.clone(), c.key.target.clone());
@@ -202,16 +205,12 @@ fn trends(results: &Path, verdict: &Report) -> Result<Vec<(History, Vec<Change>)
         found.retain(|h| {
             (&h.key.contract, &h.key.regime, h.key.threads) == (&c.key.contract, &c.key.regime, c.key.threads)
         });
-        all.extend(found.into_iter().filter(|h| h.points.len() > 1).map(|h| {
-            let values: Vec<f64> = h.points.iter().map(|p| p.median_ns).collect();
-            let changes = changes(&values, LEAST);
-            (h, changes)
-        }));
+        all.extend(found.into_iter().filter(|h| h.points.len() > 1).map(with_changes));
     }
     Ok(all)
 }
 
-fn write(dir: &Path, verdict: &Report, night: &Night, trends: &[(History, Vec<Change>)]) -> Result<()> {
+fn write(dir: &Path, verdict: &Report, night: &Night, plan: &NightPlan, trends: Vec<Trend>) -> Result<()> {
     for (name, ending) in KEPT {
         for form in FORMS.iter().filter(|f| f.name == name) {
             write_file(&dir.join(format!("verdict.{ending}")), &(form.write)(verdict)?)?;
@@ -221,6 +220,13 @@ fn write(dir: &Path, verdict: &Report, night: &Night, trends: &[(History, Vec<Ch
     if runs.is_empty() {
         return Ok(());
     }
-    let text = FORMS.iter().find(|f| f.name == "text").map(|f| (f.write)(verdict)).transpose()?;
-    crate::report::compare_with(&runs, trends, text.as_deref().unwrap_or_default(), &dir.join("report.html"))
+    // a device is known by the target that its run had: a plan may say `host`, or name a file
+    let priced = plan.devices.iter().zip(&night.devices).filter_map(|(device, part)| {
+        let run = runs.iter().find(|r| Some(&r.dir) == part.run.as_ref())?;
+        Some((run.provenance.as_ref()?.target.clone(), device.price?))
+    });
+    let prices = Prices { per_hour: priced.collect(), currency: plan.currency.clone() };
+    let name = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
+    let beside = Beside { trends, prices, night: Some((format!("Night {name}"), verdict.clone())) };
+    crate::report::compare_with(&runs, &beside, &dir.join("report.html"))
 }

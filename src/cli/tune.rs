@@ -16,10 +16,10 @@ use super::progress::Bar;
 use super::{new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
-use crate::bench::{Device, counters::Counters};
+use crate::bench::{Device, counters::Counters, energy::Meter};
 use crate::certificate::{Group, Winner, group_of};
 use crate::fpga::device::Device as Fpga;
-use crate::record::{Accuracy, Table, read_table};
+use crate::record::{Accuracy, Energy, Table, read_table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
 use crate::search;
 use crate::study::memory::runs_of;
@@ -238,6 +238,9 @@ pub fn carry_out(
     let dir = &place(&device)?;
     let model = modelled(&device, plan, bar);
     let mut tables = Tables::open(dir, model.is_some())?;
+    if Meter::of(&device).is_ok() {
+        tables.energy = Some(Table::open::<Energy>(&dir.join("energy.csv"))?.0);
+    }
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
@@ -282,6 +285,7 @@ pub fn provenance(device: &Device, dir: &Path) -> Result<Provenance> {
         compiler: device.builder.id.clone(),
         compiler_flags: device.target.compiler.flags.clone(),
         counters: Counters::why_not().unwrap_or_default(),
+        energy: Meter::of(device).err().unwrap_or_default(),
         host: device.host.clone(),
         roofs: device.roofs.clone(),
     })

@@ -11,6 +11,8 @@ mod text;
 
 use anyhow::Result;
 
+pub use text::{summary, word};
+
 use crate::run::Run;
 use crate::verdict::Report;
 

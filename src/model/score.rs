@@ -227,28 +227,43 @@ fn bootstrap(n: usize, figure: impl Fn(&[usize]) -> f64 + Sync) -> (f64, f64) {
 /// # Errors
 /// Files that cannot be read, or not of this shape; labels that are no classes.
 pub fn labelled(x: &std::path::Path, y: &std::path::Path, dims: &[usize]) -> Result<Labelled> {
-    let file = |path: &std::path::Path| {
-        let spec = path.to_str().with_context(|| format!("{}: the name is not UTF-8", path.display()))?;
-        Tensor::read(spec, std::path::Path::new(""))
-    };
-    let (data, labels) = (file(x)?, file(y)?);
+    let labels = array(y)?;
     let count = labels.data.len();
-    let one: usize = dims.iter().product();
-    let squeeze = |d: &[usize]| d.iter().copied().filter(|d| *d != 1).collect::<Vec<_>>();
-    let shape = data.shape.get(1..).unwrap_or(&[]);
-    let fits = data.shape.first() == Some(&count) && data.data.len() == count * one;
-    ensure!(
-        fits && (squeeze(shape) == squeeze(dims) || shape.len() == 1),
-        "{}: has shape {:?}; {count} labels and an input of {dims:?} need [{count}, ...] of that shape",
-        x.display(),
-        data.shape
-    );
+    let samples = cut(array(x)?, dims, Some(count)).with_context(|| x.display().to_string())?;
     let label = |v: &f32| (v.fract() == 0.0 && (0.0..256.0).contains(v)).then_some(*v as u8);
     let labels: Option<Vec<u8>> = labels.data.iter().map(label).collect();
     let labels = labels.filter(|l| !l.is_empty());
     let y =
         labels.with_context(|| format!("{}: labels must be whole numbers from 0 to 255, at least one", y.display()))?;
-    Ok(Labelled { x: data.data.chunks_exact(one).map(<[f32]>::to_vec).collect(), y })
+    Ok(Labelled { x: samples, y })
+}
+
+/// Samples of a network's input.
+/// # Errors
+/// A file that cannot be read; another shape.
+pub fn samples(x: &std::path::Path, dims: &[usize]) -> Result<Vec<Vec<f32>>> {
+    cut(array(x)?, dims, None).with_context(|| x.display().to_string())
+}
+
+fn array(path: &std::path::Path) -> Result<Tensor> {
+    let spec = path.to_str().with_context(|| format!("{}: the name is not UTF-8", path.display()))?;
+    Tensor::read(spec, std::path::Path::new(""))
+}
+
+/// One sample for each index of the first dimension, of which there are as many as labels.
+fn cut(data: Tensor, dims: &[usize], labels: Option<usize>) -> Result<Vec<Vec<f32>>> {
+    let one: usize = dims.iter().product();
+    let squeeze = |d: &[usize]| d.iter().copied().filter(|d| *d != 1).collect::<Vec<_>>();
+    let first = data.shape.first().copied().unwrap_or(0);
+    let (count, shape) = (labels.unwrap_or(first), data.shape.get(1..).unwrap_or(&[]));
+    let fits = first == count && data.data.len() == count * one;
+    let labels = labels.map_or(String::new(), |n| format!("{n} labels and "));
+    ensure!(
+        fits && (squeeze(shape) == squeeze(dims) || shape.len() == 1),
+        "has shape {:?}; {labels}an input of {dims:?} need [{count}, ...] of that shape",
+        data.shape
+    );
+    Ok(data.data.chunks_exact(one).map(<[f32]>::to_vec).collect())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::format::{self, known};
 use super::network::{Sum, Total, totals};
+use super::prices::Prices;
 use super::view::{Planned, contexts, positive, split, time_of};
 use crate::run::Run;
 use crate::scheme;
@@ -29,17 +30,26 @@ pub struct Offer {
     pub top1: String,
     pub size: String,
     pub roof: String,
-    #[serde(skip)]
     pub ns: Option<f64>,
+    /// Of the processor's packages for one inference, where counters said it: what is shown, and the figure.
+    pub energy: String,
+    pub joules: Option<f64>,
+    /// Of a million inferences, where the device has a price: what is shown, and the figure.
+    pub cost: String,
+    pub cost_per_million: Option<f64>,
+    /// The command that writes what is offered here.
+    pub again: String,
     /// The fastest device that the report has for the network.
     pub fastest: bool,
 }
 
 /// Every network on every device that times it; devices in the order of the runs, networks as they come.
-pub fn offers(runs: &[&Run]) -> Vec<Offer> {
+pub fn offers(runs: &[&Run], prices: &Prices) -> Vec<Offer> {
     let mut all: Vec<Offer> = Vec::new();
     for run in runs {
-        all.extend(totals(run).iter().filter(|t| t.context.evidence == Evidence::Measured).map(|t| offer(run, t)));
+        all.extend(
+            totals(run).iter().filter(|t| t.context.evidence == Evidence::Measured).map(|t| offer(run, t, prices)),
+        );
     }
     // networks together, so that devices stand below each other
     let order: Vec<String> = all.iter().map(|o| o.network.clone()).collect();
@@ -53,12 +63,20 @@ pub fn offers(runs: &[&Run]) -> Vec<Offer> {
     all
 }
 
-fn offer(run: &Run, total: &Total) -> Offer {
+fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
     let chosen = choose(total);
     let sum = chosen.as_ref().map(|c| c.0);
     let provenance = run.provenance.as_ref();
     let title = provenance.map(|p| p.target_title.clone()).filter(|t| !t.is_empty());
+    let cost = sum.and_then(|s| s.ns).and_then(|ns| prices.of_a_million(&total.context.target, ns));
+    let export = |s: &Sum| format!("bitsmith export {} --scheme {} --out deploy", run.dir.display(), s.series.scheme);
+    let joules = sum.and_then(|s| joules(run, total, s));
     Offer {
+        energy: known(joules, format::energy),
+        joules,
+        cost: known(cost, |c| format!("{} {}", sum_of_money(c), prices.currency).trim().into()),
+        cost_per_million: cost,
+        again: sum.map_or(String::new(), export),
         network: total.network.clone(),
         device: title.unwrap_or_else(|| total.context.target.clone()),
         cpu: provenance.map_or(String::new(), |p| p.host.cpu.clone()),
@@ -127,11 +145,35 @@ fn per_second(rate: f64) -> String {
     format!("{}{unit}/s", format::significant(rate / scale, 3))
 }
 
+/// Kernels of nanoseconds cost next to nothing.
+fn sum_of_money(cost: f64) -> String {
+    if cost < 1e-3 { format!("{cost:.2e}") } else { format::significant(cost, 3) }
+}
+
 fn kilobytes(bytes: f64) -> String {
     match bytes {
         b if b < 1e6 => format!("{} kB", format::significant(b / 1e3, 3)),
         b => format!("{} MB", format::significant(b / 1e6, 3)),
     }
+}
+
+/// What the packages take while all layers run once, each as often as it occurs; none where a layer is not known.
+fn joules(run: &Run, total: &Total, sum: &Sum) -> Option<f64> {
+    let planned = Planned::of(run);
+    let inside = run.winners.iter().filter(|w| {
+        let r = &w.record;
+        split(&r.layer).0 == total.network && total.context.holds(r) && sum.series.holds(r)
+    });
+    let one = |w: &crate::certificate::Winner| {
+        let r = &w.record;
+        let own = run.energy.iter().rfind(|e| {
+            (&e.layer, &e.scheme, &e.candidate, &e.source_hash) == (&r.layer, &r.scheme, &r.candidate, &r.source_hash)
+                && (e.contract, e.regime, e.threads) == (r.contract, r.regime, r.threads)
+        });
+        own.filter(|e| e.calls > 0).map(|e| e.joules / e.calls as f64 * planned.count(r))
+    };
+    let all: Vec<Option<f64>> = inside.map(one).collect();
+    if all.is_empty() { None } else { all.into_iter().sum() }
 }
 
 /// Share of the roofs that bind, weighted by time.

@@ -37,6 +37,13 @@ pub fn time(ns: f64) -> String {
     format!("{} {name}", significant(ns / length, 3))
 }
 
+/// `3.1 mJ`.
+pub fn energy(joules: f64) -> String {
+    let units = [(1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")];
+    let (size, name) = units.into_iter().find(|u| joules >= 0.9995 * u.0).unwrap_or((1e-9, "nJ"));
+    format!("{} {name}", significant(joules / size, 2))
+}
+
 /// `4.108 – 4.131 µs`.
 pub fn interval((low, high): (f64, f64)) -> String {
     let (name, length) = unit(high);
@@ -50,6 +57,13 @@ pub fn spread((low, high): (f64, f64), middle: f64) -> String {
 
 pub fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", share * 100.0)
+}
+
+/// `+3.1 %`; what rounds to nothing has no sign.
+pub fn signed(share: f64, decimals: usize) -> String {
+    let text = format!("{:+.decimals$} %", 100.0 * share);
+    let nothing = !text.contains(|c: char| c.is_ascii_digit() && c != '0');
+    if nothing { text.replacen(['+', '-'], "", 1) } else { text }
 }
 
 /// `3.1×`.
@@ -136,6 +150,7 @@ mod tests {
         assert_eq!(significant(0.0123, 2), "0.012");
         assert_eq!(interval((4108.2, 4131.0)), "4.108 – 4.131 µs");
         assert_eq!(spread((99.0, 101.0), 100.0), "±1.0 %");
+        assert_eq!([0.031, -0.0004, 0.0, -0.1].map(|x| signed(x, 1)), ["+3.1 %", "0.0 %", "0.0 %", "-10.0 %"]);
         assert_eq!((times(3.12), times(12.34)), ("3.1×".into(), "12.3×".into()));
         assert_eq!(shorten("abcdefghij", 5), "ab…ij");
         assert_eq!(slug("net/a <b>"), "net-a--b-");

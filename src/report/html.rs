@@ -7,48 +7,53 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::Drawn;
 use super::devices::{Offer, Widths, offers, widths};
 use super::format::{self, known};
 use super::heatmap;
 use super::network::{Sum, Total, totals};
+use super::night::Verdict;
 use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
+use super::trend::{self, TrendRow};
 use super::view::{Context, contexts, failed, positive, time_of};
+use super::{Beside, Drawn};
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
 use crate::timing::judge;
 
-/// The page of runs with their charts, and what is `said` of them together, as plain text.
+/// The page of runs with their charts, and what is beside them.
 /// # Errors
 /// Only a mistake in the template.
-pub fn page(runs: &[(&Run, &[Drawn])], said: &str) -> Result<String> {
-    let page = Page { said: said.into(), ..Page::of(runs) };
-    render("report.html", include_str!("report.html"), serde_json::to_value(page)?)
+pub fn page(runs: &[(&Run, &[Drawn])], beside: &Beside) -> Result<String> {
+    render("report.html", include_str!("report.html"), serde_json::to_value(Page::of(runs, beside))?)
 }
 
 /// Every table of the page, without the charts.
 /// # Errors
 /// None that a user could cause.
-pub fn tables(runs: &[&Run]) -> Result<serde_json::Value> {
+pub fn tables(runs: &[&Run], beside: &Beside) -> Result<serde_json::Value> {
     let runs: Vec<(&Run, &[Drawn])> = runs.iter().map(|run| (*run, &[][..])).collect();
-    Ok(serde_json::to_value(Page::of(&runs))?)
+    Ok(serde_json::to_value(Page::of(&runs, beside))?)
 }
 
 /// The tables for a pull request.
 /// # Errors
 /// Only a mistake in the template.
-pub fn markdown(runs: &[&Run]) -> Result<String> {
-    render("report.md", include_str!("report.md"), tables(runs)?)
+pub fn markdown(runs: &[&Run], beside: &Beside) -> Result<String> {
+    render("report.md", include_str!("report.md"), tables(runs, beside)?)
 }
 
 #[derive(Serialize)]
 struct Page<'a> {
     title: String,
-    /// A verdict over all of it, as plain text; none where it is empty.
-    said: String,
+    /// What the night found that the runs are of.
+    verdict: Option<Verdict>,
     offers: Vec<Offer>,
+    /// Is known of any device what it takes?
+    metered: bool,
+    /// Does any device have a price?
+    priced: bool,
     /// Are there several devices to compare?
     compared: bool,
     widths: Vec<Widths>,
@@ -56,17 +61,21 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(runs: &[(&'a Run, &'a [Drawn])]) -> Self {
+    fn of(runs: &[(&'a Run, &'a [Drawn])], beside: &Beside) -> Self {
         let alone: Vec<&Run> = runs.iter().map(|r| r.0).collect();
-        let pages: Vec<RunPage> = runs.iter().enumerate().map(|(i, (run, drawn))| RunPage::of(i, run, drawn)).collect();
-        let offers = offers(&alone);
+        let each = runs.iter().enumerate();
+        let pages: Vec<RunPage> = each.map(|(i, (run, drawn))| RunPage::of(i, run, drawn, beside)).collect();
+        let offers = offers(&alone, &beside.prices);
         let network = |o: &Offer| offers.iter().filter(|p| p.network == o.network).count() > 1;
         Self {
-            title: match &pages[..] {
-                [one] => one.title.clone(),
-                all => format!("{} runs", all.len()),
+            title: match (&beside.night, &pages[..]) {
+                (Some((name, _)), _) => name.clone(),
+                (None, [one]) => one.title.clone(),
+                (None, all) => format!("{} runs", all.len()),
             },
-            said: String::new(),
+            verdict: beside.night.as_ref().map(|(_, report)| Verdict::of(report)),
+            metered: offers.iter().any(|o| o.joules.is_some()),
+            priced: offers.iter().any(|o| o.cost_per_million.is_some()),
             compared: offers.iter().any(network),
             widths: widths(&alone),
             offers,
@@ -128,11 +137,14 @@ struct RunPage<'a> {
     failures: Vec<Failed>,
     tried: usize,
     roofs: Vec<Fact>,
+    trends: Vec<TrendRow>,
+    /// What writes this page again, from the records alone.
+    again: String,
     charts: Vec<ChartBlock<'a>>,
 }
 
 impl<'a> RunPage<'a> {
-    fn of(index: usize, run: &'a Run, drawn: &'a [Drawn]) -> Self {
+    fn of(index: usize, run: &'a Run, drawn: &'a [Drawn], beside: &Beside) -> Self {
         let contexts: Vec<Context> = contexts(run).into_iter().map(|c| c.0).collect();
         let evidence = |e: Evidence| contexts.iter().any(|c| c.evidence == e);
         let (timed, many) = (evidence(Evidence::Measured) || contexts.is_empty(), contexts.len() > 1);
@@ -159,6 +171,8 @@ impl<'a> RunPage<'a> {
             failures: failures(run),
             tried: run.records.len(),
             roofs: if timed { roofs(run) } else { vec![] },
+            trends: beside.trends_for(run).filter_map(|t| trend::row(t, &run.dir)).collect(),
+            again: format!("bitsmith report {}", run.dir.display()),
             charts: drawn.iter().filter(|d| !d.files.is_empty()).map(|d| chart(run, d)).collect(),
         }
     }
@@ -213,6 +227,7 @@ fn facts(run: &Run) -> Vec<Fact> {
         ("Compiler", p.compiler.clone()),
         ("Flags", p.compiler_flags.join(" ")),
         ("Counters", p.counters.clone()),
+        ("Energy", if p.energy.is_empty() { String::new() } else { format!("not measured: {}", p.energy) }),
         ("Started", p.started.clone()),
         ("Tool", format!("bitsmith {} ({})", p.tool.version, p.tool.revision)),
     ];

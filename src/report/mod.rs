@@ -9,12 +9,15 @@ pub(crate) mod format;
 mod heatmap;
 mod html;
 mod network;
+mod night;
 mod pareto;
 mod peers;
 pub(crate) mod plot;
+mod prices;
 mod roofline;
 mod rows;
 mod summary;
+mod sheets;
 mod trend;
 mod view;
 
@@ -24,12 +27,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::run::{Run, write_file};
-use crate::store::History;
-use crate::trend::Change;
+use crate::verdict::Report;
 pub(crate) use html::template_value;
 pub use html::{markdown, tables};
+pub use prices::{Price, Prices};
+pub use sheets::write as write_sheets;
 pub use summary::summary;
-pub use trend::draw as trend;
+pub use trend::{Trend, draw as trend, sentence, trends_of, with_changes};
 
 /// File stem and SVG text.
 pub type Drawing = (String, String);
@@ -103,15 +107,45 @@ fn draw_all<T>(charts: &'static [Chart<T>], from: &T) -> Result<Vec<Drawn<T>>> {
     charts.iter().map(draw).collect()
 }
 
+/// What a page shows beside the records of its runs.
+#[derive(Clone, Default)]
+pub struct Beside {
+    /// How kernels went over the nights.
+    pub trends: Vec<Trend>,
+    pub prices: Prices,
+    /// The night that the runs are of, where they are of one: how it is called, and what it found.
+    pub night: Option<(String, Report)>,
+}
+
+impl Beside {
+    /// The trends of a run's target.
+    fn trends_for<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a Trend> {
+        self.trends.iter().filter(|t| run.provenance.as_ref().is_some_and(|p| p.target == t.0.key.target))
+    }
+
+    fn drawn(&self, run: &Run) -> Result<Drawn> {
+        let one =
+            |(h, changes): &Trend| Ok((format!("trend-{}", format::slug(&h.key.to_string())), trend(h, changes)?));
+        Ok(Drawn { chart: &TREND, files: self.trends_for(run).map(one).collect::<Result<_>>()? })
+    }
+}
+
 /// Writes `charts/*.svg` and `report.html` into the folder of a run; returns the path of the page.
 /// # Errors
 /// A folder that is no run, or cannot be written.
 pub fn build(dir: &Path) -> Result<PathBuf> {
-    let run = Run::load(dir)?;
-    let drawn = draw_all(CHARTS, &run)?;
-    write_charts(&dir.join("charts"), &drawn)?;
-    let page = dir.join("report.html");
-    write_file(&page, &html::page(&[(&run, &drawn)], "")?)?;
+    build_with(&Run::load(dir)?, &Beside::default())
+}
+
+/// The same of a run that was read, with what is beside it.
+/// # Errors
+/// A folder that cannot be written.
+pub fn build_with(run: &Run, beside: &Beside) -> Result<PathBuf> {
+    let mut drawn = draw_all(CHARTS, run)?;
+    drawn.push(beside.drawn(run)?);
+    write_charts(&run.dir.join("charts"), &drawn)?;
+    let page = run.dir.join("report.html");
+    write_file(&page, &html::page(&[(run, &drawn)], beside)?)?;
     Ok(page)
 }
 
@@ -119,30 +153,25 @@ pub fn build(dir: &Path) -> Result<PathBuf> {
 /// # Errors
 /// A file that cannot be written.
 pub fn compare(runs: &[Run], page: &Path) -> Result<()> {
-    compare_with(runs, &[], "", page)
+    compare_with(runs, &Beside::default(), page)
 }
 
-/// The same, with the trends of some kernels on the runs' targets, each with its changes of level, and above all a verdict in plain
-/// text.
+/// The same, with what is beside them.
 /// # Errors
 /// A file that cannot be written.
-pub fn compare_with(runs: &[Run], trends: &[(History, Vec<Change>)], verdict: &str, page: &Path) -> Result<()> {
+pub fn compare_with(runs: &[Run], beside: &Beside, page: &Path) -> Result<()> {
     let mut drawn = runs.iter().map(|run| draw_all(CHARTS, run)).collect::<Result<Vec<_>>>()?;
     for (run, drawn) in runs.iter().zip(&mut drawn) {
-        let here = trends.iter().filter(|(h, _)| run.provenance.as_ref().is_some_and(|p| p.target == h.key.target));
-        let one = |(h, changes): &(History, Vec<Change>)| {
-            Ok((format!("trend-{}", format::slug(&h.key.to_string())), trend(h, changes)?))
-        };
-        let files = here.map(one).collect::<Result<Vec<Drawing>>>()?;
+        let trends = beside.drawn(run)?;
         let folder = page.with_file_name("charts");
-        if !files.is_empty() {
+        if !trends.files.is_empty() {
             fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        files.iter().try_for_each(|(stem, svg)| write_file(&folder.join(format!("{stem}.svg")), svg))?;
-        drawn.push(Drawn { chart: &TREND, files });
+        trends.files.iter().try_for_each(|(stem, svg)| write_file(&folder.join(format!("{stem}.svg")), svg))?;
+        drawn.push(trends);
     }
     let both: Vec<(&Run, &[Drawn])> = runs.iter().zip(&drawn).map(|(run, drawn)| (run, &drawn[..])).collect();
-    write_file(page, &html::page(&both, verdict)?)
+    write_file(page, &html::page(&both, beside)?)
 }
 
 /// Writes the charts and removes those that an earlier report made and this one did not.

@@ -41,11 +41,11 @@ pub struct Row {
     pub data: String,
     pub tried: usize,
     pub failed: usize,
-    #[serde(skip)]
+    /// The figures themselves: share of the roof, nanoseconds with the ends of their interval, P(best).
     pub share: Option<f64>,
-    #[serde(skip)]
     pub ns: Option<f64>,
-    #[serde(skip)]
+    pub low_ns: Option<f64>,
+    pub high_ns: Option<f64>,
     pub sure: Option<f64>,
 }
 
@@ -104,6 +104,8 @@ fn row(run: &Run, records: &[&Record], winner: Option<&Winner>) -> Option<Row> {
         failed: records.iter().filter(|r| failed(r.outcome)).count(),
         share,
         ns,
+        low_ns: ci.map(|c| c.0),
+        high_ns: ci.map(|c| c.1),
         sure: p_best,
     })
 }

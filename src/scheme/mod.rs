@@ -28,7 +28,7 @@ use lattice::{Matrix, Quantized};
 use observed::Observed;
 use round::Rounding;
 
-pub use name::{GRAMMAR, WrongName, find, matching};
+pub use name::{GRAMMAR, WrongName, find, matching, wildcard};
 
 /// A number format for weights and activations, and how their grids are chosen. Printed and parsed by its name.
 #[derive(Clone)]

@@ -47,7 +47,8 @@ pub fn matching(pattern: &str) -> Result<Vec<Scheme>> {
     Ok(found)
 }
 
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+/// Does a text fit a pattern in which `*` stands for anything?
+pub fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|i| wildcard(rest, &text[i..])),

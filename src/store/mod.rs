@@ -1,7 +1,9 @@
 //! The history of all runs: an index over their folders, which stay the truth. It answers questions over months without
 //! reading their tables, can be thrown away at any time, and is filled again from the folders.
 
+mod postgres;
 mod sqlite;
+mod tables;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +14,7 @@ use crate::sessions::{Environment, Key, Session, Side};
 use crate::stats::median_interval;
 
 /// Version of the tables. A store of a later one is refused, one of an earlier one is migrated.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 
 /// What history asks for; empty texts ask for everything.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,8 @@ pub struct Point {
     pub source_hash: String,
     /// Candidates that were recorded.
     pub tried: usize,
+    /// Median of what the roof's own products took in the sessions: the device's pace; none where they did not race along.
+    pub pace_ns: Option<f64>,
     pub environment: Environment,
 }
 
@@ -67,6 +71,7 @@ pub struct Row {
     pub candidate: String,
     pub source_hash: String,
     pub tried: usize,
+    pub pace_ns: Option<f64>,
 }
 
 /// An index, wherever it is kept.
@@ -92,7 +97,30 @@ pub struct Kind {
 }
 
 /// Every kind: one file and one row each. An address that begins with none of these is a file of the last.
-pub static KINDS: &[Kind] = &[Kind { scheme: "", about: "a file (SQLite)", open: sqlite::open }];
+pub static KINDS: &[Kind] = &[
+    Kind { scheme: "postgres://", about: "a database that machines share (PostgreSQL)", open: postgres::open },
+    Kind { scheme: "postgresql://", about: "the same", open: postgres::open },
+    Kind { scheme: "", about: "a file (SQLite)", open: sqlite::open },
+];
+
+/// Names the store where no option does.
+pub const VARIABLE: &str = "BITSMITH_STORE";
+
+/// The store of the runs below a folder: what [`VARIABLE`] says, or the file beside them.
+pub fn address(root: &Path) -> String {
+    match std::env::var(VARIABLE) {
+        Ok(named) if !named.is_empty() => named,
+        _ => default_address(root).display().to_string(),
+    }
+}
+
+/// An address as it may be shown: without its password.
+pub fn shown(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.into() };
+    let Some((user, place)) = rest.split_once('@') else { return address.into() };
+    let name = user.split(':').next().unwrap_or_default();
+    format!("{scheme}://{name}{}@{place}", if user.contains(':') { ":..." } else { "" })
+}
 
 /// Opens the store at an address.
 /// # Errors
@@ -184,6 +212,7 @@ fn read(run: &Path, name: String, stamp: String) -> Result<(Night, Vec<String>)>
     side.sessions.iter().for_each(|s| groups.entry(s.key.clone()).or_default().push(s));
     let row = |(key, sessions): (Key, Vec<&Session>)| {
         let medians: Vec<f64> = sessions.iter().map(|s| s.median_ns()).collect();
+        let paces: Vec<f64> = sessions.iter().filter_map(|s| s.roof_ns).collect();
         let ends: Vec<(f64, f64)> = sessions.iter().map(|s| median_interval(&s.samples)).collect();
         let row = Row {
             median_ns: crate::stats::median(&medians),
@@ -193,12 +222,25 @@ fn read(run: &Path, name: String, stamp: String) -> Result<(Night, Vec<String>)>
             candidate: sessions[0].candidate.clone(),
             source_hash: sessions[0].source_hash.clone(),
             tried: tried.get(&key).copied().unwrap_or(0),
+            pace_ns: (!paces.is_empty()).then(|| crate::stats::median(&paces)),
         };
         (key, row)
     };
     let rows = groups.into_iter().map(row).collect();
     let environment = side.nights.remove(0).1;
     Ok((Night { run: name, stamp, environment, rows }, side.notes))
+}
+
+/// The index that a run's folder belongs to, and the folder of all runs: the nearest above it that has one.
+pub fn beside(run: &Path) -> Option<(String, PathBuf)> {
+    let run = std::fs::canonicalize(run).ok()?;
+    if std::env::var(VARIABLE).is_ok_and(|named| !named.is_empty()) {
+        // RESULTS/TARGET/DATE-N
+        let root = run.ancestors().nth(2)?;
+        return Some((address(root), root.into()));
+    }
+    let root = run.ancestors().skip(1).take(4).find(|dir| default_address(dir).is_file())?;
+    Some((default_address(root).display().to_string(), root.into()))
 }
 
 /// Where the index is kept where nobody says so: beside the runs.

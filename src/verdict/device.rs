@@ -8,7 +8,8 @@ use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
 use super::noise::Units;
 use super::{Pair, Rules, environment, unchanged};
-use crate::sessions::{Session, Side};
+use crate::sessions::{Key, Session, Side};
+use crate::significance::{median_p, too_noisy, typical_variance};
 use crate::stats::median;
 
 /// Keys that a device's pace is told by, at least.
@@ -26,7 +27,7 @@ pub struct DeviceState {
     pub comparisons: usize,
     /// Standard deviation, as a share, between sessions or nights where nothing changed; none where nothing tells.
     pub noise: Option<f64>,
-    /// Standard deviation between repeats of one night: base and new.
+    /// Standard deviation between repeats of one night, that most kernels have: base and new.
     pub repeats: (Option<f64>, Option<f64>),
     /// Median over the kernels of the slowdown that the bases and sessions at hand find with 95 % probability.
     pub detectable: Option<f64>,
@@ -62,14 +63,14 @@ pub(super) fn state(
                 .is_none()
                 .then(|| "no repeats: how much its sessions differ is unknown; `bitsmith nightly` holds some".into())
         })
-        .or_else(|| noisier(before, after, detectable, rules))
+        .or_else(|| noisier(&before, &after, detectable, rules))
         .or_else(|| other_pace(shift, rules));
-    let deviation = |r: Option<(f64, f64)>| r.map(|(v, _)| v.sqrt());
+    let deviation = |r: &Spread| typical(r).map(f64::sqrt);
     DeviceState {
         target: target.into(),
         comparisons: pairs.len(),
         noise: units.as_ref().map(Units::deviation),
-        repeats: (deviation(before), deviation(after)),
+        repeats: (deviation(&before), deviation(&after)),
         detectable,
         shift: shift.unwrap_or(0.0),
         quarantined: quarantined.filter(|_| !pairs.is_empty()),
@@ -95,46 +96,57 @@ fn other_machine(pairs: &[Pair], base: &Side, new: &Side) -> Option<String> {
     })
 }
 
-/// Variance between the sessions of a night around their mean, with its degrees of freedom.
-fn repeats<'a>(sessions: impl Iterator<Item = &'a &'a Session>) -> Option<(f64, f64)> {
+/// By kernel, the variance between the sessions of a night around their mean, with its degrees of freedom.
+type Spread<'a> = BTreeMap<&'a Key, (f64, f64)>;
+
+fn repeats<'a>(sessions: impl Iterator<Item = &'a &'a Session>) -> Spread<'a> {
     let mut nights: BTreeMap<_, Vec<f64>> = BTreeMap::new();
     sessions.for_each(|s| nights.entry((&s.key, s.night, &s.source_hash)).or_default().push(s.median_ns().ln()));
-    let (mut squares, mut freedom) = (0.0, 0.0);
-    for night in nights.values().filter(|n| n.len() > 1) {
+    let mut all = Spread::new();
+    for ((key, ..), night) in nights.iter().filter(|(_, n)| n.len() > 1) {
         let mean = night.iter().sum::<f64>() / night.len() as f64;
-        squares += night.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
-        freedom += night.len() as f64 - 1.0;
+        let (squares, freedom) = all.entry(key).or_default();
+        *squares += night.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+        *freedom += night.len() as f64 - 1.0;
     }
-    (freedom > 0.0).then(|| (squares / freedom, freedom))
+    all.values_mut().for_each(|(squares, freedom)| *squares /= *freedom);
+    all
 }
 
-/// The A/A test: repeats of one night that differ more than those of the base, by so much that the gate is out of sight.
-fn noisier(
-    before: Option<(f64, f64)>,
-    after: Option<(f64, f64)>,
-    detectable: Option<f64>,
-    rules: &Rules,
-) -> Option<String> {
-    let (after, n) = after?;
+/// What most kernels have.
+fn typical(spread: &Spread) -> Option<f64> {
+    typical_variance(&spread.values().copied().collect::<Vec<_>>())
+}
+
+/// The A/A test: repeats of one night that differ more than those of the base, by so much that the gate is out of sight. It is the
+/// device's where half of its kernels say so; what a single kernel's own noise does is in that kernel's interval.
+fn noisier(before: &Spread, after: &Spread, detectable: Option<f64>, rules: &Rules) -> Option<String> {
+    let now = typical(after)?;
     let percent = |variance: f64| format!("{:.1} %", 100.0 * variance.sqrt());
-    if let Some((before, m)) = before
-        && are_noisier((before, m), (after, n), rules)
+    if let Some(then) = typical(before)
+        && are_noisier(before, after, rules)
     {
-        let (a, b) = (percent(after), percent(before));
+        let (a, b) = (percent(now), percent(then));
         return Some(format!(
             "its A/A failed: repeats of one kernel differ by {a}, before by {b} (a noisy neighbour?)"
         ));
     }
-    detectable.filter(|_| after.sqrt() > 2.0 * rules.gate).map(|d| {
-        let (a, d) = (percent(after), percent(d * d));
+    detectable.filter(|_| now.sqrt() > 2.0 * rules.gate).map(|d| {
+        let (a, d) = (percent(now), percent(d * d));
         format!("its A/A failed: repeats of one kernel differ by {a}; nothing below {d} can be seen")
     })
 }
 
-/// Variances with their degrees of freedom: is the second one greater, and by so much that it matters?
-fn are_noisier((before, m): (f64, f64), (after, n): (f64, f64), rules: &Rules) -> bool {
-    let p = FisherSnedecor::new(n, m).map_or(1.0, |f| f.sf(after / before.max(1e-8)));
-    p < NOISIER && after.sqrt() > rules.gate / 2.0
+/// Is the second as a whole greater, and by so much that it matters? Each kernel against itself, or where it has no repeats there,
+/// against what most have.
+fn are_noisier(before: &Spread, after: &Spread, rules: &Rules) -> bool {
+    let (Some(then), Some(now)) = (typical(before), typical(after)) else { return false };
+    let one = |(key, (variance, n)): (&&Key, &(f64, f64))| match before.get(key) {
+        Some((own, m)) => FisherSnedecor::new(*n, *m).map_or(1.0, |f| f.sf(variance / own.max(1e-8))),
+        None => too_noisy((*variance, *n), then),
+    };
+    let p: Vec<f64> = after.iter().map(one).collect();
+    median_p(&p) < NOISIER && now.sqrt() > rules.gate / 2.0
 }
 
 /// Nights of a base of three and more that failed their A/A test beside the others: they would blind the base for as long as
@@ -146,9 +158,9 @@ pub(super) fn disturbed_nights(pairs: &[Pair], rules: &Rules) -> BTreeSet<usize>
         let of = |wanted: &dyn Fn(usize) -> bool| {
             repeats(pairs.iter().flat_map(|p| &p.base).filter(|s| nights.contains(&s.night) && wanted(s.night)))
         };
-        let each = nights.iter().filter_map(|n| Some((*n, of(&|m| m == *n)?)));
-        let Some((worst, its)) = each.max_by(|a, b| a.1.0.total_cmp(&b.1.0)) else { break };
-        if !of(&|m| m != worst).is_some_and(|others| are_noisier(others, its, rules)) {
+        let each = nights.iter().filter_map(|n| Some((*n, typical(&of(&|m| m == *n))?)));
+        let Some((worst, _)) = each.max_by(|a, b| a.1.total_cmp(&b.1)) else { break };
+        if !are_noisier(&of(&|m| m != worst), &of(&|m| m == worst), rules) {
             break;
         }
         nights.remove(&worst);

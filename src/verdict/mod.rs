@@ -3,6 +3,7 @@
 
 mod device;
 mod noise;
+mod untimed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use crate::certificate::EQUAL;
 use crate::sessions::{Environment, Key, Session, Side};
 use crate::significance::{benjamini_hochberg, bootstrap_ratio, mann_whitney, quantile, student};
 use crate::stats::{median, median_interval};
+use crate::target::Evidence;
 
 /// What counts as a change.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ pub struct Half {
 pub struct Comparison {
     #[serde(flatten)]
     pub key: KeyText,
+    /// What both times rest on.
+    pub evidence: Evidence,
     pub finding: Finding,
     /// Why it cannot be told, what changed with it, whether a new winner is a real gain.
     pub why: String,
@@ -164,6 +168,9 @@ pub fn compare(base: &Side, new: &Side, rules: &Rules) -> Report {
         devices.push(state);
     }
     judge(&mut comparisons, &judged, (base, new), rules);
+    let (untimed, said) = untimed::compare(base, new, rules);
+    comparisons.extend(untimed);
+    notes.extend(said);
     comparisons.sort_by(|a, b| a.finding.cmp(&b.finding).then_with(|| a.key.cmp(&b.key)));
     Report { gate: rules.gate, rate: rules.rate, comparisons, devices, notes }
 }
@@ -227,6 +234,7 @@ fn blank(pair: &Pair, base: &Side, new: &Side) -> Comparison {
             regime: key.regime,
             threads: key.threads,
         },
+        evidence: Evidence::Measured,
         finding: Finding::Unknown,
         why: String::new(),
         ratio: base.as_ref().zip(new.as_ref()).map(|(b, n)| n.median_ns / b.median_ns),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bitsmith::candidate::{Contract, Regime};
 use bitsmith::host::{Caches, Host};
-use bitsmith::record::{Final, Outcome, Record, Table};
+use bitsmith::record::{Final, Modelled, Outcome, Record, Table};
 use bitsmith::run::{Provenance, Tool};
 use bitsmith::target::Evidence;
 
@@ -16,6 +16,8 @@ pub struct Kernel {
     pub candidate: String,
     pub hash: String,
     pub ns: f64,
+    /// Standard deviation of its sessions, beside the night's.
+    pub noise: f64,
     /// Another finalist, and its true time.
     pub rival: Option<(String, f64)>,
 }
@@ -82,8 +84,8 @@ impl Night {
         let mut finals = Vec::new();
         let mut repeats = Vec::new();
         for k in kernels {
-            let mut all = vec![(k.candidate.clone(), k.hash.clone(), k.ns)];
-            all.extend(k.rival.iter().map(|(name, ns)| (name.clone(), "rival".into(), *ns)));
+            let mut all = vec![(k.candidate.clone(), k.hash.clone(), k.ns, k.noise)];
+            all.extend(k.rival.iter().map(|(name, ns)| (name.clone(), "rival".into(), *ns, 0.0)));
             finals.extend(self.session(&k.layer, &all, 1, &mut rng));
             for again in 0..self.repeats {
                 repeats.extend(self.session(&k.layer, &all[..1], 2 + again as u64, &mut rng));
@@ -97,11 +99,64 @@ impl Night {
         std::fs::write(dir.join("host.toml"), provenance).unwrap();
     }
 
-    fn session(&self, layer: &str, all: &[(String, String, f64)], held: u64, rng: &mut fastrand::Rng) -> Vec<Final> {
+    /// The same of a target that gives no times: checked by an emulator, and where `model` says by what, with modelled times, which
+    /// have no noise.
+    pub fn write_untimed(&self, dir: &Path, kernels: &[Kernel], model: Option<&str>) {
+        std::fs::create_dir_all(dir).unwrap();
+        let record = |k: &Kernel| Record {
+            outcome: Outcome::Checked,
+            evidence: Evidence::Emulated,
+            samples: 0,
+            min_ns: None,
+            median_ns: None,
+            ci_low_ns: None,
+            ci_high_ns: None,
+            corrected_ns: None,
+            ..self.record(k)
+        };
+        let records: Vec<Record> = kernels.iter().map(record).collect();
+        Table::open::<Record>(&dir.join("records.csv")).unwrap().0.append_all(&records).unwrap();
+        let modelled = |(k, r): (&Kernel, &Record)| Modelled {
+            candidate: r.candidate.clone(),
+            layer: r.layer.clone(),
+            scheme: r.scheme.clone(),
+            contract: r.contract,
+            target: r.target.clone(),
+            regime: r.regime,
+            threads: r.threads,
+            source_hash: r.source_hash.clone(),
+            compiler: r.compiler.clone(),
+            evidence: Evidence::Modelled,
+            model: model.unwrap_or_default().into(),
+            clock_ghz: 2.0,
+            cycles: Some(2.0 * k.ns),
+            ns: Some(k.ns),
+            bound: "core".into(),
+            gmacs: None,
+            peak_share: None,
+            instructions: None,
+            calls: None,
+            message: String::new(),
+        };
+        if model.is_some() {
+            let rows: Vec<Modelled> = kernels.iter().zip(&records).map(modelled).collect();
+            Table::open::<Modelled>(&dir.join("modelled.csv")).unwrap().0.append_all(&rows).unwrap();
+        }
+        std::fs::write(dir.join("host.toml"), toml::to_string_pretty(&self.provenance()).unwrap()).unwrap();
+    }
+
+    /// Of candidates with their hashes, times and own noise.
+    fn session(
+        &self,
+        layer: &str,
+        all: &[(String, String, f64, f64)],
+        held: u64,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<Final> {
         const ROUNDS: usize = 15;
         let mut rows = Vec::new();
-        for (candidate, hash, ns) in all {
-            let level = self.noise.0 * normal(rng);
+        for (candidate, hash, ns, noise) in all {
+            let level = self.noise.0.hypot(*noise) * normal(rng);
             for round in 0..ROUNDS {
                 rows.push(Final {
                     layer: layer.into(),
@@ -170,6 +225,7 @@ impl Night {
             compiler: self.compiler.clone(),
             compiler_flags: vec![],
             counters: String::new(),
+            energy: String::new(),
             host: self.host(),
             roofs: None,
         }
@@ -183,6 +239,7 @@ pub fn kernels(count: usize, day: usize) -> Vec<Kernel> {
         candidate: format!("gemm.l{i}"),
         hash: format!("{day}-{i}"),
         ns: 1e4 * (1 + i % 7) as f64,
+        noise: 0.0,
         rival: None,
     };
     (0..count).map(one).collect()

@@ -1,7 +1,8 @@
-//! ONNX models: floats, quantized by QuantizeLinear and DequantizeLinear, by QLinear operators, and QONNX.
+//! ONNX models: floats, quantized by QuantizeLinear and DequantizeLinear, by QLinear operators, at run time, and QONNX.
 
+mod dynamic;
 mod ops;
-mod proto;
+pub mod proto;
 mod quant;
 mod tensor;
 mod windows;

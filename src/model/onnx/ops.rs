@@ -56,6 +56,8 @@ impl Reader {
             "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "QLinearMatMul" | "Quant" | "BipolarQuant" => {
                 self.quantization(name, node)
             }
+            "DynamicQuantizeLinear" => self.dynamic_grid(name, node),
+            "MatMulInteger" | "ConvInteger" => self.integer_product(name, node),
             "Constant" => self.constant_node(node, folder),
             "ConstantOfShape" => {
                 let dims = sizes(&self.integers(node, 0)?.context("has no shape")?)?;

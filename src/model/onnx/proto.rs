@@ -1,4 +1,5 @@
-//! The messages of `onnx.proto3` (ONNX 1.18, IR version 11), with the fields that are read here. Unknown fields are skipped.
+//! The messages of `onnx.proto3` (ONNX 1.18, IR version 11), with the fields that are read or written here. Unknown fields
+//! are skipped.
 
 use bytes::Bytes;
 use prost::Message;
@@ -9,10 +10,14 @@ pub struct Model {
     pub ir_version: i64,
     #[prost(string, tag = "2")]
     pub producer_name: String,
+    #[prost(string, tag = "3")]
+    pub producer_version: String,
     #[prost(message, optional, tag = "7")]
     pub graph: Option<Graph>,
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<Opset>,
+    #[prost(message, repeated, tag = "14")]
+    pub metadata_props: Vec<Entry>,
     #[prost(message, repeated, tag = "25")]
     pub functions: Vec<Function>,
 }
@@ -79,6 +84,9 @@ pub struct Attribute {
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    /// [`attribute_type`].
+    #[prost(int32, tag = "20")]
+    pub r#type: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -164,4 +172,12 @@ pub mod data_type {
     pub const INT4: i32 = 22;
     pub const UINT2: i32 = 25;
     pub const INT2: i32 = 26;
+}
+
+/// `AttributeProto.AttributeType`.
+pub mod attribute_type {
+    pub const FLOAT: i32 = 1;
+    pub const INT: i32 = 2;
+    pub const STRING: i32 = 3;
+    pub const INTS: i32 = 7;
 }

@@ -66,6 +66,9 @@ impl Reader {
 
     fn dequantize(&mut self, name: &str, node: &Node) -> Result<Vec<ValueId>> {
         let x = self.input(node, 0)?;
+        if self.graph.values[self.input(node, 1)?].constant.is_none() {
+            return self.by_computed_scale(name, node);
+        }
         let block = node.int("block_size", 0);
         if block > 0 {
             return self.blocks(node, x, usize::try_from(block)?);
