@@ -11,6 +11,7 @@ use crate::quantized::QuantizedLayer;
 use crate::record::Accuracy;
 use crate::scheme::Scheme;
 use crate::scheme::correct::{Draft, Input};
+use crate::slim::slim;
 
 /// Multiply-accumulates that measuring one layer may take: about half a second of [`op::forward_f64`].
 const MOST_MACS: u64 = 500_000_000;
@@ -73,7 +74,7 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, contract: Cont
         samples: trial.measured.len(),
         weight_bits: quantized.stored_bits / weights.len() as f64,
         weight_sqnr_db: metrics(&weights, &quantized.values).sqnr_db,
-        note: quantized.warnings.join("; "),
+        note: quantized.notes(scheme, true).join("; "),
         ..blank(scheme, contract)
     };
     Ok(with_metrics(row, &trial.metrics(|x| quantized.forward(&trial.shape, layer.relu, x))))
@@ -147,7 +148,11 @@ pub(crate) fn quantized_layer(
 pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
     check(scheme, contract)?;
     assert_eq!(network.layers.len(), trained.layers.len());
-    let layers = quantized_layers(network, trained, scheme, contract);
+    let slimmer = slim(network, trained, scheme);
+    let (shapes, layers) = match &slimmer {
+        Some((network, trained, rest)) => (network, quantized_layers(network, trained, rest, contract)),
+        None => (network, quantized_layers(network, trained, scheme, contract)),
+    };
     let test = &trained.test;
     let (mut truth, mut got) = (vec![], vec![]);
     let (mut kl, mut correct) = (0.0, 0);
@@ -157,7 +162,7 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
             .iter()
             .zip(&trained.layers)
             .fold(image.clone(), |x, (layer, p)| op::forward(&layer.shape, layer.relu, &x, &p.weights, &p.bias));
-        let logits = network
+        let logits = shapes
             .layers
             .iter()
             .zip(&layers)
@@ -177,9 +182,17 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
         top1: Some(correct),
         weight_bits: stored / total as f64,
         kl: Some(kl).filter(|v| v.is_finite()),
+        note: sizes(stored, total, scheme).unwrap_or_default(),
         ..blank(scheme, contract)
     };
     Ok(with_metrics(row, &metrics(&truth, &got)))
+}
+
+/// What a compressed network takes.
+fn sizes(stored: f64, total: usize, scheme: &Scheme) -> Option<String> {
+    let (stored, whole) = (stored / 8.0, total as f64 * 4.0);
+    let line = || format!("weights take {stored:.0} bytes of {whole:.0} in f32, {:.1} times less", whole / stored);
+    (!scheme.compressions.is_empty()).then(line)
 }
 
 /// The class that has the greatest logit; of equal ones the first.

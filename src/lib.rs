@@ -17,6 +17,7 @@ pub mod scheme;
 pub mod op;
 pub mod quantized;
 pub mod data;
+pub mod slim;
 pub mod kernel;
 pub mod record;
 pub mod accuracy;

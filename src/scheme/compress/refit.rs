@@ -1,0 +1,152 @@
+//! What is left of a layer's weights makes up for what was taken out.
+
+use faer::{Mat, MatRef};
+use rayon::prelude::*;
+
+use crate::scheme::correct::Draft;
+use crate::scheme::observed::{OUTPUTS_TOGETHER, Observed};
+use crate::scheme::product::product;
+
+/// Steps of conjugate gradients at most, and the share of the first residual that is small enough.
+const STEPS: usize = 200;
+const SMALL: f64 = 1e-5;
+
+/// Changes the weights that are there, and the bias, so that the layer's outputs on the observed inputs are nearest in squares to
+/// what they were with `whole`: min tr((W - V) C (W - V)') over W that is zero where nothing is kept, C the covariance of the
+/// inputs, means go to the bias (as Hubara et al., 2021, and He et al., 2017, reconstruct layers). By conjugate gradients from the
+/// pruned weights, so where inputs leave weights open those stay as they are.
+pub fn refit(layer: &mut Draft, whole: &[f32], kept: &[bool], observed: &Observed) {
+    let k = observed.k;
+    let own = observed.own_inputs();
+    let shared = (!own).then(|| observed.covariance(0));
+    let together = if own { 1 } else { OUTPUTS_TOGETHER };
+    let blocks = layer.weights.par_chunks_mut(together * k).zip(layer.bias.par_chunks_mut(together)).enumerate();
+    blocks.for_each(|(i, (weights, bias))| {
+        let first = i * together;
+        let of_own;
+        let (spread, means) = match &shared {
+            Some(shared) => shared,
+            None => {
+                of_own = observed.covariance(first);
+                &of_own
+            }
+        };
+        let (whole, kept) = (&whole[first * k..][..weights.len()], &kept[first * k..][..weights.len()]);
+        let lost = solve(weights, whole, kept, spread);
+        for (row, bias) in bias.iter_mut().enumerate() {
+            let each = (0..k).map(|j| lost[row * k + j] * means[j]);
+            let fitted = f64::from(*bias) + each.sum::<f64>();
+            if fitted.is_finite() {
+                *bias = fitted as f32;
+            }
+        }
+    });
+}
+
+/// Fits some rows; what they then lack of the whole ones.
+fn solve(weights: &mut [f32], whole: &[f32], kept: &[bool], spread: &Mat<f64>) -> Vec<f64> {
+    let k = spread.nrows();
+    let masked = |v: &mut [f64]| v.iter_mut().zip(kept).filter(|(_, kept)| !**kept).for_each(|(v, _)| *v = 0.0);
+    let times = |rows: &[f64]| {
+        let view = MatRef::from_row_major_slice(rows, rows.len() / k, k);
+        let mut out = Mat::<f64>::zeros(k, view.nrows());
+        product(out.as_mut(), spread.as_ref(), view.transpose(), 1.0);
+        (0..view.nrows()).flat_map(|n| out.col_as_slice(n).to_vec()).collect::<Vec<f64>>()
+    };
+    let mut lost: Vec<f64> = whole.iter().zip(&*weights).map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
+    let mut residual = times(&lost);
+    masked(&mut residual);
+    let mut direction = residual.clone();
+    let rows = weights.len() / k;
+    let dots = |a: &[f64], b: &[f64]| -> Vec<f64> {
+        (0..rows).map(|n| (n * k..(n + 1) * k).map(|i| a[i] * b[i]).sum()).collect()
+    };
+    let start = dots(&residual, &residual);
+    let mut size = start.clone();
+    for _ in 0..STEPS {
+        if size.iter().zip(&start).all(|(now, first)| *now <= first * SMALL * SMALL) {
+            break;
+        }
+        let mut forward = times(&direction);
+        masked(&mut forward);
+        let curve = dots(&direction, &forward);
+        for n in 0..rows {
+            let step = size[n] / curve[n];
+            if !(step.is_finite() && size[n] > start[n] * SMALL * SMALL) {
+                continue;
+            }
+            for i in n * k..(n + 1) * k {
+                lost[i] -= step * direction[i];
+                residual[i] -= step * forward[i];
+            }
+        }
+        let next = dots(&residual, &residual);
+        for n in 0..rows {
+            let share = if size[n] > 0.0 { next[n] / size[n] } else { 0.0 };
+            (n * k..(n + 1) * k).for_each(|i| direction[i] = residual[i] + share * direction[i]);
+        }
+        size = next;
+    }
+    for (((w, whole), lost), kept) in weights.iter_mut().zip(whole).zip(&mut lost).zip(kept) {
+        let fitted = (f64::from(*whole) - *lost) as f32;
+        *w = if !*kept {
+            0.0
+        } else if fitted.is_finite() {
+            fitted
+        } else {
+            *w
+        };
+        *lost = f64::from(*whole) - f64::from(*w);
+    }
+    lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::{Op, Shape};
+    use crate::op;
+    use crate::scheme::correct::Input;
+
+    /// Sum of squared differences of a layer's outputs from another's.
+    fn distance(a: &Draft, b: &Draft, x: &[f32]) -> f64 {
+        let run = |d: &Draft| op::forward(&d.shape, false, x, &d.weights, &d.bias);
+        run(a).iter().zip(run(b)).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+    }
+
+    #[test]
+    fn a_column_that_another_repeats_is_made_up_for_and_nothing_beats_the_fit() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for op in [Op::Gemm, Op::Depthwise] {
+            let shape = match op {
+                Op::Gemm => Shape::gemm(40, 3, 6).unwrap(),
+                _ => Shape::conv(op, [9, 9, 3], 3, [2, 3], 1, [0; 4]).unwrap(),
+            };
+            let mut x: Vec<f32> = (0..shape.lhs_len()).map(|_| rng.f32() + 0.5).collect();
+            if op == Op::Gemm {
+                x.chunks_exact_mut(6).for_each(|row| row[1] = 2.0 * row[0]);
+            }
+            let weights: Vec<f32> = (0..shape.weights_len()).map(|_| rng.f32() - 0.5).collect();
+            let whole = Draft { shape, weights, bias: vec![0.1; 3], input: Input::default(), importance: None };
+            let kept: Vec<bool> = (0..whole.weights.len()).map(|i| i % 6 != 1).collect();
+            let mut pruned = whole.clone();
+            pruned.weights.iter_mut().zip(&kept).filter(|(_, k)| !**k).for_each(|(w, _)| *w = 0.0);
+            let mut fitted = pruned.clone();
+            refit(&mut fitted, &whole.weights, &kept, &Observed::of(&shape, &[&x]));
+            let (before, after) = (distance(&pruned, &whole, &x), distance(&fitted, &whole, &x));
+            assert!(fitted.weights.iter().zip(&kept).all(|(w, k)| *k || *w == 0.0));
+            if op == Op::Gemm {
+                assert!(after < 1e-6 * before, "{after} {before}");
+                assert!((fitted.weights[0] - (whole.weights[0] + 2.0 * whole.weights[1])).abs() < 1e-3);
+            }
+            assert!(after < 0.3 * before, "{op:?} {after} {before}");
+            for i in (0..fitted.weights.len()).filter(|i| kept[*i]) {
+                for by in [-0.01, 0.01] {
+                    let mut other = fitted.clone();
+                    other.weights[i] += by;
+                    assert!(distance(&other, &whole, &x) > after, "{op:?} {i}");
+                }
+            }
+        }
+    }
+}
