@@ -182,17 +182,9 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
         top1: Some(correct),
         weight_bits: stored / total as f64,
         kl: Some(kl).filter(|v| v.is_finite()),
-        note: sizes(stored, total, scheme).unwrap_or_default(),
         ..blank(scheme, contract)
     };
     Ok(with_metrics(row, &metrics(&truth, &got)))
-}
-
-/// What a compressed network takes.
-fn sizes(stored: f64, total: usize, scheme: &Scheme) -> Option<String> {
-    let (stored, whole) = (stored / 8.0, total as f64 * 4.0);
-    let line = || format!("weights take {stored:.0} bytes of {whole:.0} in f32, {:.1} times less", whole / stored);
-    (!scheme.compressions.is_empty()).then(line)
 }
 
 /// The class that has the greatest logit; of equal ones the first.

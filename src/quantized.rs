@@ -139,7 +139,9 @@ impl QuantizedLayer {
             notes.push("pruned weights are stored without codes and multiplied as zeros by dense kernels".into());
         }
         if alone && scheme.channels().is_some() {
-            notes.push("channels that go count as zeros of this layer; in a network the last layer keeps all".into());
+            notes.push(
+                "channels that go count as zeros of their layer, and in a network the last layer keeps all".into(),
+            );
         }
         notes
     }
@@ -157,17 +159,19 @@ impl QuantizedLayer {
 
     /// The layer's output, [m, n], for activations of the shape that the layer had or of its first lines.
     pub fn forward(&self, shape: &Shape, relu: bool, x: &[f32]) -> Vec<f32> {
+        if let Some([first, second]) = self.parts.as_deref() {
+            let (before, after) = compress::shapes(shape, first.bias.len());
+            return second.forward(&after, relu, &first.forward(&before, false, x));
+        }
         let exact =
             &mut |lhs: &[u8], codes: &[i8], zero| op::reference_int(shape, lhs, codes, &vec![0; shape.n()], zero);
         self.forward_with(shape, relu, x, exact)
     }
 
-    /// The same; where its sums are integers they are made by `sums`.
+    /// The same; where its sums are integers they are made by `sums`, which a layer of two factors has no one way for.
     pub fn forward_with(&self, shape: &Shape, relu: bool, x: &[f32], sums: &mut op::Sums) -> Vec<f32> {
-        if let Some([first, second]) = self.parts.as_deref() {
-            let (before, after) = compress::shapes(shape, first.bias.len());
-            let between = first.forward_with(&before, false, x, sums);
-            return second.forward_with(&after, relu, &between, sums);
+        if self.parts.is_some() {
+            return self.forward(shape, relu, x);
         }
         let mut x = applied(&self.input, x, shape.c);
         match (&self.weights, &self.activations.kind) {

@@ -146,6 +146,7 @@ impl Loaded {
             scheme.corrections.iter().all(|c| c.name() != "cle"),
             "{scheme}: cle works on chains of layers, not on graphs"
         );
+        ensure!(scheme.channels().is_none(), "{scheme}: channels are left out of built-in networks only");
         Ok(quantized(layer.layer.shape, &parameters, inputs, scheme, contract))
     }
 
@@ -208,7 +209,7 @@ pub fn accuracy(
         for (i, layer) in loaded.layers.iter().enumerate() {
             let q = loaded.quantize(i, scheme, contract, samples)?;
             bytes += q.stored_bits / 8.0;
-            notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
+            notes.extend(q.notes(scheme, false).iter().map(|w| format!("{}: {w}", layer.layer.name)));
             program.set(layer.node, Arc::new(q));
         }
         let without = loaded.model.without_kernels().len();

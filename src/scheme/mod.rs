@@ -317,7 +317,8 @@ impl Scheme {
             Granularity::Group { columns, .. } => format!(" g{columns}"),
             _ => String::new(),
         };
-        format!("{weights}{group}, a{}", self.activations.kind)
+        let taken: String = self.compressions.iter().map(|c| format!(" +{}", c.name())).collect();
+        format!("{weights}{group}{taken}, a{}", self.activations.kind)
     }
 
     /// One line for listings.

@@ -7,7 +7,7 @@ use crate::scheme::lattice::Matrix;
 
 pub const KIND: Kind = Kind {
     pattern: "pN (N = 1..99)",
-    about: "N % of each layer's weights become zeros, the smallest ones (Han et al., 2015); a bitmap or gaps say which",
+    about: "N % of each layer's weights become zeros, the smallest ones (Han et al., 2015); depthwise layers stay",
     parse: |text| percent(text, "p").map(|p| Arc::new(Magnitude(p)) as _),
     examples: &["p50", "p75"],
 };

@@ -104,7 +104,7 @@ impl Reduced {
     }
 }
 
-/// Takes out of a layer's weights what the scheme says: prunes by size (times the importance of columns, where there is
+/// Takes out of a layer's weights what the scheme says: prunes by size (not in depthwise layers) (times the importance of columns, where there is
 /// one), makes the rest up for it where a correction refits, and lets what is left share values.
 /// Factors and channels are others' work: see [`factors`] and [`channels`].
 pub fn reduce(layer: &mut Draft, scheme: &Scheme, observed: Option<&Observed>) -> Reduced {
@@ -122,8 +122,10 @@ pub fn reduce(layer: &mut Draft, scheme: &Scheme, observed: Option<&Observed>) -
             reduced.stored = Some((rows * k, 0.0));
             reduced.kept = Some(chosen.iter().flat_map(|kept| vec![*kept; k]).collect());
         }
+        // a depthwise layer has few weights, and each output few of its own
+        let prunable = layer.shape.op != Op::Depthwise;
         let scores = scores(layer);
-        if let Some(kept) = compression.kept(&Matrix::new(&scores, k)) {
+        if let Some(kept) = compression.kept(&Matrix::new(&scores, k)).filter(|_| prunable) {
             reduced.stored = Some(compression.index_bits(&kept, k));
             let whole = layer.weights.clone();
             layer.weights.iter_mut().zip(&kept).filter(|(_, kept)| !**kept).for_each(|(w, _)| *w = 0.0);

@@ -7,7 +7,7 @@ use crate::scheme::lattice::Matrix;
 
 pub const KIND: Kind = Kind {
     pattern: "NM, N:M (N < M <= 64)",
-    about: "N of every M weights along a row stay, the largest ones: 24 is 2:4 (Mishra et al., 2021)",
+    about: "N of every M weights along a row stay, the largest ones: 24 is 2:4 (Mishra et al., 2021); depthwise layers stay",
     parse: |text| {
         let (n, m) = match text.split_once(':') {
             Some((n, m)) => (number(n)?, number(m)?),
