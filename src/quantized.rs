@@ -13,6 +13,9 @@ use crate::scheme::lattice::{Lattice, Matrix};
 use crate::scheme::observed::Observed;
 use crate::scheme::{Scheme, Weights};
 
+/// What no figure of a pruned layer says by itself.
+pub const DENSE: &str = "pruned weights are stored without codes and multiplied as zeros by dense kernels";
+
 /// What became of a layer.
 pub struct QuantizedLayer {
     pub weights: Weights,
@@ -136,7 +139,7 @@ impl QuantizedLayer {
     pub fn notes(&self, scheme: &Scheme, alone: bool) -> Vec<String> {
         let mut notes = self.warnings.clone();
         if self.sparsity > 0.0 {
-            notes.push("pruned weights are stored without codes and multiplied as zeros by dense kernels".into());
+            notes.push(DENSE.into());
         }
         if alone && scheme.channels().is_some() {
             notes.push(

@@ -7,7 +7,7 @@ pub mod memory;
 mod repeats;
 mod turns;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use crate::kernel::Task;
 use crate::layer::Layer;
 use crate::record::{Accuracy, Final, Modelled, Outcome, Record, Table, whole_final};
 use crate::scheme;
+use crate::scheme::compress::shapes;
 use crate::sessions::REPEATS;
 use crate::target::Target;
 use crate::timing::Model;
@@ -80,13 +81,30 @@ pub struct Job {
     pub scheme: String,
 }
 
+/// What a layer under a scheme is to devices: itself, or its two factors, each a layer `NAME.rRANK.1`, `.2` of its own.
+pub fn parts(layer: &Layer, scheme: &str) -> Vec<Job> {
+    let whole = |scheme: String| vec![Job { layer: layer.clone(), scheme }];
+    let Ok(found) = scheme::find(scheme) else { return whole(scheme.into()) };
+    let Some((rank, rest)) = found.rank(&layer.shape) else {
+        return whole(found.without_rank().without_idle().to_string());
+    };
+    let (first, second) = shapes(&layer.shape, rank);
+    let part = |i: usize, shape, relu| {
+        let name = format!("{}.r{rank}.{i}", layer.name);
+        let own = Layer::of_shape(&name, shape);
+        let layer = Layer { network: layer.network.clone(), count: layer.count, relu, ..own };
+        Job { layer, scheme: rest.clone().without_idle().to_string() }
+    };
+    vec![part(1, first, false), part(2, second, layer.relu)]
+}
+
 impl Plan {
     pub fn jobs(&self) -> Vec<Job> {
-        let each = |layer: &Layer| {
-            let layer = layer.clone();
-            self.schemes.iter().map(move |s| Job { layer: layer.clone(), scheme: s.clone() })
-        };
-        self.layers.iter().flat_map(each).collect()
+        let each = |layer: &Layer| self.schemes.iter().flat_map(|s| parts(layer, s)).collect::<Vec<Job>>();
+        let mut known = HashSet::new();
+        let mut jobs: Vec<Job> = self.layers.iter().flat_map(each).collect();
+        jobs.retain(|j| known.insert((j.layer.key(), j.scheme.clone())));
+        jobs
     }
 
     pub fn group(&self, job: &Job) -> Group {

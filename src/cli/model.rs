@@ -16,6 +16,7 @@ use crate::data::Labelled;
 use crate::model::program::{Numbers, Program, quantized};
 use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
 use crate::model::sensitivity::{affordable, inputs};
+use crate::model::slim::slim;
 use crate::model::{Given, InputShape, Model, ModelLayer, integer};
 use crate::quantized::QuantizedLayer;
 use crate::record::{Table, read_table};
@@ -146,8 +147,25 @@ impl Loaded {
             scheme.corrections.iter().all(|c| c.name() != "cle"),
             "{scheme}: cle works on chains of layers, not on graphs"
         );
-        ensure!(scheme.channels().is_none(), "{scheme}: channels are left out of built-in networks only");
         Ok(quantized(layer.layer.shape, &parameters, inputs, scheme, contract))
+    }
+
+    /// The same network without the channels that a scheme leaves out, and the scheme of what is left; None where it leaves out
+    /// none. The inputs of each layer in f32 are those of this network.
+    /// # Errors
+    /// The scheme fits what is left, and there are no calibration samples; no layer could lose a channel.
+    pub fn slimmer(&self, scheme: &Scheme, inputs: &[Vec<Vec<f32>>]) -> Result<Option<(Self, Scheme, Vec<String>)>> {
+        let Some((compression, rest)) = scheme.channels() else { return Ok(None) };
+        let seen = inputs.iter().any(|samples| !samples.is_empty());
+        ensure!(!scheme.refits() || seen, "{scheme} needs samples to calibrate with; give --calibrate N");
+        let slim = slim(&self.model, &*compression, scheme.refits().then_some(inputs))?;
+        let layers = slim.model.layers();
+        let fewer = layers.iter().zip(&self.layers).any(|(a, b)| a.layer.shape != b.layer.shape);
+        let why = slim.whole.first().map_or_else(|| "it has too few".into(), |(l, why)| format!("`{l}` {why}"));
+        ensure!(fewer, "{scheme}: no layer of this network can lose channels: {why}");
+        let notes = slim.whole.iter().map(|(l, why)| format!("{l} keeps all channels: it {why}")).collect();
+        let (calibration, test) = (self.calibration.clone(), self.test.clone());
+        Ok(Some((Self { model: slim.model, layers, calibration, test }, rest, notes)))
     }
 
     fn float_bytes(&self) -> f64 {
@@ -204,13 +222,29 @@ pub fn accuracy(
             Some(samples) => samples,
             None => samples.insert(loaded.calibration_inputs(&float, &ticker)?),
         };
-        let mut program = float.clone();
+        let slimmer = loaded.slimmer(scheme, samples)?;
+        let slim_samples = match &slimmer {
+            Some((l, ..)) => Some(l.calibration_inputs(&Program::new(&l.model, Numbers::Float)?, &ticker)?),
+            None => None,
+        };
         let (mut bytes, mut notes) = (0.0, Vec::new());
-        for (i, layer) in loaded.layers.iter().enumerate() {
-            let q = loaded.quantize(i, scheme, contract, samples)?;
+        let (own, rest) = match &slimmer {
+            Some((slimmer, rest, kept)) => {
+                notes.extend(kept.clone());
+                (slimmer, rest)
+            }
+            None => (&loaded, scheme),
+        };
+        let samples = slim_samples.as_ref().unwrap_or(samples);
+        let mut program = Program::new(&own.model, Numbers::Float)?;
+        for (i, layer) in own.layers.iter().enumerate() {
+            let q = own.quantize(i, rest, contract, samples)?;
             bytes += q.stored_bits / 8.0;
-            notes.extend(q.notes(scheme, false).iter().map(|w| format!("{}: {w}", layer.layer.name)));
+            notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
             program.set(layer.node, Arc::new(q));
+        }
+        if rest.prunes() {
+            notes.push(crate::quantized::DENSE.into());
         }
         let without = loaded.model.without_kernels().len();
         if without > 0 {

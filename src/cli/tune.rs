@@ -91,7 +91,8 @@ pub fn run(args: &Args) -> Result<()> {
             );
             let target = Target::find(args.targets.first().map_or("host", String::as_str))?;
             target.require()?;
-            let asked = Asked { model: args.model.clone(), goals: args.goals.clone() };
+            let asked =
+                Asked { model: args.model.clone(), goals: args.goals.clone(), schemes: Some(args.choice.schemes()?) };
             documents.push(tune_model(&asked, target, args, stop)?);
         }
         None => {
@@ -130,6 +131,7 @@ fn tune_model(asked: &Asked, target: Target, args: &Args, stop: &AtomicBool) -> 
     let dir = new_folder(args, &target.name)?;
     write_file(&dir.join("model.json"), &format!("{}\n", serde_json::to_string_pretty(asked)?))?;
     let mut plan = args.choice.plan(&target, network.layers(&dir)?)?;
+    plan.schemes = network.schemes().to_vec();
     (plan.strategy, plan.seed, plan.repeats) = (args.strategy.clone(), args.seed, args.repeats);
     plan.budget = args.budget.unwrap_or(plan.budget);
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(&plan)?))?;

@@ -164,6 +164,14 @@ impl Scheme {
         self.compressions.iter().any(|c| c.kept(&Matrix::new(&[1.0], 1)).is_some())
     }
 
+    /// The same without a fit that nothing is left for.
+    pub fn without_idle(mut self) -> Self {
+        if self.compressions.is_empty() {
+            self.corrections.retain(|c| !c.refits());
+        }
+        self
+    }
+
     /// The compression that leaves out channels, and the scheme without it.
     pub fn channels(&self) -> Option<(Arc<dyn Compression>, Self)> {
         self.split(|c| c.channels(2).is_some())

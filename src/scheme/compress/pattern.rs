@@ -11,7 +11,7 @@ pub const KIND: Kind = Kind {
     parse: |text| {
         let (n, m) = match text.split_once(':') {
             Some((n, m)) => (number(n)?, number(m)?),
-            None if text.len() == 2 => (number(&text[..1])?, number(text.get(1..)?)?),
+            None if text.len() == 2 => (number(text.get(..1)?)?, number(text.get(1..)?)?),
             None => return None,
         };
         (n < m && m <= 64).then(|| Arc::new(Pattern { n, m }) as _)
