@@ -147,12 +147,30 @@ pub(crate) fn quantized_layer(
 /// When the network is not the one that was loaded.
 pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
     check(scheme, contract)?;
-    assert_eq!(network.layers.len(), trained.layers.len());
-    let slimmer = slim(network, trained, scheme);
-    let (shapes, layers) = match &slimmer {
-        Some((network, trained, rest)) => (network, quantized_layers(network, trained, rest, contract)),
-        None => (network, quantized_layers(network, trained, scheme, contract)),
+    let whole = (network, trained);
+    let row = match slim(network, trained, scheme) {
+        Some((network, trained, rest)) => compare(whole, (&network, &trained), &rest, contract)?,
+        None => compare(whole, whole, scheme, contract)?,
     };
+    Ok(Accuracy { scheme: scheme.to_string(), ..row })
+}
+
+/// The same of a network that was made from another in float, with fewer channels or other weights: how it scores under the scheme, and how
+/// far it is from that one.
+/// # Errors
+/// A contract that the scheme does not have.
+/// # Panics
+/// When a network is not the one that was loaded.
+pub fn compare(
+    (network, trained): (&Network, &Trained),
+    (other, changed): (&Network, &Trained),
+    scheme: &Scheme,
+    contract: Contract,
+) -> Result<Accuracy> {
+    check(scheme, contract)?;
+    assert_eq!(network.layers.len(), trained.layers.len());
+    assert_eq!(other.layers.len(), changed.layers.len());
+    let layers = quantized_layers(other, changed, scheme, contract);
     let test = &trained.test;
     let (mut truth, mut got) = (vec![], vec![]);
     let (mut kl, mut correct) = (0.0, 0);
@@ -162,7 +180,7 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
             .iter()
             .zip(&trained.layers)
             .fold(image.clone(), |x, (layer, p)| op::forward(&layer.shape, layer.relu, &x, &p.weights, &p.bias));
-        let logits = shapes
+        let logits = other
             .layers
             .iter()
             .zip(&layers)

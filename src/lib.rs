@@ -21,6 +21,7 @@ pub mod slim;
 pub mod kernel;
 pub mod record;
 pub mod accuracy;
+pub mod recover;
 pub mod model;
 pub mod histogram;
 pub mod overflow;
