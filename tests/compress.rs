@@ -238,3 +238,40 @@ fn a_model_is_compressed_scored_tuned_and_resumed() {
     let again = bitsmith(&["tune", "--resume", "run"], dir.path());
     assert_eq!((again.0, fs::read_to_string(dir.path().join("run/costs.csv")).unwrap()), (0, costs), "{}", again.2);
 }
+
+#[test]
+fn training_recovers_what_pruning_lost_and_a_second_run_computes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["recover", "--scheme", "w4a8+p75", "--recipe", "distill", "--epochs", "2", "--json", "--out", "r"];
+    let (code, stdout, stderr) = bitsmith(&args, dir.path());
+    assert_eq!(code, 0, "{stderr}");
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    let rows = document["rows"].as_array().unwrap();
+    let correct: Vec<u64> = rows.iter().map(|r| r["correct"].as_u64().unwrap()).collect();
+    let recipes: Vec<&str> = rows.iter().map(|r| r["recipe"].as_str().unwrap()).collect();
+    assert_eq!(recipes, ["none", "none", "distill"]);
+    assert_eq!(correct[0], 398);
+    assert!(correct[1] < 200 && correct[2] > 300, "{correct:?}");
+    assert!(dir.path().join("r/w4a8+p75-distill.safetensors").exists());
+    let before = fs::read_to_string(dir.path().join("r/recovery.csv")).unwrap();
+    assert_eq!(bitsmith(&args, dir.path()).0, 0);
+    assert_eq!(fs::read_to_string(dir.path().join("r/recovery.csv")).unwrap(), before);
+    // the weights are a layer file like any other
+    let layers = bitsmith(&["layers", "r/w4a8+p75-distill.toml"], dir.path());
+    assert!(layers.0 == 0 && layers.1.contains("pw2"), "{}", layers.2);
+    let (code, _, stderr) = bitsmith(&["recover", "--network", "resnet50", "--scheme", "w2a2"], dir.path());
+    assert!(code == 2 && stderr.contains("only digits has"), "{stderr}");
+}
+
+#[test]
+fn training_is_the_same_on_any_number_of_threads() {
+    let run = |threads: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let args = ["recover", "--scheme", "w2a4+c25", "--recipe", "qat", "--epochs", "1", "--out", "r"];
+        let mut command = Command::cargo_bin("bitsmith").unwrap();
+        let out = command.args(args).current_dir(dir.path()).env("RAYON_NUM_THREADS", threads).output().unwrap();
+        assert!(out.status.success());
+        fs::read(dir.path().join("r/w2a4+c25-qat.safetensors")).unwrap()
+    };
+    assert_eq!(run("1"), run("3"));
+}

@@ -171,17 +171,19 @@ fn tell(dir: &Path, as_json: bool, stopped: bool) -> Result<()> {
     }
     let wide = rows.iter().map(|r| r.scheme.len()).max().unwrap_or(6).max(6) + 2;
     let mut text = format!(
-        "{:<10}{:<wide$}{:<10}{:>8}  {:<24}{:>10}{:>12}\n",
-        "network", "scheme", "recipe", "samples", "top-1 % (95 %)", "KL, nats", "weights kB"
+        "{:<10}{:<wide$}{:<10}{:>6}{:>6}{:>9}  {:<24}{:>10}{:>12}\n",
+        "network", "scheme", "recipe", "epochs", "seed", "samples", "top-1 % (95 %)", "KL, nats", "weights kB"
     );
     for r in &rows {
         let share = format!("{:.2} ({:.2} - {:.2})", 100.0 * r.top1, 100.0 * r.top1_low, 100.0 * r.top1_high);
         let kl = r.kl.map_or("-".into(), |v| format!("{:.2e}", v.max(0.0)));
         text += &format!(
-            "{:<10}{:<wide$}{:<10}{:>8}  {share:<24}{kl:>10}{:>12.2}\n",
+            "{:<10}{:<wide$}{:<10}{:>6}{:>6}{:>9}  {share:<24}{kl:>10}{:>12.2}\n",
             r.network,
             r.scheme,
             r.recipe,
+            if r.recipe == NONE { "-".into() } else { r.epochs.to_string() },
+            if r.recipe == NONE { "-".into() } else { r.seed.to_string() },
             r.samples,
             r.weight_bytes / 1e3
         );
