@@ -2,6 +2,7 @@
 //! same numbers, so it is computed here by the law and measured on no device.
 
 use anyhow::{Result, ensure};
+use rayon::prelude::*;
 
 use crate::candidate::Contract;
 use crate::data::{LayerData, MOST_WEIGHTS, Parameters, Trained};
@@ -10,6 +11,7 @@ use crate::op;
 use crate::quantized::QuantizedLayer;
 use crate::record::Accuracy;
 use crate::scheme::Scheme;
+use crate::scheme::compress::follow;
 use crate::scheme::correct::{Draft, Input};
 use crate::slim::slim;
 
@@ -223,10 +225,18 @@ pub fn quantized_layers(
     scheme.corrections.iter().for_each(|c| c.across(&mut drafts, &relu));
     let changed = |d: &Draft| Parameters { weights: d.weights.clone(), bias: d.bias.clone() };
     let trained = Trained { layers: drafts.iter().map(changed).collect(), ..trained.clone() };
-    let quantize = |(i, draft)| {
+    // what refits does so on what reaches it now: each layer makes up for those before
+    let mut now = scheme.refits().then(|| trained.layer_data(network, 0, usize::MAX).samples);
+    let quantize = |(i, mut draft)| {
         let samples = trained.layer_data(network, i, usize::MAX).samples;
         let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
-        QuantizedLayer::of(draft, &samples, scheme, contract)
+        let Some(reaching) = &mut now else { return QuantizedLayer::of(draft, &samples, scheme, contract) };
+        let inputs: Vec<&[f32]> = reaching.iter().map(Vec::as_slice).collect();
+        follow(&mut draft, &samples, &inputs);
+        let quantized = QuantizedLayer::of(draft, &inputs, scheme, contract);
+        let layer = &network.layers[i];
+        *reaching = inputs.par_iter().map(|x| quantized.forward(&layer.shape, layer.relu, x)).collect();
+        quantized
     };
     drafts.into_iter().enumerate().map(quantize).collect()
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 use serde_json::json;
 
 use super::print;
 use crate::candidate::Contract;
 use crate::data::Labelled;
-use crate::model::program::{Numbers, Program, quantized};
+use crate::model::program::{Numbers, Program, Values, quantized};
 use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
 use crate::model::sensitivity::{affordable, inputs};
 use crate::model::slim::slim;
@@ -135,6 +136,18 @@ impl Loaded {
         contract: Contract,
         samples: &[Vec<Vec<f32>>],
     ) -> Result<QuantizedLayer> {
+        self.quantize_on(index, scheme, contract, samples, None)
+    }
+
+    /// The same where the layers before are under schemes too: `now` are its inputs then.
+    fn quantize_on(
+        &self,
+        index: usize,
+        scheme: &Scheme,
+        contract: Contract,
+        samples: &[Vec<Vec<f32>>],
+        now: Option<&[Vec<f32>]>,
+    ) -> Result<QuantizedLayer> {
         let layer = &self.layers[index];
         let parameters = self.model.parameters(layer)?;
         let inputs = samples.get(index).map_or(&[][..], Vec::as_slice);
@@ -147,7 +160,7 @@ impl Loaded {
             scheme.corrections.iter().all(|c| c.name() != "cle"),
             "{scheme}: cle works on chains of layers, not on graphs"
         );
-        Ok(quantized(layer.layer.shape, &parameters, inputs, scheme, contract))
+        Ok(quantized(layer.layer.shape, &parameters, (inputs, now), scheme, contract))
     }
 
     /// The same network without the channels that a scheme leaves out, and the scheme of what is left; None where it leaves out
@@ -237,8 +250,13 @@ pub fn accuracy(
         };
         let samples = slim_samples.as_ref().unwrap_or(samples);
         let mut program = Program::new(&own.model, Numbers::Float)?;
+        // what refits does so on what reaches it now: each layer makes up for those before
+        let begin = || own.calibration.iter().map(|x| program.begin(x)).collect::<Result<Vec<Values>>>();
+        let mut runs = scheme.refits().then(begin).transpose()?.map(|values| (0, values));
+        ticker.begin(&format!("{scheme}: layers"), if runs.is_some() { own.layers.len() } else { 0 });
         for (i, layer) in own.layers.iter().enumerate() {
-            let q = own.quantize(i, rest, contract, samples)?;
+            let now = runs.as_mut().map(|runs| advanced(&program, runs, layer.node, &ticker)).transpose()?;
+            let q = own.quantize_on(i, rest, contract, samples, now.as_deref())?;
             bytes += q.stored_bits / 8.0;
             notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
             program.set(layer.node, Arc::new(q));
@@ -260,6 +278,23 @@ pub fn accuracy(
         return print(&format!("{}\n", serde_json::to_string_pretty(&json!({ "run": dir, "networks": rows }))?));
     }
     print(&format!("{}{}\n", table_of(&rows), dir.display()))
+}
+
+/// Takes runs on to a node; what the layer there takes in.
+fn advanced(
+    program: &Program,
+    (at, runs): &mut (usize, Vec<Values>),
+    node: usize,
+    ticker: &Ticker,
+) -> Result<Vec<Vec<f32>>> {
+    ensure!(ticker.tick(), "stopped");
+    let inputs = runs.par_iter_mut().map(|values| {
+        program.advance(values, *at..node)?;
+        program.layer_input(values, node).context("a layer without its input")
+    });
+    let inputs = inputs.collect::<Result<_>>()?;
+    *at = node;
+    Ok(inputs)
 }
 
 /// Which operations of a quantized model are put through floats.

@@ -16,6 +16,7 @@ use crate::layer::Shape;
 use crate::op;
 use crate::quantized::QuantizedLayer;
 use crate::scheme::Scheme;
+use crate::scheme::compress::follow;
 use crate::scheme::correct::{Draft, Input};
 
 /// What numbers a program computes with, layers under schemes aside.
@@ -147,9 +148,27 @@ impl<'m> Program<'m> {
         Ok(values)
     }
 
+    /// The values that a run of this sample begins with.
+    /// # Errors
+    /// A sample of another size.
+    pub fn begin(&self, sample: &[f32]) -> Result<Values> {
+        self.start(sample)
+    }
+
+    /// Runs some nodes in a row; values that no later node takes are let go.
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn advance(&self, values: &mut Values, nodes: std::ops::Range<usize>) -> Result<()> {
+        self.go_through(values, nodes, true)
+    }
+
     fn go_on(&self, values: &mut Values, from: usize, free: bool) -> Result<()> {
+        self.go_through(values, from..self.model.graph.nodes.len(), free)
+    }
+
+    fn go_through(&self, values: &mut Values, nodes: std::ops::Range<usize>, free: bool) -> Result<()> {
         let graph = &self.model.graph;
-        for (i, node) in graph.nodes.iter().enumerate().skip(from) {
+        for (i, node) in graph.nodes.iter().enumerate().take(nodes.end).skip(nodes.start) {
             let outputs = self.step(i, node, values).with_context(|| format!("node `{}`", node.name))?;
             for (id, array) in node.outputs.iter().zip(outputs) {
                 values[*id] = Some(Arc::new(array));
@@ -244,21 +263,27 @@ impl<'m> Program<'m> {
     }
 }
 
-/// A layer under a scheme, calibrated by what reached it in f32.
+/// A layer under a scheme, calibrated by what reached it in f32; or by what reaches it where the layers before are under schemes, which
+/// then is `now`, and it makes up for these.
 pub fn quantized(
     shape: Shape,
     parameters: &Parameters,
-    samples: &[Vec<f32>],
+    (samples, now): (&[Vec<f32>], Option<&[Vec<f32>]>),
     scheme: &Scheme,
     contract: Contract,
 ) -> QuantizedLayer {
-    let draft = Draft {
+    let mut draft = Draft {
         shape,
         weights: parameters.weights.clone(),
         bias: parameters.bias.clone(),
         input: Input::default(),
         importance: None,
     };
-    let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
+    let mut samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
+    if let Some(now) = now {
+        let now: Vec<&[f32]> = now.iter().map(Vec::as_slice).collect();
+        follow(&mut draft, &samples, &now);
+        samples = now;
+    }
     QuantizedLayer::of(draft, &samples, scheme, contract)
 }

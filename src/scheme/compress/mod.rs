@@ -16,7 +16,7 @@ use super::observed::Observed;
 use crate::layer::{Op, Shape};
 
 pub use rank::{factors, shapes};
-pub use refit::refit;
+pub use refit::{follow, refit};
 pub use sharing::Shared;
 
 /// Makes a layer smaller. Each answers one of these questions.

@@ -10,6 +10,8 @@ use crate::scheme::product::product;
 /// Steps of conjugate gradients at most, and the share of the first residual that is small enough.
 const STEPS: usize = 200;
 const SMALL: f64 = 1e-5;
+/// How much weights are drawn to what they were, over the mean variance of an input.
+const DRAWN: f64 = 0.01;
 
 /// Changes the weights that are there, and the bias, so that the layer's outputs on the observed inputs are nearest in squares to
 /// what they were with `whole`: min tr((W - V) C (W - V)') over W that is zero where nothing is kept, C the covariance of the
@@ -45,29 +47,46 @@ pub fn refit(layer: &mut Draft, whole: &[f32], kept: &[bool], observed: &Observe
 
 /// Fits some rows; what they then lack of the whole ones.
 fn solve(weights: &mut [f32], whole: &[f32], kept: &[bool], spread: &Mat<f64>) -> Vec<f64> {
+    let lost: Vec<f64> = whole.iter().zip(&*weights).map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
+    let change = descend(times(&lost, spread), Some(kept), spread);
+    let each = weights.iter_mut().zip(whole).zip(kept).zip(change);
+    each.map(|(((w, whole), kept), change)| {
+        let fitted = (f64::from(*w) + change) as f32;
+        *w = if !*kept { 0.0 } else if fitted.is_finite() { fitted } else { *w };
+        f64::from(*whole) - f64::from(*w)
+    })
+    .collect()
+}
+
+/// Rows times a symmetric matrix.
+fn times(rows: &[f64], spread: &Mat<f64>) -> Vec<f64> {
     let k = spread.nrows();
-    let masked = |v: &mut [f64]| v.iter_mut().zip(kept).filter(|(_, kept)| !**kept).for_each(|(v, _)| *v = 0.0);
-    let times = |rows: &[f64]| {
-        let view = MatRef::from_row_major_slice(rows, rows.len() / k, k);
-        let mut out = Mat::<f64>::zeros(k, view.nrows());
-        product(out.as_mut(), spread.as_ref(), view.transpose(), 1.0);
-        (0..view.nrows()).flat_map(|n| out.col_as_slice(n).to_vec()).collect::<Vec<f64>>()
+    let view = MatRef::from_row_major_slice(rows, rows.len() / k, k);
+    let mut out = Mat::<f64>::zeros(k, view.nrows());
+    product(out.as_mut(), spread.as_ref(), view.transpose(), 1.0);
+    (0..view.nrows()).flat_map(|n| out.col_as_slice(n).to_vec()).collect()
+}
+
+/// Rows D, zero where nothing is kept, whose products with the matrix are nearest to the given ones: conjugate gradients from zero.
+fn descend(mut residual: Vec<f64>, kept: Option<&[bool]>, spread: &Mat<f64>) -> Vec<f64> {
+    let k = spread.nrows();
+    let rows = residual.len() / k;
+    let masked = |v: &mut [f64]| {
+        v.iter_mut().enumerate().filter(|(i, _)| kept.is_some_and(|k| !k[*i])).for_each(|(_, v)| *v = 0.0);
     };
-    let mut lost: Vec<f64> = whole.iter().zip(&*weights).map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
-    let mut residual = times(&lost);
-    masked(&mut residual);
-    let mut direction = residual.clone();
-    let rows = weights.len() / k;
     let dots = |a: &[f64], b: &[f64]| -> Vec<f64> {
         (0..rows).map(|n| (n * k..(n + 1) * k).map(|i| a[i] * b[i]).sum()).collect()
     };
+    masked(&mut residual);
+    let mut found = vec![0f64; residual.len()];
+    let mut direction = residual.clone();
     let start = dots(&residual, &residual);
     let mut size = start.clone();
     for _ in 0..STEPS {
         if size.iter().zip(&start).all(|(now, first)| *now <= first * SMALL * SMALL) {
             break;
         }
-        let mut forward = times(&direction);
+        let mut forward = times(&direction, spread);
         masked(&mut forward);
         let curve = dots(&direction, &forward);
         for n in 0..rows {
@@ -76,7 +95,7 @@ fn solve(weights: &mut [f32], whole: &[f32], kept: &[bool], spread: &Mat<f64>) -
                 continue;
             }
             for i in n * k..(n + 1) * k {
-                lost[i] -= step * direction[i];
+                found[i] += step * direction[i];
                 residual[i] -= step * forward[i];
             }
         }
@@ -87,18 +106,52 @@ fn solve(weights: &mut [f32], whole: &[f32], kept: &[bool], spread: &Mat<f64>) -
         }
         size = next;
     }
-    for (((w, whole), lost), kept) in weights.iter_mut().zip(whole).zip(&mut lost).zip(kept) {
-        let fitted = (f64::from(*whole) - *lost) as f32;
-        *w = if !*kept {
-            0.0
-        } else if fitted.is_finite() {
-            fitted
-        } else {
-            *w
+    found
+}
+
+/// Changes a layer so that from what it takes in `now`, in a network whose layers before were changed, it makes what it made of what
+/// it took in `before`: least squares again, from its weights and drawn to them (He et al., Channel Pruning, 2017, feed the
+/// pruned network's inputs likewise). Samples of both are of the same inputs of the network, one by one.
+pub fn follow(layer: &mut Draft, before: &[&[f32]], now: &[&[f32]]) {
+    let k = layer.shape.k();
+    let (old, new) = (Observed::of(&layer.shape, before), Observed::of(&layer.shape, now));
+    let of = |n: usize| {
+        let (mut spread, means) = new.covariance(n);
+        let (across, old_means) = old.covariance_with(&new, n);
+        let drawn = DRAWN * (0..k).map(|j| spread[(j, j)]).sum::<f64>() / k as f64;
+        let difference = Mat::from_fn(k, k, |i, j| across[(i, j)] - spread[(i, j)]);
+        (0..k).for_each(|j| spread[(j, j)] += drawn);
+        (spread, means, difference, old_means)
+    };
+    let shared = (!old.own_inputs()).then(|| of(0));
+    let together = if old.own_inputs() { 1 } else { OUTPUTS_TOGETHER };
+    let blocks = layer.weights.par_chunks_mut(together * k).zip(layer.bias.par_chunks_mut(together)).enumerate();
+    blocks.for_each(|(i, (weights, bias))| {
+        let of_own;
+        let (spread, means, difference, old_means) = match &shared {
+            Some(shared) => shared,
+            None => {
+                of_own = of(i);
+                &of_own
+            }
         };
-        *lost = f64::from(*whole) - f64::from(*w);
-    }
-    lost
+        let rows: Vec<f64> = weights.iter().map(|w| f64::from(*w)).collect();
+        let view = MatRef::from_row_major_slice(&rows, rows.len() / k, k);
+        let mut lacking = Mat::<f64>::zeros(k, view.nrows());
+        product(lacking.as_mut(), difference.transpose(), view.transpose(), 1.0);
+        let lacking = (0..view.nrows()).flat_map(|n| lacking.col_as_slice(n).to_vec()).collect();
+        let change = descend(lacking, None, spread);
+        if change.iter().any(|c| !c.is_finite()) {
+            return;
+        }
+        for (n, bias) in bias.iter_mut().enumerate() {
+            let own = n * k..(n + 1) * k;
+            let each = own.zip(old_means.iter().zip(means));
+            let moved: f64 = each.map(|(i, (old, new))| rows[i] * old - (rows[i] + change[i]) * new).sum();
+            *bias = (f64::from(*bias) + moved) as f32;
+        }
+        weights.iter_mut().zip(rows.iter().zip(&change)).for_each(|(w, (row, change))| *w = (row + change) as f32);
+    });
 }
 
 #[cfg(test)]
@@ -148,5 +201,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_layer_follows_inputs_that_were_mixed() {
+        let shape = Shape::gemm(60, 3, 5).unwrap();
+        let mut rng = fastrand::Rng::with_seed(3);
+        let x: Vec<f32> = (0..300).map(|_| rng.f32() + 0.5).collect();
+        // what reaches the layer now: twice the first, the second and third in each other's place, all moved
+        let now: Vec<f32> =
+            x.chunks_exact(5).flat_map(|r| [2.0 * r[0] + 1.0, r[2], r[1] - 3.0, r[3], r[4]]).collect();
+        let weights: Vec<f32> = (0..15).map(|_| rng.f32() - 0.5).collect();
+        let layer = Draft { shape, weights, bias: vec![0.5; 3], input: Input::default(), importance: None };
+        let mut changed = layer.clone();
+        follow(&mut changed, &[&x], &[&now]);
+        let truth = op::forward(&shape, false, &x, &layer.weights, &layer.bias);
+        let error = |d: &Draft| -> f64 {
+            let got = op::forward(&shape, false, &now, &d.weights, &d.bias);
+            got.iter().zip(&truth).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+        };
+        assert!(error(&changed) < 1e-3 * error(&layer), "{} {}", error(&changed), error(&layer));
+        let mut same = layer.clone();
+        follow(&mut same, &[&x], &[&x]);
+        assert!(same.weights.iter().zip(&layer.weights).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 }
