@@ -232,7 +232,8 @@ pub fn quantized_layers(
         let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
         let Some(reaching) = &mut now else { return QuantizedLayer::of(draft, &samples, scheme, contract) };
         let inputs: Vec<&[f32]> = reaching.iter().map(Vec::as_slice).collect();
-        follow(&mut draft, &samples, &inputs);
+        let whole: Draft = draft.clone();
+        follow(&mut draft, (&whole, &samples), &inputs);
         let quantized = QuantizedLayer::of(draft, &inputs, scheme, contract);
         let layer = &network.layers[i];
         *reaching = inputs.par_iter().map(|x| quantized.forward(&layer.shape, layer.relu, x)).collect();

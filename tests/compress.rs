@@ -275,3 +275,16 @@ fn training_is_the_same_on_any_number_of_threads() {
     };
     assert_eq!(run("1"), run("3"));
 }
+
+#[test]
+fn layers_of_a_network_make_up_for_those_before() {
+    let network = bitsmith::layer::Network::built_in("digits").unwrap();
+    let trained = bitsmith::data::Trained::load(&network).unwrap().unwrap();
+    for name in ["w4a8+24", "w8a8+p75", "w3a8"] {
+        let right = |name: &str| {
+            bitsmith::accuracy::of_network(&network, &trained, &scheme(name), Contract::F32io).unwrap().top1.unwrap()
+        };
+        let (plain, fitted) = (right(name), right(&format!("{name}-refit")));
+        assert!(fitted > plain + 20, "{name}: {fitted} {plain}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What verbs do with a user's own model: `bitsmith accuracy --model`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +14,19 @@ use serde_json::json;
 use super::print;
 use crate::candidate::Contract;
 use crate::data::Labelled;
-use crate::model::program::{Numbers, Program, Values, quantized};
+use crate::layer::Op;
+use crate::model::program::{Numbers, Program, Values, draft, quantized};
 use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
 use crate::model::sensitivity::{affordable, inputs};
-use crate::model::slim::slim;
+use crate::model::slim::{Mask, slim};
 use crate::model::{Given, InputShape, Model, ModelLayer, integer};
 use crate::quantized::QuantizedLayer;
 use crate::record::{Table, read_table};
+use crate::scheme::compress::channels::pick;
+use crate::scheme::compress::follow;
+use crate::scheme::correct::Draft;
 use crate::scheme::{self, Scheme};
+use crate::slim::without_outputs;
 
 /// A model, and the samples that it is calibrated and scored with.
 #[derive(clap::Args, Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -82,6 +87,17 @@ impl ModelArgs {
     }
 }
 
+/// A network without some channels.
+pub struct Slimmer {
+    pub loaded: Loaded,
+    /// What is left of the scheme.
+    pub scheme: Scheme,
+    /// Layers that keep all channels.
+    pub notes: Vec<String>,
+    /// Outputs that layers still give, by node.
+    given: HashMap<usize, Mask>,
+}
+
 /// A bar that counts samples, and a way to ask whether to go on.
 pub struct Ticker<'a> {
     bar: ProgressBar,
@@ -139,14 +155,15 @@ impl Loaded {
         self.quantize_on(index, scheme, contract, samples, None)
     }
 
-    /// The same where the layers before are under schemes too: `now` are its inputs then.
+    /// The same where the layers before are under schemes too: `now` are its inputs then, and it follows a layer of the whole network on
+    /// the inputs that that one had.
     fn quantize_on(
         &self,
         index: usize,
         scheme: &Scheme,
         contract: Contract,
         samples: &[Vec<Vec<f32>>],
-        now: Option<&[Vec<f32>]>,
+        now: Option<(&[Vec<f32>], &Draft, &[Vec<f32>])>,
     ) -> Result<QuantizedLayer> {
         let layer = &self.layers[index];
         let parameters = self.model.parameters(layer)?;
@@ -160,14 +177,19 @@ impl Loaded {
             scheme.corrections.iter().all(|c| c.name() != "cle"),
             "{scheme}: cle works on chains of layers, not on graphs"
         );
-        Ok(quantized(layer.layer.shape, &parameters, (inputs, now), scheme, contract))
+        let mut draft = draft(layer.layer.shape, parameters);
+        let Some((now, whole, before)) = now else { return Ok(quantized(draft, inputs, scheme, contract)) };
+        let (old, new): (Vec<&[f32]>, Vec<&[f32]>) =
+            (before.iter().map(Vec::as_slice).collect(), now.iter().map(Vec::as_slice).collect());
+        follow(&mut draft, (whole, &old), &new);
+        Ok(quantized(draft, now, scheme, contract))
     }
 
     /// The same network without the channels that a scheme leaves out, and the scheme of what is left; None where it leaves out
     /// none. The inputs of each layer in f32 are those of this network.
     /// # Errors
     /// The scheme fits what is left, and there are no calibration samples; no layer could lose a channel.
-    pub fn slimmer(&self, scheme: &Scheme, inputs: &[Vec<Vec<f32>>]) -> Result<Option<(Self, Scheme, Vec<String>)>> {
+    pub fn slimmer(&self, scheme: &Scheme, inputs: &[Vec<Vec<f32>>]) -> Result<Option<Slimmer>> {
         let Some((compression, rest)) = scheme.channels() else { return Ok(None) };
         let seen = inputs.iter().any(|samples| !samples.is_empty());
         ensure!(!scheme.refits() || seen, "{scheme} needs samples to calibrate with; give --calibrate N");
@@ -178,7 +200,20 @@ impl Loaded {
         ensure!(fewer, "{scheme}: no layer of this network can lose channels: {why}");
         let notes = slim.whole.iter().map(|(l, why)| format!("{l} keeps all channels: it {why}")).collect();
         let (calibration, test) = (self.calibration.clone(), self.test.clone());
-        Ok(Some((Self { model: slim.model, layers, calibration, test }, rest, notes)))
+        let loaded = Self { model: slim.model, layers, calibration, test };
+        Ok(Some(Slimmer { loaded, scheme: rest, notes, given: slim.given }))
+    }
+
+    /// A layer, of which only some outputs are given any more, and what it took in.
+    fn followed(&self, index: usize, given: Option<&Mask>, inputs: &[Vec<f32>]) -> Result<(Draft, Vec<Vec<f32>>)> {
+        let layer = &self.layers[index];
+        let mut whole = draft(layer.layer.shape, self.model.parameters(layer)?);
+        let Some(given) = given else { return Ok((whole, inputs.to_vec())) };
+        without_outputs(&mut whole, given);
+        // a depthwise layer gives what it takes
+        let fewer = |x: &Vec<f32>| if whole.shape.op == Op::Depthwise { pick(x, given, 1) } else { x.clone() };
+        let inputs = inputs.iter().map(fewer).collect();
+        Ok((whole, inputs))
     }
 
     fn float_bytes(&self) -> f64 {
@@ -237,18 +272,18 @@ pub fn accuracy(
         };
         let slimmer = loaded.slimmer(scheme, samples)?;
         let slim_samples = match &slimmer {
-            Some((l, ..)) => Some(l.calibration_inputs(&Program::new(&l.model, Numbers::Float)?, &ticker)?),
+            Some(s) => Some(s.loaded.calibration_inputs(&Program::new(&s.loaded.model, Numbers::Float)?, &ticker)?),
             None => None,
         };
         let (mut bytes, mut notes) = (0.0, Vec::new());
         let (own, rest) = match &slimmer {
-            Some((slimmer, rest, kept)) => {
-                notes.extend(kept.clone());
-                (slimmer, rest)
+            Some(slimmer) => {
+                notes.extend(slimmer.notes.clone());
+                (&slimmer.loaded, &slimmer.scheme)
             }
             None => (&loaded, scheme),
         };
-        let samples = slim_samples.as_ref().unwrap_or(samples);
+        let (whole_samples, samples) = (samples, slim_samples.as_ref().unwrap_or(samples));
         let mut program = Program::new(&own.model, Numbers::Float)?;
         // what refits does so on what reaches it now: each layer makes up for those before
         let begin = || own.calibration.iter().map(|x| program.begin(x)).collect::<Result<Vec<Values>>>();
@@ -256,7 +291,14 @@ pub fn accuracy(
         ticker.begin(&format!("{scheme}: layers"), if runs.is_some() { own.layers.len() } else { 0 });
         for (i, layer) in own.layers.iter().enumerate() {
             let now = runs.as_mut().map(|runs| advanced(&program, runs, layer.node, &ticker)).transpose()?;
-            let q = own.quantize_on(i, rest, contract, samples, now.as_deref())?;
+            let q = match now {
+                None => own.quantize(i, rest, contract, samples)?,
+                Some(now) => {
+                    let given = slimmer.as_ref().and_then(|s| s.given.get(&layer.node));
+                    let (whole, before) = loaded.followed(i, given, whole_samples.get(i).map_or(&[], Vec::as_slice))?;
+                    own.quantize_on(i, rest, contract, samples, Some((&now, &whole, &before)))?
+                }
+            };
             bytes += q.stored_bits / 8.0;
             notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
             program.set(layer.node, Arc::new(q));

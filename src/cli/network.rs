@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::model::{FLOAT, Loaded, ModelArgs, Ticker, table_of};
+use super::model::{FLOAT, Loaded, ModelArgs, Slimmer, Ticker, table_of};
 use super::plan::{figure, proof};
 use crate::assign::{Assignment, Costs, Question, Row, front, solve};
 use crate::candidate::Contract;
@@ -120,7 +120,9 @@ impl<'a> Network<'a> {
         let float = Program::new(&loaded.model, Numbers::Float)?;
         let inputs = loaded.calibration_inputs(&float, &ticker)?;
         let fitting = found.iter().find(|s| s.refits()).unwrap_or(slimming);
-        let Some((slimmer, ..)) = loaded.slimmer(fitting, &inputs)? else { bail!("{fitting} leaves out no channels") };
+        let Some(Slimmer { loaded: slimmer, .. }) = loaded.slimmer(fitting, &inputs)? else {
+            bail!("{fitting} leaves out no channels")
+        };
         ticker.end();
         let mut rest: Vec<String> = Vec::new();
         for scheme in found.iter().filter_map(|s| s.channels()).map(|(_, rest)| rest.without_idle().to_string()) {

@@ -16,7 +16,6 @@ use crate::layer::Shape;
 use crate::op;
 use crate::quantized::QuantizedLayer;
 use crate::scheme::Scheme;
-use crate::scheme::compress::follow;
 use crate::scheme::correct::{Draft, Input};
 
 /// What numbers a program computes with, layers under schemes aside.
@@ -263,27 +262,14 @@ impl<'m> Program<'m> {
     }
 }
 
-/// A layer under a scheme, calibrated by what reached it in f32; or by what reaches it where the layers before are under schemes, which
-/// then is `now`, and it makes up for these.
-pub fn quantized(
-    shape: Shape,
-    parameters: &Parameters,
-    (samples, now): (&[Vec<f32>], Option<&[Vec<f32>]>),
-    scheme: &Scheme,
-    contract: Contract,
-) -> QuantizedLayer {
-    let mut draft = Draft {
-        shape,
-        weights: parameters.weights.clone(),
-        bias: parameters.bias.clone(),
-        input: Input::default(),
-        importance: None,
-    };
-    let mut samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
-    if let Some(now) = now {
-        let now: Vec<&[f32]> = now.iter().map(Vec::as_slice).collect();
-        follow(&mut draft, &samples, &now);
-        samples = now;
-    }
+/// A layer with its trained numbers.
+pub fn draft(shape: Shape, parameters: Parameters) -> Draft {
+    let Parameters { weights, bias } = parameters;
+    Draft { shape, weights, bias, input: Input::default(), importance: None }
+}
+
+/// A layer under a scheme, calibrated by what reaches it.
+pub fn quantized(draft: Draft, samples: &[Vec<f32>], scheme: &Scheme, contract: Contract) -> QuantizedLayer {
+    let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
     QuantizedLayer::of(draft, &samples, scheme, contract)
 }

@@ -17,10 +17,12 @@ pub struct Slim {
     pub model: Model,
     /// Layers that keep all their channels, and why.
     pub whole: Vec<(String, String)>,
+    /// Which outputs layers still give, by node.
+    pub given: HashMap<usize, Mask>,
 }
 
 /// Indices of an axis that stay.
-type Mask = Vec<bool>;
+pub type Mask = Vec<bool>;
 
 /// What is to be changed in a graph.
 #[derive(Clone, Default)]
@@ -75,7 +77,7 @@ pub fn slim(model: &Model, compression: &dyn Compression, samples: Option<&[Vec<
             *dims = slimmer.graph.values[node.outputs[0]].dims.clone().unwrap_or_default();
         }
     }
-    Ok(Slim { model: slimmer, whole })
+    Ok(Slim { model: slimmer, whole, given: edits.outputs })
 }
 
 fn left(mask: &Mask) -> usize {

@@ -91,20 +91,20 @@ impl Observed {
         (Mat::from_fn(k, k, |i, j| gram[(i, j)] - means[i] * means[j]), means)
     }
 
-    /// Covariance [k, k] of these rows with as many others, and the means [k] of these.
+    /// Covariance [k, other k] of these rows with as many others, and the means [k] of these.
     pub fn covariance_with(&self, other: &Self, output: usize) -> (Mat<f64>, Vec<f64>) {
-        let (k, rows, others) = (self.k, self.rows(output), other.rows(output));
-        let count = rows.len() / k;
-        let means = |rows: &[f32]| {
+        let (rows, others) = (self.rows(output), other.rows(output));
+        let count = (rows.len() / self.k).min(others.len() / other.k);
+        let means = |rows: &[f32], k: usize| {
             let mut means = vec![0f64; k];
             rows.chunks_exact(k).for_each(|r| means.iter_mut().zip(r).for_each(|(m, x)| *m += f64::from(*x)));
             means.iter_mut().for_each(|m| *m /= count as f64);
             means
         };
-        let (own, others_means) = (means(rows), means(others));
-        let x = Mat::from_fn(count, k, |i, j| f64::from(rows[i * k + j]) - own[j]);
-        let y = Mat::from_fn(count, k, |i, j| f64::from(others[i * k + j]) - others_means[j]);
-        let mut out = Mat::zeros(k, k);
+        let (own, others_means) = (means(rows, self.k), means(others, other.k));
+        let x = Mat::from_fn(count, self.k, |i, j| f64::from(rows[i * self.k + j]) - own[j]);
+        let y = Mat::from_fn(count, other.k, |i, j| f64::from(others[i * other.k + j]) - others_means[j]);
+        let mut out = Mat::zeros(self.k, other.k);
         product(out.as_mut(), x.transpose(), y.as_ref(), 1.0 / count as f64);
         (out, own)
     }

@@ -52,7 +52,13 @@ fn solve(weights: &mut [f32], whole: &[f32], kept: &[bool], spread: &Mat<f64>) -
     let each = weights.iter_mut().zip(whole).zip(kept).zip(change);
     each.map(|(((w, whole), kept), change)| {
         let fitted = (f64::from(*w) + change) as f32;
-        *w = if !*kept { 0.0 } else if fitted.is_finite() { fitted } else { *w };
+        *w = if !*kept {
+            0.0
+        } else if fitted.is_finite() {
+            fitted
+        } else {
+            *w
+        };
         f64::from(*whole) - f64::from(*w)
     })
     .collect()
@@ -109,26 +115,27 @@ fn descend(mut residual: Vec<f64>, kept: Option<&[bool]>, spread: &Mat<f64>) -> 
     found
 }
 
-/// Changes a layer so that from what it takes in `now`, in a network whose layers before were changed, it makes what it made of what
-/// it took in `before`: least squares again, from its weights and drawn to them (He et al., Channel Pruning, 2017, feed the
-/// pruned network's inputs likewise). Samples of both are of the same inputs of the network, one by one.
-pub fn follow(layer: &mut Draft, before: &[&[f32]], now: &[&[f32]]) {
-    let k = layer.shape.k();
-    let (old, new) = (Observed::of(&layer.shape, before), Observed::of(&layer.shape, now));
+/// Changes a layer so that from what it takes in `now`, in a network whose layers before were changed, it makes what `whole` made of
+/// what it took in `before`: least squares again, from its weights and drawn to them (He et al., Channel Pruning, 2017, feed the
+/// pruned network's inputs likewise). Samples of both are of the same inputs of the network, one by one; outputs are the same, `whole`
+/// may have had more inputs.
+pub fn follow(layer: &mut Draft, (whole, before): (&Draft, &[&[f32]]), now: &[&[f32]]) {
+    let (k, wide) = (layer.shape.k(), whole.shape.k());
+    let (old, new) = (Observed::of(&whole.shape, before), Observed::of(&layer.shape, now));
     let of = |n: usize| {
         let (mut spread, means) = new.covariance(n);
         let (across, old_means) = old.covariance_with(&new, n);
         let drawn = DRAWN * (0..k).map(|j| spread[(j, j)]).sum::<f64>() / k as f64;
-        let difference = Mat::from_fn(k, k, |i, j| across[(i, j)] - spread[(i, j)]);
+        let own = spread.clone();
         (0..k).for_each(|j| spread[(j, j)] += drawn);
-        (spread, means, difference, old_means)
+        (spread, means, (own, across), old_means)
     };
     let shared = (!old.own_inputs()).then(|| of(0));
     let together = if old.own_inputs() { 1 } else { OUTPUTS_TOGETHER };
     let blocks = layer.weights.par_chunks_mut(together * k).zip(layer.bias.par_chunks_mut(together)).enumerate();
     blocks.for_each(|(i, (weights, bias))| {
         let of_own;
-        let (spread, means, difference, old_means) = match &shared {
+        let (spread, means, (own_spread, across), old_means) = match &shared {
             Some(shared) => shared,
             None => {
                 of_own = of(i);
@@ -136,19 +143,22 @@ pub fn follow(layer: &mut Draft, before: &[&[f32]], now: &[&[f32]]) {
             }
         };
         let rows: Vec<f64> = weights.iter().map(|w| f64::from(*w)).collect();
-        let view = MatRef::from_row_major_slice(&rows, rows.len() / k, k);
-        let mut lacking = Mat::<f64>::zeros(k, view.nrows());
-        product(lacking.as_mut(), difference.transpose(), view.transpose(), 1.0);
-        let lacking = (0..view.nrows()).flat_map(|n| lacking.col_as_slice(n).to_vec()).collect();
+        let outputs = rows.len() / k;
+        let old_rows = &whole.weights[i * together * wide..][..outputs * wide];
+        let old_rows: Vec<f64> = old_rows.iter().map(|w| f64::from(*w)).collect();
+        let view = MatRef::from_row_major_slice(&old_rows, outputs, wide);
+        let mut wanted = Mat::<f64>::zeros(k, outputs);
+        product(wanted.as_mut(), across.transpose(), view.transpose(), 1.0);
+        let wanted = (0..outputs).flat_map(|n| wanted.col_as_slice(n).to_vec());
+        let lacking = wanted.zip(times(&rows, own_spread)).map(|(wanted, got)| wanted - got).collect();
         let change = descend(lacking, None, spread);
         if change.iter().any(|c| !c.is_finite()) {
             return;
         }
         for (n, bias) in bias.iter_mut().enumerate() {
-            let own = n * k..(n + 1) * k;
-            let each = own.zip(old_means.iter().zip(means));
-            let moved: f64 = each.map(|(i, (old, new))| rows[i] * old - (rows[i] + change[i]) * new).sum();
-            *bias = (f64::from(*bias) + moved) as f32;
+            let was: f64 = old_rows[n * wide..][..wide].iter().zip(old_means).map(|(w, m)| w * m).sum();
+            let is: f64 = (0..k).map(|j| (rows[n * k + j] + change[n * k + j]) * means[j]).sum();
+            *bias = (f64::from(whole.bias[i * together + n]) + was - is) as f32;
         }
         weights.iter_mut().zip(rows.iter().zip(&change)).for_each(|(w, (row, change))| *w = (row + change) as f32);
     });
@@ -209,12 +219,11 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(3);
         let x: Vec<f32> = (0..300).map(|_| rng.f32() + 0.5).collect();
         // what reaches the layer now: twice the first, the second and third in each other's place, all moved
-        let now: Vec<f32> =
-            x.chunks_exact(5).flat_map(|r| [2.0 * r[0] + 1.0, r[2], r[1] - 3.0, r[3], r[4]]).collect();
+        let now: Vec<f32> = x.chunks_exact(5).flat_map(|r| [2.0 * r[0] + 1.0, r[2], r[1] - 3.0, r[3], r[4]]).collect();
         let weights: Vec<f32> = (0..15).map(|_| rng.f32() - 0.5).collect();
         let layer = Draft { shape, weights, bias: vec![0.5; 3], input: Input::default(), importance: None };
         let mut changed = layer.clone();
-        follow(&mut changed, &[&x], &[&now]);
+        follow(&mut changed, (&layer, &[&x]), &[&now]);
         let truth = op::forward(&shape, false, &x, &layer.weights, &layer.bias);
         let error = |d: &Draft| -> f64 {
             let got = op::forward(&shape, false, &now, &d.weights, &d.bias);
@@ -222,7 +231,29 @@ mod tests {
         };
         assert!(error(&changed) < 1e-3 * error(&layer), "{} {}", error(&changed), error(&layer));
         let mut same = layer.clone();
-        follow(&mut same, &[&x], &[&x]);
+        follow(&mut same, (&layer, &[&x]), &[&x]);
         assert!(same.weights.iter().zip(&layer.weights).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+
+    #[test]
+    fn a_layer_of_fewer_inputs_follows_one_of_more() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        // the third input is the sum of the others, and goes
+        let x: Vec<f32> = (0..50)
+            .flat_map(|_| {
+                let (a, b) = (rng.f32(), rng.f32());
+                [a, b, a + b]
+            })
+            .collect();
+        let now: Vec<f32> = x.chunks_exact(3).flat_map(|r| [r[0], r[1]]).collect();
+        let draft = |k: usize, weights: Vec<f32>, bias| {
+            let shape = Shape::gemm(50, 1, k).unwrap();
+            Draft { shape, weights, bias: vec![bias], input: Input::default(), importance: None }
+        };
+        let whole = draft(3, vec![1.0, -2.0, 0.5], 0.25);
+        let mut less = draft(2, vec![1.0, -2.0], 0.0);
+        follow(&mut less, (&whole, &[&x]), &[&now]);
+        assert!((less.weights[0] - 1.5).abs() < 0.02 && (less.weights[1] + 1.5).abs() < 0.02, "{less:?}");
+        assert!((less.bias[0] - 0.25).abs() < 0.02, "{less:?}");
     }
 }

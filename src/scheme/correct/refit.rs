@@ -4,7 +4,8 @@ use super::Correction;
 
 /// Lets what a compression leaves of a layer make up for what it took, by least squares on the calibration inputs: weights that are
 /// left after pruning, factors of low rank, inputs of channels that are left. See [`crate::scheme::compress::refit`] and
-/// [`crate::scheme::compress::factors`]. Without a compression it does nothing.
+/// [`crate::scheme::compress::factors`]. In a network each layer also makes up for what was done to those before, compression or
+/// rounding, see [`crate::scheme::compress::follow`]; so there it helps without a compression too. A layer alone then stays as it is.
 pub struct Refit;
 
 impl Correction for Refit {
@@ -12,7 +13,7 @@ impl Correction for Refit {
         "refit"
     }
     fn about(&self) -> &'static str {
-        "what a compression leaves makes up for what it took: least squares on calibration inputs"
+        "layers make up for what compression took of them and for the layers before: least squares on calibration inputs"
     }
     fn refits(&self) -> bool {
         true
