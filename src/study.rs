@@ -22,8 +22,8 @@ use crate::host::Machine;
 use crate::kernel::Task;
 use crate::layer::Layer;
 use crate::record::{Accuracy, Final, Modelled, Outcome, Record, Table, whole_final};
-use crate::scheme;
 use crate::scheme::compress::shapes;
+use crate::scheme::{self, Scheme};
 use crate::sessions::REPEATS;
 use crate::target::Target;
 use crate::timing::Model;
@@ -81,19 +81,27 @@ pub struct Job {
     pub scheme: String,
 }
 
-/// What a layer under a scheme is to devices: itself, or its two factors, each a layer `NAME.rRANK.1`, `.2` of its own.
+/// The scheme that a layer is timed under: the same kernel is not timed under two names, which would seem to differ.
+fn on_device(scheme: &Scheme) -> String {
+    scheme.on_device().without_idle().to_string()
+}
+
+/// What a layer under a scheme is to devices: itself, or its two factors, each a layer `NAME.rRANK.1`, `.2` of its own in the network
+/// `NETWORK+rN`: in no sum over the layers of the network itself.
 pub fn parts(layer: &Layer, scheme: &str) -> Vec<Job> {
     let whole = |scheme: String| vec![Job { layer: layer.clone(), scheme }];
     let Ok(found) = scheme::find(scheme) else { return whole(scheme.into()) };
     let Some((rank, rest)) = found.rank(&layer.shape) else {
-        return whole(found.without_rank().without_idle().to_string());
+        return whole(on_device(&found.without_rank()));
     };
     let (first, second) = shapes(&layer.shape, rank);
+    let of: Vec<String> = found.compressions.iter().filter(|c| c.rank(2, 2).is_some()).map(|c| c.name()).collect();
+    let network = format!("{}+{}", layer.network, of.concat());
     let part = |i: usize, shape, relu| {
         let name = format!("{}.r{rank}.{i}", layer.name);
         let own = Layer::of_shape(&name, shape);
-        let layer = Layer { network: layer.network.clone(), count: layer.count, relu, ..own };
-        Job { layer, scheme: rest.clone().without_idle().to_string() }
+        let layer = Layer { network: network.clone(), count: layer.count, relu, ..own };
+        Job { layer, scheme: on_device(&rest) }
     };
     vec![part(1, first, false), part(2, second, layer.relu)]
 }

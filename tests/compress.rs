@@ -126,10 +126,12 @@ fn a_layer_of_low_rank_is_two_jobs() {
     let two = parts(&layer, "w8a8+r50%-refit");
     let told: Vec<(String, &str, bool)> =
         two.iter().map(|j| (j.layer.key(), j.scheme.as_str(), j.layer.relu)).collect();
-    assert_eq!(told, [("user/c.r13.1".into(), "w8a8", false), ("user/c.r13.2".into(), "w8a8", true)]);
+    assert_eq!(told, [("user+r50%/c.r13.1".into(), "w8a8", false), ("user+r50%/c.r13.2".into(), "w8a8", true)]);
     let macs = |i: usize| two[i].layer.shape.macs();
     assert_eq!((macs(0), macs(1)), (25 * 13 * 144, 25 * 13 * 32));
     assert_eq!(two[0].layer.shape.out_len(), two[1].layer.shape.lhs_len());
+    assert_eq!(parts(&layer, "w4a8+24+k16-refit")[0].scheme, "w4a8", "a dense kernel is timed once");
+    assert_eq!(parts(&layer, "w4a8-gptq")[0].scheme, "w4a8-gptq");
     let one = parts(&layer, "w8a8+r500");
     assert_eq!((one.len(), one[0].scheme.as_str()), (1, "w8a8"));
 }

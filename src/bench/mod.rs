@@ -302,10 +302,7 @@ impl<'a> Bench<'a> {
             source_hash: source_hash.into(),
             compiler: self.device.builder.id.clone(),
             host: self.device.host.fingerprint(),
-            message: match trial.message.as_str() {
-                "" if task.scheme.prunes() => "a dense kernel: zeros are multiplied".into(),
-                message => message.replace('\n', " "),
-            },
+            message: trial.message.replace('\n', " "),
             cycles: trial.counts.map(|c| c.cycles),
             instructions: trial.counts.map(|c| c.instructions),
             at_s: (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,

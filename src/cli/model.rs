@@ -87,6 +87,9 @@ impl ModelArgs {
     }
 }
 
+/// What reaches a layer now; what it is to make of that: what this layer made of these inputs.
+type Followed<'a> = (&'a [Vec<f32>], &'a Draft, &'a [Vec<f32>]);
+
 /// A network without some channels.
 pub struct Slimmer {
     pub loaded: Loaded,
@@ -163,7 +166,7 @@ impl Loaded {
         scheme: &Scheme,
         contract: Contract,
         samples: &[Vec<Vec<f32>>],
-        now: Option<(&[Vec<f32>], &Draft, &[Vec<f32>])>,
+        now: Option<Followed>,
     ) -> Result<QuantizedLayer> {
         let layer = &self.layers[index];
         let parameters = self.model.parameters(layer)?;

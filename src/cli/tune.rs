@@ -21,6 +21,7 @@ use crate::certificate::{Group, Winner, group_of};
 use crate::fpga::device::Device as Fpga;
 use crate::record::{Accuracy, Table, read_table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
+use crate::scheme;
 use crate::search;
 use crate::study::memory::runs_of;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
@@ -241,6 +242,13 @@ pub fn carry_out(
     let model = modelled(&device, plan, bar);
     let mut tables = Tables::open(dir, model.is_some())?;
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
+    for scheme in plan.schemes.iter().map(|s| scheme::find(s)).collect::<Result<Vec<_>>>()? {
+        let kernels = scheme.on_device();
+        if kernels.compressions.len() < scheme.compressions.len() {
+            let kernels = kernels.without_idle();
+            bar.note(&format!("{scheme} is no faster than {kernels}: its kernels, which are dense, are timed once"));
+        }
+    }
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
         bar.note(&format!("hardware counters: none ({}); times only", provenance.counters));

@@ -164,6 +164,14 @@ impl Scheme {
         self.compressions.iter().any(|c| c.kept(&Matrix::new(&[1.0], 1)).is_some())
     }
 
+    /// The scheme whose kernels run this one: they are dense, so zeros and shared values are numbers like any other.
+    pub fn on_device(&self) -> Self {
+        let mut scheme = self.clone();
+        let one = Matrix::new(&[1.0], 1);
+        scheme.compressions.retain(|c| c.kept(&one).is_none() && c.values().is_none());
+        scheme
+    }
+
     /// The same without a fit that nothing is left for.
     pub fn without_idle(mut self) -> Self {
         if self.compressions.is_empty() {
