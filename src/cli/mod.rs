@@ -24,6 +24,7 @@ mod schemes;
 mod synth;
 mod targets;
 mod tune;
+mod under;
 
 use std::fs;
 use std::io::Write;

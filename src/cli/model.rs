@@ -2,20 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 use serde_json::json;
 
 use super::print;
+use super::under::{Origin, Under};
 use crate::candidate::Contract;
 use crate::data::Labelled;
 use crate::layer::Op;
-use crate::model::program::{Numbers, Program, Values, draft, quantized};
+use crate::model::program::{Numbers, Program, draft, quantized};
 use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
 use crate::model::sensitivity::{affordable, inputs};
 use crate::model::slim::{Mask, slim};
@@ -88,7 +87,7 @@ impl ModelArgs {
 }
 
 /// What reaches a layer now; what it is to make of that: what this layer made of these inputs.
-type Followed<'a> = (&'a [Vec<f32>], &'a Draft, &'a [Vec<f32>]);
+pub type Followed<'a> = (&'a [Vec<f32>], &'a Draft, &'a [Vec<f32>]);
 
 /// A network without some channels.
 pub struct Slimmer {
@@ -98,7 +97,7 @@ pub struct Slimmer {
     /// Layers that keep all channels.
     pub notes: Vec<String>,
     /// Outputs that layers still give, by node.
-    given: HashMap<usize, Mask>,
+    pub given: HashMap<usize, Mask>,
 }
 
 /// A bar that counts samples, and a way to ask whether to go on.
@@ -160,7 +159,7 @@ impl Loaded {
 
     /// The same where the layers before are under schemes too: `now` are its inputs then, and it follows a layer of the whole network on
     /// the inputs that that one had.
-    fn quantize_on(
+    pub fn quantize_on(
         &self,
         index: usize,
         scheme: &Scheme,
@@ -208,7 +207,7 @@ impl Loaded {
     }
 
     /// A layer, of which only some outputs are given any more, and what it took in.
-    fn followed(&self, index: usize, given: Option<&Mask>, inputs: &[Vec<f32>]) -> Result<(Draft, Vec<Vec<f32>>)> {
+    pub fn followed(&self, index: usize, given: Option<&Mask>, inputs: &[Vec<f32>]) -> Result<(Draft, Vec<Vec<f32>>)> {
         let layer = &self.layers[index];
         let mut whole = draft(layer.layer.shape, self.model.parameters(layer)?);
         let Some(given) = given else { return Ok((whole, inputs.to_vec())) };
@@ -278,37 +277,15 @@ pub fn accuracy(
             Some(s) => Some(s.loaded.calibration_inputs(&Program::new(&s.loaded.model, Numbers::Float)?, &ticker)?),
             None => None,
         };
-        let (mut bytes, mut notes) = (0.0, Vec::new());
-        let (own, rest) = match &slimmer {
-            Some(slimmer) => {
-                notes.extend(slimmer.notes.clone());
-                (&slimmer.loaded, &slimmer.scheme)
-            }
-            None => (&loaded, scheme),
-        };
-        let (whole_samples, samples) = (samples, slim_samples.as_ref().unwrap_or(samples));
-        let mut program = Program::new(&own.model, Numbers::Float)?;
-        // what refits does so on what reaches it now: each layer makes up for those before
-        let begin = || own.calibration.iter().map(|x| program.begin(x)).collect::<Result<Vec<Values>>>();
-        let mut runs = scheme.refits().then(begin).transpose()?.map(|values| (0, values));
-        ticker.begin(&format!("{scheme}: layers"), if runs.is_some() { own.layers.len() } else { 0 });
-        for (i, layer) in own.layers.iter().enumerate() {
-            let now = runs.as_mut().map(|runs| advanced(&program, runs, layer.node, &ticker)).transpose()?;
-            let q = match now {
-                None => own.quantize(i, rest, contract, samples)?,
-                Some(now) => {
-                    let given = slimmer.as_ref().and_then(|s| s.given.get(&layer.node));
-                    let (whole, before) = loaded.followed(i, given, whole_samples.get(i).map_or(&[], Vec::as_slice))?;
-                    own.quantize_on(i, rest, contract, samples, Some((&now, &whole, &before)))?
-                }
-            };
-            bytes += q.stored_bits / 8.0;
-            notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
-            program.set(layer.node, Arc::new(q));
-        }
-        if rest.prunes() {
-            notes.push(crate::quantized::DENSE.into());
-        }
+        let (own, rest) = slimmer.as_ref().map_or((&loaded, scheme), |s| (&s.loaded, &s.scheme));
+        let none = HashMap::new();
+        let origin = Origin { whole: &loaded, given: slimmer.as_ref().map_or(&none, |s| &s.given), inputs: samples };
+        let schemes = vec![Some(rest.clone()); own.layers.len()];
+        let samples = slim_samples.as_ref().unwrap_or(samples);
+        let origin = scheme.refits().then_some(&origin);
+        let Under { program, bytes, notes: more } = own.under(&schemes, contract, samples, origin, &ticker)?;
+        let mut notes = slimmer.as_ref().map_or(vec![], |s| s.notes.clone());
+        notes.extend(more);
         let without = loaded.model.without_kernels().len();
         if without > 0 {
             notes.insert(0, format!("{without} layers without kernels stay f32"));
@@ -323,23 +300,6 @@ pub fn accuracy(
         return print(&format!("{}\n", serde_json::to_string_pretty(&json!({ "run": dir, "networks": rows }))?));
     }
     print(&format!("{}{}\n", table_of(&rows), dir.display()))
-}
-
-/// Takes runs on to a node; what the layer there takes in.
-fn advanced(
-    program: &Program,
-    (at, runs): &mut (usize, Vec<Values>),
-    node: usize,
-    ticker: &Ticker,
-) -> Result<Vec<Vec<f32>>> {
-    ensure!(ticker.tick(), "stopped");
-    let inputs = runs.par_iter_mut().map(|values| {
-        program.advance(values, *at..node)?;
-        program.layer_input(values, node).context("a layer without its input")
-    });
-    let inputs = inputs.collect::<Result<_>>()?;
-    *at = node;
-    Ok(inputs)
 }
 
 /// Which operations of a quantized model are put through floats.

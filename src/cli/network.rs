@@ -14,13 +14,16 @@ use serde_json::json;
 
 use super::model::{FLOAT, Loaded, ModelArgs, Slimmer, Ticker, table_of};
 use super::plan::{figure, proof};
+use super::under::{Origin, Under};
 use crate::assign::{Assignment, Costs, Question, Row, front, solve};
 use crate::candidate::Contract;
 use crate::data::Labelled;
 use crate::layer::Layer;
+use crate::model::ModelLayer;
 use crate::model::program::{Numbers, Program};
 use crate::model::score::{NetworkScore, answers, score};
 use crate::model::sensitivity::{Sensitivity, of_layer, row};
+use crate::model::slim::Mask;
 use crate::quantized::QuantizedLayer;
 use crate::record::{Table, read_table};
 use crate::run::{Run, write_file};
@@ -79,15 +82,16 @@ const BYTES: usize = 3;
 /// Longest search for an assignment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A quantized layer and its node.
-type NodeLayer = (usize, Arc<QuantizedLayer>);
-
 /// A model on its way through a run. Of the samples that are not for calibration the first half chooses, and the second,
 /// which nothing was chosen by, scores.
 pub struct Network<'a> {
     loaded: Loaded,
     /// The network as it was before channels were left out, where some were.
     whole: Option<Loaded>,
+    /// Outputs that its layers still give, by node.
+    given: HashMap<usize, Mask>,
+    /// Do layers make up for channels that are gone?
+    refits: bool,
     goals: &'a Goals,
     contract: Contract,
     schemes: Vec<String>,
@@ -108,7 +112,8 @@ impl<'a> Network<'a> {
         let found: Vec<scheme::Scheme> = schemes.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
         let slimming = found.iter().find(|s| s.channels().is_some());
         let Some(slimming) = slimming else {
-            return Ok(Self { loaded, whole: None, goals, contract, schemes: schemes.to_vec(), ticker });
+            let (schemes, given) = (schemes.to_vec(), HashMap::new());
+            return Ok(Self { loaded, whole: None, given, refits: false, goals, contract, schemes, ticker });
         };
         let name = |s: &scheme::Scheme| s.channels().map(|(c, _)| c.name());
         let other = found.iter().find(|s| name(s) != name(slimming));
@@ -120,7 +125,8 @@ impl<'a> Network<'a> {
         let float = Program::new(&loaded.model, Numbers::Float)?;
         let inputs = loaded.calibration_inputs(&float, &ticker)?;
         let fitting = found.iter().find(|s| s.refits()).unwrap_or(slimming);
-        let Some(Slimmer { loaded: slimmer, .. }) = loaded.slimmer(fitting, &inputs)? else {
+        let refits = fitting.refits();
+        let Some(Slimmer { loaded: slimmer, given, .. }) = loaded.slimmer(fitting, &inputs)? else {
             bail!("{fitting} leaves out no channels")
         };
         ticker.end();
@@ -130,7 +136,7 @@ impl<'a> Network<'a> {
                 rest.push(scheme);
             }
         }
-        Ok(Self { loaded: slimmer, whole: Some(loaded), goals, contract, schemes: rest, ticker })
+        Ok(Self { loaded: slimmer, whole: Some(loaded), given, refits, goals, contract, schemes: rest, ticker })
     }
 
     /// The schemes of the layers, channels aside.
@@ -248,20 +254,13 @@ impl<'a> Network<'a> {
         Ok(costs)
     }
 
-    /// The layers under their chosen schemes, by node, and what all weights take.
-    fn program(&self, chosen: &Assignment, samples: &[Vec<Vec<f32>>]) -> Result<(f64, Vec<NodeLayer>)> {
-        let (mut bytes, mut layers) = (0.0, Vec::new());
-        for (i, l) in self.loaded.layers.iter().enumerate() {
-            let scheme = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map_or(FLOAT, |c| c.1.as_str());
-            if scheme == FLOAT {
-                bytes += 4.0 * l.layer.shape.weights_len() as f64;
-                continue;
-            }
-            let q = self.loaded.quantize(i, &scheme::find(scheme)?, self.contract, samples)?;
-            bytes += q.stored_bits / 8.0;
-            layers.push((l.node, Arc::new(q)));
-        }
-        Ok((bytes, layers))
+    /// The layers' chosen schemes; none of f32 ones.
+    fn schemes_of(&self, chosen: &Assignment) -> Result<Vec<Option<scheme::Scheme>>> {
+        let of = |l: &ModelLayer| {
+            let found = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map(|c| c.1.as_str());
+            found.filter(|s| *s != FLOAT).map(scheme::find).transpose()
+        };
+        self.loaded.layers.iter().map(of).collect()
     }
 
     /// Chooses, runs what was chosen on samples that had no part in it, and says how it compares with what was predicted.
@@ -275,6 +274,8 @@ impl<'a> Network<'a> {
         let halves = self.halves();
         let whole = self.whole.as_ref().unwrap_or(&self.loaded);
         let teacher = Program::new(&whole.model, Numbers::Float)?;
+        let whole_inputs = whole.calibration_inputs(&teacher, &self.ticker)?;
+        let origin = Origin { whole, given: &self.given, inputs: &whole_inputs };
         let truths = [0, 1].map(|i| {
             self.ticker.begin(FLOAT, halves[i].x.len());
             answers(&teacher, &halves[i].x, &|| self.ticker.tick())
@@ -283,9 +284,11 @@ impl<'a> Network<'a> {
         let truths = [truth?, held?];
         let name = &self.loaded.model.graph.name;
         let run_on = |half: usize, chosen: &Assignment| -> Result<NetworkScore> {
-            let (bytes, layers) = self.program(chosen, &samples)?;
-            let mut program = float.clone();
-            layers.into_iter().for_each(|(node, q)| program.set(node, q));
+            let schemes = self.schemes_of(chosen)?;
+            let refits = self.refits || schemes.iter().flatten().any(|s| s.refits());
+            let origin = refits.then_some(&origin);
+            let Under { program, bytes, .. } =
+                self.loaded.under(&schemes, self.contract, &samples, origin, &self.ticker)?;
             self.ticker.begin("chosen network", halves[half].x.len());
             let got = answers(&program, &halves[half].x, &|| self.ticker.tick())?;
             let row = score(name, "chosen", self.contract, &got, &truths[half], &halves[half].y);
