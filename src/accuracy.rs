@@ -2,6 +2,7 @@
 //! same numbers, so it is computed here by the law and measured on no device.
 
 use anyhow::{Result, ensure};
+use rayon::prelude::*;
 
 use crate::candidate::Contract;
 use crate::data::{LayerData, MOST_WEIGHTS, Parameters, Trained};
@@ -10,7 +11,9 @@ use crate::op;
 use crate::quantized::QuantizedLayer;
 use crate::record::Accuracy;
 use crate::scheme::Scheme;
+use crate::scheme::compress::follow;
 use crate::scheme::correct::{Draft, Input};
+use crate::slim::slim;
 
 /// Multiply-accumulates that measuring one layer may take: about half a second of [`op::forward_f64`].
 const MOST_MACS: u64 = 500_000_000;
@@ -73,7 +76,7 @@ pub fn of_layer(layer: &Layer, data: &LayerData, scheme: &Scheme, contract: Cont
         samples: trial.measured.len(),
         weight_bits: quantized.stored_bits / weights.len() as f64,
         weight_sqnr_db: metrics(&weights, &quantized.values).sqnr_db,
-        note: quantized.warnings.join("; "),
+        note: quantized.notes(scheme, true).join("; "),
         ..blank(scheme, contract)
     };
     Ok(with_metrics(row, &trial.metrics(|x| quantized.forward(&trial.shape, layer.relu, x))))
@@ -146,8 +149,30 @@ pub(crate) fn quantized_layer(
 /// When the network is not the one that was loaded.
 pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contract: Contract) -> Result<Accuracy> {
     check(scheme, contract)?;
+    let whole = (network, trained);
+    let row = match slim(network, trained, scheme) {
+        Some((network, trained, rest)) => compare(whole, (&network, &trained), &rest, contract)?,
+        None => compare(whole, whole, scheme, contract)?,
+    };
+    Ok(Accuracy { scheme: scheme.to_string(), ..row })
+}
+
+/// The same of a network that was made from another in float, with fewer channels or other weights: how it scores under the scheme, and how
+/// far it is from that one.
+/// # Errors
+/// A contract that the scheme does not have.
+/// # Panics
+/// When a network is not the one that was loaded.
+pub fn compare(
+    (network, trained): (&Network, &Trained),
+    (other, changed): (&Network, &Trained),
+    scheme: &Scheme,
+    contract: Contract,
+) -> Result<Accuracy> {
+    check(scheme, contract)?;
     assert_eq!(network.layers.len(), trained.layers.len());
-    let layers = quantized_layers(network, trained, scheme, contract);
+    assert_eq!(other.layers.len(), changed.layers.len());
+    let layers = quantized_layers(other, changed, scheme, contract);
     let test = &trained.test;
     let (mut truth, mut got) = (vec![], vec![]);
     let (mut kl, mut correct) = (0.0, 0);
@@ -157,7 +182,7 @@ pub fn of_network(network: &Network, trained: &Trained, scheme: &Scheme, contrac
             .iter()
             .zip(&trained.layers)
             .fold(image.clone(), |x, (layer, p)| op::forward(&layer.shape, layer.relu, &x, &p.weights, &p.bias));
-        let logits = network
+        let logits = other
             .layers
             .iter()
             .zip(&layers)
@@ -200,10 +225,19 @@ pub fn quantized_layers(
     scheme.corrections.iter().for_each(|c| c.across(&mut drafts, &relu));
     let changed = |d: &Draft| Parameters { weights: d.weights.clone(), bias: d.bias.clone() };
     let trained = Trained { layers: drafts.iter().map(changed).collect(), ..trained.clone() };
-    let quantize = |(i, draft)| {
+    // what refits does so on what reaches it now: each layer makes up for those before
+    let mut now = scheme.refits().then(|| trained.layer_data(network, 0, usize::MAX).samples);
+    let quantize = |(i, mut draft)| {
         let samples = trained.layer_data(network, i, usize::MAX).samples;
         let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
-        QuantizedLayer::of(draft, &samples, scheme, contract)
+        let Some(reaching) = &mut now else { return QuantizedLayer::of(draft, &samples, scheme, contract) };
+        let inputs: Vec<&[f32]> = reaching.iter().map(Vec::as_slice).collect();
+        let whole: Draft = draft.clone();
+        follow(&mut draft, (&whole, &samples), &inputs);
+        let quantized = QuantizedLayer::of(draft, &inputs, scheme, contract);
+        let layer = &network.layers[i];
+        *reaching = inputs.par_iter().map(|x| quantized.forward(&layer.shape, layer.relu, x)).collect();
+        quantized
     };
     drafts.into_iter().enumerate().map(quantize).collect()
 }

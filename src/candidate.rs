@@ -135,7 +135,7 @@ pub struct Name {
 impl Name {
     /// The name as a C identifier.
     pub fn symbol(&self) -> String {
-        self.to_string().replace(['.', '-'], "_")
+        self.to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
     }
 }
 

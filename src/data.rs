@@ -171,6 +171,14 @@ impl Trained {
         Ok(Some(Self { layers, calibration, test }))
     }
 
+    /// The split of a network's data that its weights were trained on.
+    /// # Errors
+    /// It has none, or one of another shape.
+    pub fn training(network: &Network) -> Result<Labelled> {
+        let data = network.data.as_ref().with_context(|| format!("{} has no training data", network.name))?;
+        split(network, data, "train")
+    }
+
     /// A layer's own weights, and what reaches it when the float network runs on the first `samples` (at most
     /// [`MOST_SAMPLES`]) of the calibration split.
     /// # Panics

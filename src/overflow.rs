@@ -133,7 +133,9 @@ impl Path {
 /// throughout.
 fn integers<'a>(layer: &'a QuantizedLayer, scheme: &Scheme) -> Option<(&'a [i8], u64)> {
     match (&layer.weights, scheme.activations.kind.top()) {
-        (Weights::Int { codes, .. }, Some(top)) if scheme.group().is_none() => Some((codes, top as u64)),
+        (Weights::Int { codes, .. }, Some(top)) if scheme.group().is_none() && !scheme.reshapes() => {
+            Some((codes, top as u64))
+        }
         _ => None,
     }
 }

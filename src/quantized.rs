@@ -7,10 +7,14 @@ use crate::op;
 use crate::scheme::activations::{Activations, Fixed, Kind};
 use crate::scheme::affine::Grid;
 use crate::scheme::calibrate::MinMax;
+use crate::scheme::compress::{self, factors, reduce};
 use crate::scheme::correct::{Draft, Input};
-use crate::scheme::lattice::Lattice;
+use crate::scheme::lattice::{Lattice, Matrix};
 use crate::scheme::observed::Observed;
 use crate::scheme::{Scheme, Weights};
+
+/// What no figure of a pruned layer says by itself.
+pub const DENSE: &str = "pruned weights are stored without codes and multiplied as zeros by dense kernels";
 
 /// What became of a layer.
 pub struct QuantizedLayer {
@@ -21,6 +25,8 @@ pub struct QuantizedLayer {
     pub values: Vec<f32>,
     /// The grid of the weights.
     pub lattice: Lattice,
+    /// Share of the weights that are zeros without a code.
+    pub sparsity: f64,
     pub bias: Vec<f32>,
     /// Of the weights: codes, scales, tables.
     pub stored_bits: f64,
@@ -31,6 +37,8 @@ pub struct QuantizedLayer {
     fixed: Option<Fixed>,
     /// Of the qdq contract: the range of the outputs, before a ReLU.
     out: Option<(f32, f32)>,
+    /// Where the layer runs as two: its factors.
+    parts: Option<Box<[QuantizedLayer; 2]>>,
 }
 
 impl QuantizedLayer {
@@ -38,10 +46,23 @@ impl QuantizedLayer {
     /// of activations, which the int8 and qdq contracts always have, and of qdq the range of the outputs.
     pub fn of(mut layer: Draft, samples: &[&[f32]], scheme: &Scheme, contract: Contract) -> Self {
         let needs = scheme.rounding.needs_inputs() || !scheme.corrections.is_empty();
-        let seen = needs.then(|| Observed::of(&layer.shape, samples)).map(|e| correct(&mut layer, e, scheme));
+        let seen = needs.then(|| Observed::of(&layer.shape, samples));
+        if let Some((rank, rest)) = scheme.rank(&layer.shape) {
+            return Self::of_factors(
+                &layer,
+                factors(&layer, rank, seen.as_ref().filter(|_| scheme.refits())),
+                samples,
+                &rest,
+            );
+        }
+        let scheme = &scheme.without_rank();
+        let seen = seen.map(|e| correct(&mut layer, e, scheme));
+        let truth = layer.weights.clone();
+        let reduced = reduce(&mut layer, scheme, seen.as_ref());
         let (shape, channels) = (layer.shape, layer.shape.c);
         let k = layer.shape.k();
-        let rounded = scheme.quantize(&layer.weights, k, layer.importance.as_deref(), seen.as_ref());
+        let rounded =
+            scheme.quantize_reduced(&layer.weights, k, layer.importance.as_deref(), (seen.as_ref(), &reduced));
         if let Some(seen) = &seen {
             scheme.corrections.iter().for_each(|c| c.after(&mut layer, &rounded, seen));
         }
@@ -61,22 +82,76 @@ impl QuantizedLayer {
         let padded = lattice.groups() * lattice.group;
         let padding = (padded > k).then(|| format!("groups of {} pad k = {k} to {padded}", lattice.group));
         let mut quantized = Self {
-            stored_bits: scheme.stored_bits(&rounded),
+            stored_bits: scheme.stored_bits(&rounded, &reduced),
             values: rounded.values.clone(),
             lattice: rounded.lattice.clone(),
             weights: scheme.kernel_weights(rounded),
-            truth: layer.weights,
+            truth,
+            sparsity: reduced.sparsity(),
             bias: layer.bias,
             warnings: warning.flatten().into_iter().chain(clipped).chain(padding).collect(),
             input: layer.input,
             activations,
             fixed,
             out: None,
+            parts: None,
         };
         if contract == Contract::Qdq {
             quantized.out = Some(quantized.out_range(&shape, samples));
         }
         quantized
+    }
+
+    /// A layer in two, each of which is quantized by itself. What stands for the weights is the product of both.
+    fn of_factors(layer: &Draft, [first, second]: [Draft; 2], samples: &[&[f32]], scheme: &Scheme) -> Self {
+        let (n, k, rank) = (layer.shape.n(), layer.shape.k(), first.shape.n());
+        let between: Vec<Vec<f32>> =
+            samples.iter().map(|x| op::forward(&first.shape, false, x, &first.weights, &first.bias)).collect();
+        let between: Vec<&[f32]> = between.iter().map(Vec::as_slice).collect();
+        let parts =
+            [Self::of(first, samples, scheme, Contract::F32io), Self::of(second, &between, scheme, Contract::F32io)];
+        let at = |i: usize| {
+            let (row, column) = (i / k, i % k);
+            let terms = (0..rank)
+                .map(|r| f64::from(parts[1].values[row * rank + r]) * f64::from(parts[0].values[r * k + column]));
+            terms.sum::<f64>() as f32
+        };
+        let values: Vec<f32> = (0..n * k).map(at).collect();
+        let notes = parts.iter().flat_map(|p| p.warnings.clone());
+        Self {
+            weights: Weights::Float(values.clone()),
+            lattice: Lattice::exact(&Matrix::new(&values, k), 32),
+            values,
+            truth: layer.weights.clone(),
+            sparsity: 0.0,
+            bias: parts[1].bias.clone(),
+            stored_bits: parts.iter().map(|p| p.stored_bits).sum(),
+            warnings: notes.collect(),
+            input: Input::default(),
+            activations: parts[0].activations.clone(),
+            fixed: None,
+            out: None,
+            parts: Some(Box::new(parts)),
+        }
+    }
+
+    /// What a reader of its figures must know: warnings, and what a compression does and does not do. `alone`: of a layer by itself.
+    pub fn notes(&self, scheme: &Scheme, alone: bool) -> Vec<String> {
+        let mut notes = self.warnings.clone();
+        if self.sparsity > 0.0 {
+            notes.push(DENSE.into());
+        }
+        if alone && scheme.channels().is_some() {
+            notes.push(
+                "channels that go count as zeros of their layer, and in a network the last layer keeps all".into(),
+            );
+        }
+        notes
+    }
+
+    /// The factors that the layer runs as, where it runs as two.
+    pub fn parts(&self) -> Option<&[QuantizedLayer; 2]> {
+        self.parts.as_deref()
     }
 
     /// The range of all outputs of the calibration samples.
@@ -87,13 +162,20 @@ impl QuantizedLayer {
 
     /// The layer's output, [m, n], for activations of the shape that the layer had or of its first lines.
     pub fn forward(&self, shape: &Shape, relu: bool, x: &[f32]) -> Vec<f32> {
+        if let Some([first, second]) = self.parts.as_deref() {
+            let (before, after) = compress::shapes(shape, first.bias.len());
+            return second.forward(&after, relu, &first.forward(&before, false, x));
+        }
         let exact =
             &mut |lhs: &[u8], codes: &[i8], zero| op::reference_int(shape, lhs, codes, &vec![0; shape.n()], zero);
         self.forward_with(shape, relu, x, exact)
     }
 
-    /// The same; where its sums are integers they are made by `sums`.
+    /// The same; where its sums are integers they are made by `sums`, which a layer of two factors has no one way for.
     pub fn forward_with(&self, shape: &Shape, relu: bool, x: &[f32], sums: &mut op::Sums) -> Vec<f32> {
+        if self.parts.is_some() {
+            return self.forward(shape, relu, x);
+        }
         let mut x = applied(&self.input, x, shape.c);
         match (&self.weights, &self.activations.kind) {
             // groups of a depthwise layer have no law of their own

@@ -8,7 +8,7 @@ pub mod memory;
 mod repeats;
 mod turns;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ use crate::host::Machine;
 use crate::kernel::Task;
 use crate::layer::Layer;
 use crate::record::{Accuracy, Final, Modelled, Outcome, Record, Table, whole_final};
-use crate::scheme;
+use crate::scheme::compress::shapes;
+use crate::scheme::{self, Scheme};
 use crate::sessions::REPEATS;
 use crate::target::Target;
 use crate::timing::Model;
@@ -81,13 +82,38 @@ pub struct Job {
     pub scheme: String,
 }
 
+/// The scheme that a layer is timed under: the same kernel is not timed under two names, which would seem to differ.
+fn on_device(scheme: &Scheme) -> String {
+    scheme.on_device().without_idle().to_string()
+}
+
+/// What a layer under a scheme is to devices: itself, or its two factors, each a layer `NAME.rRANK.1`, `.2` of its own in the network
+/// `NETWORK+rN`: in no sum over the layers of the network itself.
+pub fn parts(layer: &Layer, scheme: &str) -> Vec<Job> {
+    let whole = |scheme: String| vec![Job { layer: layer.clone(), scheme }];
+    let Ok(found) = scheme::find(scheme) else { return whole(scheme.into()) };
+    let Some((rank, rest)) = found.rank(&layer.shape) else {
+        return whole(on_device(&found.without_rank()));
+    };
+    let (first, second) = shapes(&layer.shape, rank);
+    let of: Vec<String> = found.compressions.iter().filter(|c| c.rank(2, 2).is_some()).map(|c| c.name()).collect();
+    let network = format!("{}+{}", layer.network, of.concat());
+    let part = |i: usize, shape, relu| {
+        let name = format!("{}.r{rank}.{i}", layer.name);
+        let own = Layer::of_shape(&name, shape);
+        let layer = Layer { network: network.clone(), count: layer.count, relu, ..own };
+        Job { layer, scheme: on_device(&rest) }
+    };
+    vec![part(1, first, false), part(2, second, layer.relu)]
+}
+
 impl Plan {
     pub fn jobs(&self) -> Vec<Job> {
-        let each = |layer: &Layer| {
-            let layer = layer.clone();
-            self.schemes.iter().map(move |s| Job { layer: layer.clone(), scheme: s.clone() })
-        };
-        self.layers.iter().flat_map(each).collect()
+        let each = |layer: &Layer| self.schemes.iter().flat_map(|s| parts(layer, s)).collect::<Vec<Job>>();
+        let mut known = HashSet::new();
+        let mut jobs: Vec<Job> = self.layers.iter().flat_map(each).collect();
+        jobs.retain(|j| known.insert((j.layer.key(), j.scheme.clone())));
+        jobs
     }
 
     pub fn group(&self, job: &Job) -> Group {

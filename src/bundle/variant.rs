@@ -12,7 +12,7 @@ use crate::kernel::layout::Layout;
 use crate::layer::Layer;
 use crate::record::Record;
 use crate::run::Run;
-use crate::scheme::Scheme;
+use crate::scheme::{self, Scheme};
 use crate::study::Plan;
 use crate::target::{Evidence, RunnerKind, TARGETS, Target};
 
@@ -52,11 +52,14 @@ impl Variant {
         let measures = plan.target.runner.evidence == Evidence::Measured;
         let cpu = run.provenance.as_ref().filter(|_| measures).map_or(String::new(), |p| p.host.cpu.clone());
         let mut variant = Self { target: deployed_to(&plan.target)?, cpu, kernels: vec![], blob: vec![] };
+        // weights may be pruned, kernels are dense
+        let kernels = scheme::find(scheme)?.on_device().without_idle();
+        let name = kernels.to_string();
         for deployed in layers {
             let key = deployed.layer.key();
-            let winner = run.winners.iter().find(|w| w.record.layer == key && w.record.scheme == scheme);
+            let winner = run.winners.iter().find(|w| w.record.layer == key && w.record.scheme == name);
             let winner = winner.with_context(|| format!("layer {key} has no right kernel of {scheme}"))?;
-            let task = task(plan, &deployed.layer, &deployed.scheme, caches)?;
+            let task = task(plan, &deployed.layer, &kernels, caches)?;
             let schedule = winner.record.schedule.parse()?;
             let source = task.emit(&schedule)?;
             ensure!(

@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
 use super::print;
+use crate::data::Parameters;
 use crate::layer::{Layer, Op};
 use crate::model::graph::{Graph, ValueId};
 use crate::model::{Given, InputShape, Model, ModelLayer};
@@ -138,6 +139,14 @@ fn document(model: &Model, layers: &[ModelLayer]) -> serde_json::Value {
 /// No layer; files that cannot be written.
 pub fn export(model: &Model, layers: &[ModelLayer], out: &Path) -> Result<Vec<Layer>> {
     ensure!(!layers.is_empty(), "{}: has no layer that kernels could be made for", model.graph.name);
+    let each = layers.iter().map(|l| Ok((l.layer.clone(), model.parameters(l)?))).collect::<Result<_>>()?;
+    write_layers((&model.graph.name, &model.graph.origin), each, out)
+}
+
+/// The same of any layers with weights, of a network with a name and an origin.
+/// # Errors
+/// Files that cannot be written.
+pub fn write_layers((name, origin): (&str, &str), layers: Vec<(Layer, Parameters)>, out: &Path) -> Result<Vec<Layer>> {
     ensure!(out.extension().is_some_and(|e| e == "toml"), "{}: the layer file's name must end in .toml", out.display());
     let weights = out.with_extension("safetensors");
     let file = weights.file_name().context("names no file")?.to_string_lossy().into_owned();
@@ -145,31 +154,30 @@ pub fn export(model: &Model, layers: &[ModelLayer], out: &Path) -> Result<Vec<La
     std::fs::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })?;
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let mut named = Vec::new();
-    for l in layers {
-        let p = model.parameters(l)?;
+    for (l, p) in layers {
         let bytes = |v: &[f32]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-        let (w, b) = (format!("{}.weight", l.layer.name), format!("{}.bias", l.layer.name));
+        let (w, b) = (format!("{}.weight", l.name), format!("{}.bias", l.name));
         named.push(Layer {
             weights: Some(format!("{file}#{w}")),
             bias: Some(format!("{file}#{b}")),
             folder: folder.clone(),
-            ..l.layer.clone()
+            ..l.clone()
         });
-        tensors.push((w, l.layer.shape.weights_shape(), bytes(&p.weights)));
+        tensors.push((w, l.shape.weights_shape(), bytes(&p.weights)));
         tensors.push((b, vec![p.bias.len()], bytes(&p.bias)));
     }
     let views = tensors.iter().map(|(name, dims, bytes)| Ok((name, TensorView::new(Dtype::F32, dims.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>>>()?;
     safetensors::serialize_to_file(views, None, &weights)
         .with_context(|| format!("cannot write {}", weights.display()))?;
-    write_file(out, &toml_of(model, &named))?;
+    write_file(out, &toml_of((name, origin), &named))?;
     Ok(named)
 }
 
-fn toml_of(model: &Model, layers: &[Layer]) -> String {
+fn toml_of((name, origin): (&str, &str), layers: &[Layer]) -> String {
     let quoted = |s: &str| toml::Value::String(s.into()).to_string();
-    let mut text = format!("name = {}\n", quoted(&model.graph.name));
-    text += &format!("source = {}\n", quoted(&model.graph.origin));
+    let mut text = format!("name = {}\n", quoted(name));
+    text += &format!("source = {}\n", quoted(origin));
     for l in layers {
         let s = &l.shape;
         text += &format!("\n[[layer]]\nname = {}\nop = \"{}\"\n", quoted(&l.name), s.op.name());

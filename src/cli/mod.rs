@@ -18,12 +18,14 @@ mod network;
 mod nightly;
 mod plan;
 mod progress;
+mod recover;
 mod replay;
 mod report;
 mod schemes;
 mod synth;
 mod targets;
 mod tune;
+mod under;
 
 use std::fs;
 use std::io::Write;
@@ -63,6 +65,8 @@ enum Verb {
     Baseline(Box<baseline::Args>),
     /// How wrong each number format is on each layer and network
     Accuracy(accuracy::Args),
+    /// Train a built-in network to live with a scheme: quantization-aware, taught by the float network, averaged
+    Recover(recover::Args),
     /// Read a model (ONNX, TFLite): its layers, its quantization, and what of it is not understood
     Import(import::Args),
     /// Choose one scheme per layer from a table of costs, within limits: the exact optimum
@@ -131,6 +135,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Tune(args) => tune::run(&args),
         Verb::Baseline(args) => baseline::run(&args),
         Verb::Accuracy(args) => accuracy::run(&args),
+        Verb::Recover(args) => recover::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Plan(args) => plan::run(&args),
         Verb::Synth(args) => synth::run(&args),

@@ -1,8 +1,7 @@
 //! What verbs do with a user's own model: `bitsmith accuracy --model`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,15 +10,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::print;
+use super::under::{Origin, Under};
 use crate::candidate::Contract;
 use crate::data::Labelled;
-use crate::model::program::{Numbers, Program, quantized};
+use crate::layer::Op;
+use crate::model::program::{Numbers, Program, draft, quantized};
 use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
 use crate::model::sensitivity::{affordable, inputs};
+use crate::model::slim::{Mask, slim};
 use crate::model::{Given, InputShape, Model, ModelLayer, integer};
 use crate::quantized::QuantizedLayer;
 use crate::record::{Table, read_table};
+use crate::scheme::compress::channels::pick;
+use crate::scheme::compress::follow;
+use crate::scheme::correct::Draft;
 use crate::scheme::{self, Scheme};
+use crate::slim::without_outputs;
 
 /// A model, and the samples that it is calibrated and scored with.
 #[derive(clap::Args, Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -80,6 +86,20 @@ impl ModelArgs {
     }
 }
 
+/// What reaches a layer now; what it is to make of that: what this layer made of these inputs.
+pub type Followed<'a> = (&'a [Vec<f32>], &'a Draft, &'a [Vec<f32>]);
+
+/// A network without some channels.
+pub struct Slimmer {
+    pub loaded: Loaded,
+    /// What is left of the scheme.
+    pub scheme: Scheme,
+    /// Layers that keep all channels.
+    pub notes: Vec<String>,
+    /// Outputs that layers still give, by node.
+    pub given: HashMap<usize, Mask>,
+}
+
 /// A bar that counts samples, and a way to ask whether to go on.
 pub struct Ticker<'a> {
     bar: ProgressBar,
@@ -134,6 +154,19 @@ impl Loaded {
         contract: Contract,
         samples: &[Vec<Vec<f32>>],
     ) -> Result<QuantizedLayer> {
+        self.quantize_on(index, scheme, contract, samples, None)
+    }
+
+    /// The same where the layers before are under schemes too: `now` are its inputs then, and it follows a layer of the whole network on
+    /// the inputs that that one had.
+    pub fn quantize_on(
+        &self,
+        index: usize,
+        scheme: &Scheme,
+        contract: Contract,
+        samples: &[Vec<Vec<f32>>],
+        now: Option<Followed>,
+    ) -> Result<QuantizedLayer> {
         let layer = &self.layers[index];
         let parameters = self.model.parameters(layer)?;
         let inputs = samples.get(index).map_or(&[][..], Vec::as_slice);
@@ -143,7 +176,43 @@ impl Loaded {
             scheme.corrections.iter().all(|c| c.name() != "cle"),
             "{scheme}: cle works on chains of layers, not on graphs"
         );
-        Ok(quantized(layer.layer.shape, &parameters, inputs, scheme, contract))
+        let mut draft = draft(layer.layer.shape, parameters);
+        let Some((now, whole, before)) = now else { return Ok(quantized(draft, inputs, scheme, contract)) };
+        let (old, new): (Vec<&[f32]>, Vec<&[f32]>) =
+            (before.iter().map(Vec::as_slice).collect(), now.iter().map(Vec::as_slice).collect());
+        follow(&mut draft, (whole, &old), &new);
+        Ok(quantized(draft, now, scheme, contract))
+    }
+
+    /// The same network without the channels that a scheme leaves out, and the scheme of what is left; None where it leaves out
+    /// none. The inputs of each layer in f32 are those of this network.
+    /// # Errors
+    /// The scheme fits what is left, and there are no calibration samples; no layer could lose a channel.
+    pub fn slimmer(&self, scheme: &Scheme, inputs: &[Vec<Vec<f32>>]) -> Result<Option<Slimmer>> {
+        let Some((compression, rest)) = scheme.channels() else { return Ok(None) };
+        let seen = inputs.iter().any(|samples| !samples.is_empty());
+        ensure!(!scheme.refits() || seen, "{scheme} needs samples to calibrate with; give --calibrate N");
+        let slim = slim(&self.model, &*compression, scheme.refits().then_some(inputs))?;
+        let layers = slim.model.layers();
+        let fewer = layers.iter().zip(&self.layers).any(|(a, b)| a.layer.shape != b.layer.shape);
+        let why = slim.whole.first().map_or_else(|| "it has too few".into(), |(l, why)| format!("`{l}` {why}"));
+        ensure!(fewer, "{scheme}: no layer of this network can lose channels: {why}");
+        let notes = slim.whole.iter().map(|(l, why)| format!("{l} keeps all channels: it {why}")).collect();
+        let (calibration, test) = (self.calibration.clone(), self.test.clone());
+        let loaded = Self { model: slim.model, layers, calibration, test };
+        Ok(Some(Slimmer { loaded, scheme: rest, notes, given: slim.given }))
+    }
+
+    /// A layer, of which only some outputs are given any more, and what it took in.
+    pub fn followed(&self, index: usize, given: Option<&Mask>, inputs: &[Vec<f32>]) -> Result<(Draft, Vec<Vec<f32>>)> {
+        let layer = &self.layers[index];
+        let mut whole = draft(layer.layer.shape, self.model.parameters(layer)?);
+        let Some(given) = given else { return Ok((whole, inputs.to_vec())) };
+        without_outputs(&mut whole, given);
+        // a depthwise layer gives what it takes
+        let fewer = |x: &Vec<f32>| if whole.shape.op == Op::Depthwise { pick(x, given, 1) } else { x.clone() };
+        let inputs = inputs.iter().map(fewer).collect();
+        Ok((whole, inputs))
     }
 
     fn float_bytes(&self) -> f64 {
@@ -208,14 +277,20 @@ pub fn accuracy(
             Some(samples) => samples,
             None => samples.insert(loaded.calibration_inputs(&float, &ticker)?),
         };
-        let mut program = float.clone();
-        let (mut bytes, mut notes) = (0.0, Vec::new());
-        for (i, layer) in loaded.layers.iter().enumerate() {
-            let q = loaded.quantize(i, scheme, contract, samples)?;
-            bytes += q.stored_bits / 8.0;
-            notes.extend(q.warnings.iter().map(|w| format!("{}: {w}", layer.layer.name)));
-            program.set(layer.node, Arc::new(q));
-        }
+        let slimmer = loaded.slimmer(scheme, samples)?;
+        let slim_samples = match &slimmer {
+            Some(s) => Some(s.loaded.calibration_inputs(&Program::new(&s.loaded.model, Numbers::Float)?, &ticker)?),
+            None => None,
+        };
+        let (own, rest) = slimmer.as_ref().map_or((&loaded, scheme), |s| (&s.loaded, &s.scheme));
+        let none = HashMap::new();
+        let origin = Origin { whole: &loaded, given: slimmer.as_ref().map_or(&none, |s| &s.given), inputs: samples };
+        let schemes = vec![Some(rest.clone()); own.layers.len()];
+        let samples = slim_samples.as_ref().unwrap_or(samples);
+        let origin = scheme.refits().then_some(&origin);
+        let Under { program, bytes, notes: more } = own.under(&schemes, contract, samples, origin, &ticker)?;
+        let mut notes = slimmer.as_ref().map_or(vec![], |s| s.notes.clone());
+        notes.extend(more);
         let without = loaded.model.without_kernels().len();
         if without > 0 {
             notes.insert(0, format!("{without} layers without kernels stay f32"));

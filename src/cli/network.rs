@@ -12,19 +12,23 @@ use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::model::{FLOAT, Loaded, ModelArgs, Ticker, table_of};
+use super::model::{FLOAT, Loaded, ModelArgs, Slimmer, Ticker, table_of};
 use super::plan::{figure, proof};
+use super::under::{Origin, Under};
 use crate::assign::{Assignment, Costs, Question, Row, front, solve};
 use crate::candidate::Contract;
 use crate::data::Labelled;
 use crate::layer::Layer;
+use crate::model::ModelLayer;
 use crate::model::program::{Numbers, Program};
 use crate::model::score::{NetworkScore, answers, score};
 use crate::model::sensitivity::{Sensitivity, of_layer, row};
+use crate::model::slim::Mask;
 use crate::quantized::QuantizedLayer;
 use crate::record::{Table, read_table};
 use crate::run::{Run, write_file};
 use crate::scheme;
+use crate::study::parts;
 
 /// What the chosen network must keep.
 #[derive(clap::Args, Clone, Debug, Default, Serialize, Deserialize)]
@@ -65,6 +69,9 @@ fn bytes(text: &str) -> Result<f64, String> {
 pub struct Asked {
     pub model: ModelArgs,
     pub goals: Goals,
+    /// The schemes that were named, where some leave out channels, which the plan's no longer say.
+    #[serde(default)]
+    pub schemes: Option<Vec<String>>,
 }
 
 /// Columns of `costs.csv`.
@@ -75,13 +82,16 @@ const BYTES: usize = 3;
 /// Longest search for an assignment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A quantized layer and its node.
-type NodeLayer = (usize, Arc<QuantizedLayer>);
-
 /// A model on its way through a run. Of the samples that are not for calibration the first half chooses, and the second,
 /// which nothing was chosen by, scores.
 pub struct Network<'a> {
     loaded: Loaded,
+    /// The network as it was before channels were left out, where some were.
+    whole: Option<Loaded>,
+    /// Outputs that its layers still give, by node.
+    given: HashMap<usize, Mask>,
+    /// Do layers make up for channels that are gone?
+    refits: bool,
     goals: &'a Goals,
     contract: Contract,
     schemes: Vec<String>,
@@ -97,7 +107,41 @@ impl<'a> Network<'a> {
             loaded.test.x.len() >= 2,
             "one sample cannot both choose and score; give more, or a smaller --calibrate"
         );
-        Ok(Self { loaded, goals: &asked.goals, contract, schemes: schemes.to_vec(), ticker: Ticker::new(stop) })
+        let ticker = Ticker::new(stop);
+        let (goals, schemes) = (&asked.goals, asked.schemes.as_deref().unwrap_or(schemes));
+        let found: Vec<scheme::Scheme> = schemes.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
+        let slimming = found.iter().find(|s| s.channels().is_some());
+        let Some(slimming) = slimming else {
+            let (schemes, given) = (schemes.to_vec(), HashMap::new());
+            return Ok(Self { loaded, whole: None, given, refits: false, goals, contract, schemes, ticker });
+        };
+        let name = |s: &scheme::Scheme| s.channels().map(|(c, _)| c.name());
+        let other = found.iter().find(|s| name(s) != name(slimming));
+        ensure!(
+            other.is_none(),
+            "channels are left out of the network as a whole: give every --scheme the same +{}, f32+{0} too",
+            name(slimming).unwrap_or_default()
+        );
+        let float = Program::new(&loaded.model, Numbers::Float)?;
+        let inputs = loaded.calibration_inputs(&float, &ticker)?;
+        let fitting = found.iter().find(|s| s.refits()).unwrap_or(slimming);
+        let refits = fitting.refits();
+        let Some(Slimmer { loaded: slimmer, given, .. }) = loaded.slimmer(fitting, &inputs)? else {
+            bail!("{fitting} leaves out no channels")
+        };
+        ticker.end();
+        let mut rest: Vec<String> = Vec::new();
+        for scheme in found.iter().filter_map(|s| s.channels()).map(|(_, rest)| rest.without_idle().to_string()) {
+            if !rest.contains(&scheme) {
+                rest.push(scheme);
+            }
+        }
+        Ok(Self { loaded: slimmer, whole: Some(loaded), given, refits, goals, contract, schemes: rest, ticker })
+    }
+
+    /// The schemes of the layers, channels aside.
+    pub fn schemes(&self) -> &[String] {
+        &self.schemes
     }
 
     /// Writes the layers' weights into the run, and gives the layers whose kernels are to be timed: of those with one shape the
@@ -168,15 +212,20 @@ impl<'a> Network<'a> {
     /// What each choice costs, of those that were both measured and timed. Writes `costs.csv`.
     fn costs(&self, dir: &Path, run: &Run) -> Result<Costs> {
         let sensitivities: Vec<Sensitivity> = read_table(&dir.join("sensitivity.csv"))?;
-        let timed: HashMap<(&str, &str), f64> = run
+        let timed: HashMap<(String, String), f64> = run
             .winners
             .iter()
-            .filter_map(|w| Some(((w.record.layer.as_str(), w.record.scheme.as_str()), w.median_ns?)))
+            .filter_map(|w| Some(((w.record.layer.clone(), w.record.scheme.clone()), w.median_ns?)))
             .collect();
         let mut rows = Vec::new();
         for l in &self.loaded.layers {
             let same = |o: &&crate::model::ModelLayer| (o.layer.shape, o.layer.relu) == (l.layer.shape, l.layer.relu);
-            let first = self.loaded.layers.iter().find(same).map_or_else(String::new, |o| o.layer.key());
+            let first = self.loaded.layers.iter().find(same).unwrap_or(l);
+            // what runs as two layers takes the time of both
+            let time = |scheme: &str| {
+                let each = parts(&first.layer, scheme).into_iter();
+                each.map(|j| timed.get(&(j.layer.key(), j.scheme)).copied()).sum::<Option<f64>>()
+            };
             for scheme in &self.schemes {
                 let known = sensitivities.iter().find(|s| (&s.layer, &s.scheme) == (&l.layer.name, scheme));
                 let (kl, drop, size) = match known {
@@ -184,8 +233,8 @@ impl<'a> Network<'a> {
                     None if scheme == FLOAT => (Some(0.0), 0.0, 4.0 * l.layer.shape.weights_len() as f64),
                     None => continue,
                 };
-                let (Some(kl), Some(ns)) = (kl, timed.get(&(first.as_str(), scheme.as_str()))) else { continue };
-                let costs = vec![kl, drop, *ns, size];
+                let (Some(kl), Some(ns)) = (kl, time(scheme)) else { continue };
+                let costs = vec![kl, drop, ns, size];
                 rows.push(Row { layer: l.layer.name.clone(), tie: String::new(), scheme: scheme.clone(), costs });
             }
             let name = &l.layer.name;
@@ -205,20 +254,13 @@ impl<'a> Network<'a> {
         Ok(costs)
     }
 
-    /// The layers under their chosen schemes, by node, and what all weights take.
-    fn program(&self, chosen: &Assignment, samples: &[Vec<Vec<f32>>]) -> Result<(f64, Vec<NodeLayer>)> {
-        let (mut bytes, mut layers) = (0.0, Vec::new());
-        for (i, l) in self.loaded.layers.iter().enumerate() {
-            let scheme = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map_or(FLOAT, |c| c.1.as_str());
-            if scheme == FLOAT {
-                bytes += 4.0 * l.layer.shape.weights_len() as f64;
-                continue;
-            }
-            let q = self.loaded.quantize(i, &scheme::find(scheme)?, self.contract, samples)?;
-            bytes += q.stored_bits / 8.0;
-            layers.push((l.node, Arc::new(q)));
-        }
-        Ok((bytes, layers))
+    /// The layers' chosen schemes; none of f32 ones.
+    fn schemes_of(&self, chosen: &Assignment) -> Result<Vec<Option<scheme::Scheme>>> {
+        let of = |l: &ModelLayer| {
+            let found = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map(|c| c.1.as_str());
+            found.filter(|s| *s != FLOAT).map(scheme::find).transpose()
+        };
+        self.loaded.layers.iter().map(of).collect()
     }
 
     /// Chooses, runs what was chosen on samples that had no part in it, and says how it compares with what was predicted.
@@ -230,17 +272,23 @@ impl<'a> Network<'a> {
         let float = Program::new(&self.loaded.model, Numbers::Float)?;
         let samples = self.loaded.calibration_inputs(&float, &self.ticker)?;
         let halves = self.halves();
+        let whole = self.whole.as_ref().unwrap_or(&self.loaded);
+        let teacher = Program::new(&whole.model, Numbers::Float)?;
+        let whole_inputs = whole.calibration_inputs(&teacher, &self.ticker)?;
+        let origin = Origin { whole, given: &self.given, inputs: &whole_inputs };
         let truths = [0, 1].map(|i| {
             self.ticker.begin(FLOAT, halves[i].x.len());
-            answers(&float, &halves[i].x, &|| self.ticker.tick())
+            answers(&teacher, &halves[i].x, &|| self.ticker.tick())
         });
         let [truth, held] = truths;
         let truths = [truth?, held?];
         let name = &self.loaded.model.graph.name;
         let run_on = |half: usize, chosen: &Assignment| -> Result<NetworkScore> {
-            let (bytes, layers) = self.program(chosen, &samples)?;
-            let mut program = float.clone();
-            layers.into_iter().for_each(|(node, q)| program.set(node, q));
+            let schemes = self.schemes_of(chosen)?;
+            let refits = self.refits || schemes.iter().flatten().any(|s| s.refits());
+            let origin = refits.then_some(&origin);
+            let Under { program, bytes, .. } =
+                self.loaded.under(&schemes, self.contract, &samples, origin, &self.ticker)?;
             self.ticker.begin("chosen network", halves[half].x.len());
             let got = answers(&program, &halves[half].x, &|| self.ticker.tick())?;
             let row = score(name, "chosen", self.contract, &got, &truths[half], &halves[half].y);
@@ -262,7 +310,7 @@ impl<'a> Network<'a> {
         self.ticker.end();
         let base = score(name, FLOAT, self.contract, &truths[1], &truths[1], &halves[1].y);
         let base = NetworkScore {
-            weight_bytes: self.loaded.layers.iter().map(|l| 4.0 * l.layer.shape.weights_len() as f64).sum(),
+            weight_bytes: whole.layers.iter().map(|l| 4.0 * l.layer.shape.weights_len() as f64).sum(),
             ..base
         };
         let mut csv = String::from("layer,scheme\n");

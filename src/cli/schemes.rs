@@ -10,6 +10,8 @@ use crate::host::Host;
 use crate::kernel::Task;
 use crate::layer::Shape;
 use crate::native::Isa;
+use crate::scheme::compress::{COMPRESSIONS, factors, reduce};
+use crate::scheme::correct::{Draft, Input};
 use crate::scheme::{self, GRAMMAR, LISTED, Scheme, calibrate, correct, format, round};
 use crate::target::Target;
 
@@ -66,8 +68,19 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn row(scheme: Scheme, targets: &[(Target, Arc<Isa>)]) -> Result<Row> {
     let weights: Vec<f32> = (0..ROWS * COLUMNS).map(|i| ((i * 2_654_435_761) % 1009) as f32 / 504.5 - 1.0).collect();
-    let quantized = scheme.quantize(&weights, COLUMNS, None, None);
-    let bits = scheme.stored_bits(&quantized) / weights.len() as f64;
+    let shape = Shape::gemm(1, ROWS, COLUMNS)?;
+    let bias = vec![0.0; ROWS];
+    let draft = Draft { shape, bias, input: Input::default(), importance: None, weights };
+    let stored = |mut draft: Draft, scheme: &Scheme| {
+        let reduced = reduce(&mut draft, scheme, None);
+        let k = draft.shape.k();
+        scheme.stored_bits(&scheme.quantize_reduced(&draft.weights, k, None, (None, &reduced)), &reduced)
+    };
+    let bits: f64 = match scheme.rank(&shape) {
+        Some((rank, rest)) => factors(&draft, rank, None).into_iter().map(|d| stored(d, &rest)).sum(),
+        None => stored(draft, &scheme.without_rank()),
+    };
+    let bits = bits / (ROWS * COLUMNS) as f64;
     let shape = Shape::gemm(16, 64, 64)?;
     let serves = |isa: &Arc<Isa>| {
         scheme.contracts().iter().any(|contract| {
@@ -99,6 +112,8 @@ fn parts() -> String {
     calibrate::CALIBRATORS.iter().for_each(|k| text += &line(k.pattern, k.about));
     text += "Roundings:\n";
     round::ROUNDINGS.iter().for_each(|r| text += &line(r.name(), r.about()));
+    text += "Compressions:\n";
+    COMPRESSIONS.iter().for_each(|k| text += &line(&format!("+{}", k.pattern), k.about));
     text += "Corrections:\n";
     correct::CORRECTIONS.iter().for_each(|c| text += &line(c.name(), c.about()));
     text

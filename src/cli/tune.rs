@@ -21,6 +21,7 @@ use crate::certificate::{Group, Winner, group_of};
 use crate::fpga::device::Device as Fpga;
 use crate::record::{Accuracy, Energy, Table, read_table};
 use crate::run::{Provenance, Run, Tool, read_provenance, write_file};
+use crate::scheme;
 use crate::search;
 use crate::study::memory::runs_of;
 use crate::study::{Budget, Cost, Plan, Progress, Study, Tables};
@@ -91,7 +92,8 @@ pub fn run(args: &Args) -> Result<()> {
             );
             let target = Target::find(args.targets.first().map_or("host", String::as_str))?;
             target.require()?;
-            let asked = Asked { model: args.model.clone(), goals: args.goals.clone() };
+            let asked =
+                Asked { model: args.model.clone(), goals: args.goals.clone(), schemes: Some(args.choice.schemes()?) };
             documents.push(tune_model(&asked, target, args, stop)?);
         }
         None => {
@@ -130,6 +132,7 @@ fn tune_model(asked: &Asked, target: Target, args: &Args, stop: &AtomicBool) -> 
     let dir = new_folder(args, &target.name)?;
     write_file(&dir.join("model.json"), &format!("{}\n", serde_json::to_string_pretty(asked)?))?;
     let mut plan = args.choice.plan(&target, network.layers(&dir)?)?;
+    plan.schemes = network.schemes().to_vec();
     (plan.strategy, plan.seed, plan.repeats) = (args.strategy.clone(), args.seed, args.repeats);
     plan.budget = args.budget.unwrap_or(plan.budget);
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(&plan)?))?;
@@ -242,6 +245,13 @@ pub fn carry_out(
         tables.energy = Some(Table::open::<Energy>(&dir.join("energy.csv"))?.0);
     }
     write_file(&dir.join("study.json"), &format!("{}\n", serde_json::to_string_pretty(plan)?))?;
+    for scheme in plan.schemes.iter().map(|s| scheme::find(s)).collect::<Result<Vec<_>>>()? {
+        let kernels = scheme.on_device();
+        if kernels.compressions.len() < scheme.compressions.len() {
+            let kernels = kernels.without_idle();
+            bar.note(&format!("{scheme} is no faster than {kernels}: its kernels, which are dense, are timed once"));
+        }
+    }
     let provenance = provenance(&device, dir)?;
     if !provenance.counters.is_empty() {
         bar.note(&format!("hardware counters: none ({}); times only", provenance.counters));

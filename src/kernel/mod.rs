@@ -121,6 +121,11 @@ impl Task {
             self.scheme,
             self.contract.name()
         );
+        ensure!(
+            self.scheme.channels().is_none(),
+            "{}: channels are left out of whole networks, by `tune --model` and `accuracy`",
+            self.scheme
+        );
         ensure!(self.scheme.has_kernels(), "no kernel family implements {}", self.scheme);
         ensure!(
             !self.is_integer()

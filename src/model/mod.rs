@@ -14,6 +14,7 @@ pub mod program;
 mod safetensors;
 pub mod score;
 pub mod sensitivity;
+pub mod slim;
 mod tflite;
 mod windows;
 

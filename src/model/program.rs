@@ -147,9 +147,27 @@ impl<'m> Program<'m> {
         Ok(values)
     }
 
+    /// The values that a run of this sample begins with.
+    /// # Errors
+    /// A sample of another size.
+    pub fn begin(&self, sample: &[f32]) -> Result<Values> {
+        self.start(sample)
+    }
+
+    /// Runs some nodes in a row; values that no later node takes are let go.
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn advance(&self, values: &mut Values, nodes: std::ops::Range<usize>) -> Result<()> {
+        self.go_through(values, nodes, true)
+    }
+
     fn go_on(&self, values: &mut Values, from: usize, free: bool) -> Result<()> {
+        self.go_through(values, from..self.model.graph.nodes.len(), free)
+    }
+
+    fn go_through(&self, values: &mut Values, nodes: std::ops::Range<usize>, free: bool) -> Result<()> {
         let graph = &self.model.graph;
-        for (i, node) in graph.nodes.iter().enumerate().skip(from) {
+        for (i, node) in graph.nodes.iter().enumerate().take(nodes.end).skip(nodes.start) {
             let outputs = self.step(i, node, values).with_context(|| format!("node `{}`", node.name))?;
             for (id, array) in node.outputs.iter().zip(outputs) {
                 values[*id] = Some(Arc::new(array));
@@ -244,21 +262,14 @@ impl<'m> Program<'m> {
     }
 }
 
-/// A layer under a scheme, calibrated by what reached it in f32.
-pub fn quantized(
-    shape: Shape,
-    parameters: &Parameters,
-    samples: &[Vec<f32>],
-    scheme: &Scheme,
-    contract: Contract,
-) -> QuantizedLayer {
-    let draft = Draft {
-        shape,
-        weights: parameters.weights.clone(),
-        bias: parameters.bias.clone(),
-        input: Input::default(),
-        importance: None,
-    };
+/// A layer with its trained numbers.
+pub fn draft(shape: Shape, parameters: Parameters) -> Draft {
+    let Parameters { weights, bias } = parameters;
+    Draft { shape, weights, bias, input: Input::default(), importance: None }
+}
+
+/// A layer under a scheme, calibrated by what reaches it.
+pub fn quantized(draft: Draft, samples: &[Vec<f32>], scheme: &Scheme, contract: Contract) -> QuantizedLayer {
     let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
     QuantizedLayer::of(draft, &samples, scheme, contract)
 }

@@ -100,7 +100,7 @@ impl Scheme {
         // a format with scales of its own must say how it stores them; plain floats have none
         let known = self.weights.takes().scale || self.weights.blocks().is_some() || self.weights.bits() == 16.0;
         let plain = self.corrections.iter().all(|c| !c.changes_input()) && self.real_activations();
-        if !(scales && known && plain) {
+        if !(scales && known && plain) || self.reshapes() {
             return None;
         }
         let how = Fit { calibrator: &MinMax, ..self.fit() };

@@ -1,13 +1,14 @@
 //! Schemes: how weights and activations become numbers of few bits.
 //!
 //! A scheme is a weight format, an activation format, and how their grids are chosen and rounded to. Each of these is a
-//! registry: [`format::KINDS`], [`calibrate::CALIBRATORS`], [`round::ROUNDINGS`], [`correct::CORRECTIONS`]. `name.rs` has
-//! the one grammar that names them all.
+//! registry: [`format::KINDS`], [`calibrate::CALIBRATORS`], [`round::ROUNDINGS`], [`correct::CORRECTIONS`],
+//! [`compress::COMPRESSIONS`]. `name.rs` has the one grammar that names them all.
 
 pub mod activations;
 pub mod affine;
 pub mod calibrate;
 pub mod coded;
+pub mod compress;
 pub mod correct;
 pub mod observed;
 pub mod format;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use crate::candidate::Contract;
 use activations::{Activations, Per};
 use calibrate::{Calibrator, MinMax};
+use compress::{Compression, Reduced};
 use correct::Correction;
 use format::{Fit, Format, Granularity};
 use lattice::{Matrix, Quantized};
@@ -46,6 +48,8 @@ pub struct Scheme {
     pub activations: Activations,
     pub rounding: &'static dyn Rounding,
     pub corrections: Vec<&'static dyn Correction>,
+    /// What is taken out of the weights, in the order of [`compress::COMPRESSIONS`].
+    pub compressions: Vec<Arc<dyn Compression>>,
 }
 
 /// Weights as the kernels see them, before packing: row-major [n, k].
@@ -179,7 +183,7 @@ impl Scheme {
         let signed = self.weights.takes().integer || name == "wt" || name.starts_with("w1");
         let plain = scales && !self.affine && signed;
         let input = self.activations.per == Per::Row && self.activations.kind.top().is_some();
-        plain && input && self.corrections.iter().all(|c| !c.changes_input())
+        plain && input && !self.reshapes() && self.corrections.iter().all(|c| !c.changes_input())
     }
 
     /// Contracts that a kernel of this scheme could have.
@@ -198,7 +202,8 @@ impl Scheme {
     /// Do the kernel families here implement it? The rounding of weights is nothing to them.
     pub fn has_kernels(&self) -> bool {
         let exact = self.weights.name() == "f32" && self.corrections.iter().all(|c| !c.changes_input());
-        exact && self.real_activations() || self.integer() || self.decoded().is_some()
+        let own = self.reshapes();
+        !own && exact && self.real_activations() || self.integer() || self.decoded().is_some()
     }
 
     /// Codes of integer weights, ascending.
@@ -229,6 +234,7 @@ impl Scheme {
             pow2: self.pow2,
             calibrator: &*self.clip,
             importance: None,
+            kept: None,
         }
     }
 
@@ -240,8 +246,25 @@ impl Scheme {
         importance: Option<&[f32]>,
         observed: Option<&Observed>,
     ) -> Quantized {
-        let how = Fit { importance, ..self.fit() };
-        self.rounding.round(&Matrix::new(weights, k), &*self.weights, &how, observed)
+        self.quantize_reduced(weights, k, importance, (observed, &Reduced::default()))
+    }
+
+    /// The same of weights that something was taken out of: what is not there stays zero, whatever the rounding.
+    pub fn quantize_reduced(
+        &self,
+        weights: &[f32],
+        k: usize,
+        importance: Option<&[f32]>,
+        (observed, reduced): (Option<&Observed>, &Reduced),
+    ) -> Quantized {
+        let how = Fit { importance, kept: reduced.kept.as_deref(), ..self.fit() };
+        let mut q = self.rounding.round(&Matrix::new(weights, k), &*self.weights, &how, observed);
+        for i in (0..q.codes.len()).filter(|i| how.kept.is_some_and(|kept| !kept[*i])) {
+            let step = q.lattice.step(i / k, i % k);
+            let zero = step.nearest(0.0);
+            (q.codes[i], q.values[i]) = (zero, step.value(zero));
+        }
+        q
     }
 
     /// What a user must know of the calibrator that clipped these weights: see [`calibrate::warning`].
@@ -267,7 +290,10 @@ impl Scheme {
     }
 
     /// Bits that the quantized weights take, scales and tables included.
-    pub fn stored_bits(&self, quantized: &Quantized) -> f64 {
+    pub fn stored_bits(&self, quantized: &Quantized, reduced: &Reduced) -> f64 {
+        if *reduced != Reduced::default() {
+            return reduced.stored_bits(self, quantized);
+        }
         let codes = quantized.values.len() as f64 * self.weights.bits();
         let all = quantized.lattice.stored_bits;
         self.weights.coded_bits(quantized).map_or(all, |coded| all - codes + coded)
@@ -291,7 +317,8 @@ impl Scheme {
             Granularity::Group { columns, .. } => format!(" g{columns}"),
             _ => String::new(),
         };
-        format!("{weights}{group}, a{}", self.activations.kind)
+        let taken: String = self.compressions.iter().map(|c| format!(" +{}", c.name())).collect();
+        format!("{weights}{group}{taken}, a{}", self.activations.kind)
     }
 
     /// One line for listings.

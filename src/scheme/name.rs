@@ -7,25 +7,30 @@ use anyhow::{Error, Result, ensure};
 
 use super::activations::{Activations, Kind, Per};
 use super::calibrate::{self, Calibrator, MinMax};
+use super::compress::{self, COMPRESSIONS, Compression};
 use super::correct::{self, CORRECTIONS};
 use super::format::{self, Granularity, SUPER_BLOCK};
+use super::lattice::Matrix;
 use super::round::{self, ROUNDINGS};
 use super::{LISTED, Scheme};
 use std::sync::Arc;
 
 /// For help texts.
 pub const GRAMMAR: &str = "\
-A scheme is WEIGHTS[aACTIVATIONS][gCOLUMNS[qBITS]][-OPTION...], for example w8a8, w4a8g32-mse-gptq, nf4, mxfp4a8.
+A scheme is WEIGHTS[aACTIVATIONS][gCOLUMNS[qBITS]][+COMPRESSION...][-OPTION...], for example w8a8, w4a8g32-mse-gptq,
+nf4, mxfp4a8, w4a8+24-refit.
   WEIGHTS      w8..w2 (integers), wt (ternary), w1 (binary), or a format: see `bitsmith schemes`
   ACTIVATIONS  8..2 (unsigned, with a zero point), 1 (signs), 16 (f16), 32 (f32, the default), or a format
   gCOLUMNS     one scale per so many weights of a row (default: one per row); qBITS: scales quantized to so many bits
+  +COMPRESSION pN (N % of the weights become zeros), NM or N:M (N of every M stay), cN (N % of the output channels go),
+               rN or rN% (two factors of rank N, or of N % of the weights), kN (N shared values, Huffman-coded)
   -tensor      one weight scale for the whole tensor
   -affine -full -pow2   a zero point; the full range of two's complement; scales that are powers of two
   -CALIBRATOR  clips weights: minmax (default), mse, kl, p99_9, ...
   -static, -static_CALIBRATOR   one range of activations ahead of time instead of one per row at run time
   -atensor, -ablockN    dynamic ranges of activations per tensor, or per N channels
   -ROUNDING    nearest (default), floor, stochastic, gptq, adaround, hqq
-  -CORRECTION  any of cle, hadamard, smoothquant, awq, importance, biascorr";
+  -CORRECTION  any of cle, hadamard, smoothquant, awq, importance, refit, biascorr";
 
 /// The scheme of that name.
 /// # Errors
@@ -87,9 +92,15 @@ fn wrong(name: &str, at: usize, length: usize, problem: impl fmt::Display) -> Er
 impl FromStr for Scheme {
     type Err = Error;
     fn from_str(name: &str) -> Result<Self> {
-        let head_length = head_length(name);
+        let end = end_of(name, 0, '-');
+        let head_length = end_of(name, 0, '+').min(end);
         let mut scheme = head(name, head_length)?;
         let mut at = head_length;
+        while at < end {
+            let part = name[at + 1..end].split('+').next().unwrap_or("");
+            compression(&mut scheme, part).map_err(|problem| wrong(name, at + 1, part.len(), problem))?;
+            at += 1 + part.len();
+        }
         while at < name.len() {
             let part = name[at + 1..].split('-').next().unwrap_or("");
             option(&mut scheme, part).map_err(|problem| wrong(name, at + 1, part.len(), problem))?;
@@ -103,10 +114,36 @@ impl FromStr for Scheme {
     }
 }
 
-/// Up to the first option; a table's own minus signs do not begin one.
-fn head_length(name: &str) -> usize {
-    let from = if name.starts_with("lut[") { name.find(']').unwrap_or(0) } else { 0 };
-    name[from..].find('-').map_or(name.len(), |i| from + i)
+/// Up to the first sign of this kind; a table's own signs do not count.
+fn end_of(name: &str, from: usize, sign: char) -> usize {
+    let from = if name.starts_with("lut[") { name.find(']').unwrap_or(from) } else { from };
+    name[from..].find(sign).map_or(name.len(), |i| from + i)
+}
+
+/// Takes one compression into account: they are kept in the order in which they are applied.
+fn compression(scheme: &mut Scheme, part: &str) -> Result<(), String> {
+    let place = |c: &dyn Compression| compress::parse(&c.name()).map_or(0, |(place, _)| place);
+    let Some((at, found)) = compress::parse(part) else {
+        let examples = COMPRESSIONS.iter().flat_map(|k| k.examples);
+        let near = examples.min_by_key(|e| strsim::damerau_levenshtein(e, part)).unwrap_or(&"p50");
+        return Err(format!("no such compression; did you mean `+{near}`?"));
+    };
+    if scheme.compressions.iter().any(|c| place(&**c) == at) {
+        return Err(format!("{} a second time: a scheme has one compression of a kind", COMPRESSIONS[at].pattern));
+    }
+    scheme.compressions.push(found);
+    scheme.compressions.sort_by_key(|c| place(&**c));
+    Ok(())
+}
+
+/// Does a weight of zero stay zero? Data of no symmetry are quantized with zeros among them.
+fn has_zero(s: &Scheme) -> bool {
+    let x: Vec<f32> = (0..512).map(|i| if i % 5 == 3 { 0.0 } else { ((i * 37 % 101) as f32 - 43.7) / 61.3 }).collect();
+    let q = s.weights.quantize(&Matrix::new(&x, 256), &s.fit());
+    (0..x.len()).filter(|i| x[*i] == 0.0).all(|i| {
+        let step = q.lattice.step(i / 256, i % 256);
+        q.codes.is_empty() || step.value(step.nearest(0.0)) == 0.0
+    })
 }
 
 /// `WEIGHTS[aACTIVATIONS][gCOLUMNS[qBITS]]`.
@@ -150,6 +187,7 @@ fn head(name: &str, length: usize) -> Result<Scheme> {
         activations,
         rounding: &round::Nearest,
         corrections: vec![],
+        compressions: vec![],
     })
 }
 
@@ -221,6 +259,18 @@ fn consistent(s: &Scheme) -> Result<(), String> {
     let round = s.rounding;
     let (pointless, name) = (round.moves_points() && !s.affine, round.name());
     refuse(pointless, &format!("{name} moves zero points, which only -affine weights have"))?;
+    let pruned = s.prunes() || s.channels().is_some();
+    refuse(
+        s.compressions.iter().filter(|c| c.kept(&Matrix::new(&[1.0], 1)).is_some()).count() > 1,
+        "+pN and +NM both prune; choose one",
+    )?;
+    let shared = s.compressions.iter().any(|c| c.values().is_some());
+    refuse(
+        shared && round.name() != "nearest",
+        &format!("+kN shares values, which -{} would tear apart", round.name()),
+    )?;
+    refuse(pruned && round.moves_points(), &format!("-{} leaves no zero for pruned weights", round.name()))?;
+    refuse(pruned && !has_zero(s), &format!("{} has no zero for pruned weights", s.weights.name()))?;
     if let Granularity::Group { columns, sub: Some(_) } = s.granularity {
         refuse(columns >= SUPER_BLOCK, "quantized scales need groups of fewer than 256 columns")?;
     }
@@ -250,6 +300,7 @@ impl fmt::Display for Scheme {
             write!(f, "g{columns}")?;
             sub.map_or(Ok(()), |bits| write!(f, "q{bits}"))?;
         }
+        self.compressions.iter().try_for_each(|c| write!(f, "+{}", c.name()))?;
         let flags = [
             (self.granularity == Granularity::Tensor, "tensor"),
             (self.affine, "affine"),
@@ -307,6 +358,10 @@ mod tests {
             ("w8a8-static_p99_99", "w8a8-static_p99_99"),
             ("lut[-1:-0.5:0:0.5:1]a8g64-minmax", "lut[-1:-0.5:0:0.5:1]a8g64"),
             ("w4a8g32q6-ablock32", "w4a8g32q6-ablock32"),
+            ("w4a8+2:4", "w4a8+24"),
+            ("f32+k16+p50+c25", "f32+c25+p50+k16"),
+            ("w8a8g32+r50%+8:16-refit-gptq", "w8a8g32+r50%+8:16-gptq-refit"),
+            ("lut[-1:-0.5:0:0.5:1e+3]a8+p50-mse", "lut[-1:-0.5:0:0.5:1e+3]a8+p50-mse"),
         ];
         for (given, printed) in canonical.iter().filter(|(_, p)| !p.is_empty()) {
             let scheme = find(given).unwrap();
@@ -322,7 +377,7 @@ mod tests {
         let options: Vec<String> = options().into_iter().chain([String::new()]).collect();
         for format in &formats {
             for input in ["", "a8", "a4", "a1", "a16", "a32", "afp8e4m3"] {
-                for group in ["", "g32", "g128q6"] {
+                for group in ["", "g32", "g128q6", "g32+24", "+c25+p50+k16"] {
                     for (i, option) in options.iter().enumerate() {
                         let two = if i % 3 == 0 { "-mse" } else { "" };
                         let dash = if option.is_empty() { "" } else { "-" };
@@ -351,6 +406,15 @@ mod tests {
             ("w4a8-hqq", "hqq moves zero points, which only -affine", 0, 8),
             ("w4a32-static", "no scale of their own", 0, 12),
             ("", "no such weight format", 0, 1),
+            ("w8a8+x50-gptq", "no such compression; did you mean `+c50`?", 5, 3),
+            ("w8a8+", "no such compression", 5, 1),
+            ("w8a8+p50+p75", "a second time", 9, 3),
+            ("w8a8+p50+24", "both prune", 0, 11),
+            ("w1a8+p50", "w1 has no zero", 0, 8),
+            ("kmeans4+24", "kmeans4 has no zero", 0, 10),
+            ("q4_1+p50", "q4_1 has no zero", 0, 8),
+            ("w4a32g32+p50-affine-hqq", "-hqq leaves no zero", 0, 23),
+            ("w4a8+k16-gptq", "would tear apart", 0, 13),
         ];
         for (name, problem, at, length) in cases {
             let error = find(name).err().unwrap().downcast::<WrongName>().unwrap();

@@ -74,6 +74,41 @@ impl Observed {
         gram(self.rows(output), self.k)
     }
 
+    /// Covariance [k, k] and means [k] of the rows that this output is a product with.
+    pub fn covariance(&self, output: usize) -> (Mat<f64>, Vec<f64>) {
+        let (rows, k) = (self.rows(output), self.k);
+        let mut means = vec![0f64; k];
+        rows.chunks_exact(k).for_each(|r| means.iter_mut().zip(r).for_each(|(m, x)| *m += f64::from(*x)));
+        let count = (rows.len() / k) as f64;
+        means.iter_mut().for_each(|m| *m /= count);
+        let of_own;
+        let gram = if self.own_inputs() {
+            of_own = self.gram_of(output);
+            &of_own
+        } else {
+            self.gram()
+        };
+        (Mat::from_fn(k, k, |i, j| gram[(i, j)] - means[i] * means[j]), means)
+    }
+
+    /// Covariance [k, other k] of these rows with as many others, and the means [k] of these.
+    pub fn covariance_with(&self, other: &Self, output: usize) -> (Mat<f64>, Vec<f64>) {
+        let (rows, others) = (self.rows(output), other.rows(output));
+        let count = (rows.len() / self.k).min(others.len() / other.k);
+        let means = |rows: &[f32], k: usize| {
+            let mut means = vec![0f64; k];
+            rows.chunks_exact(k).for_each(|r| means.iter_mut().zip(r).for_each(|(m, x)| *m += f64::from(*x)));
+            means.iter_mut().for_each(|m| *m /= count as f64);
+            means
+        };
+        let (own, others_means) = (means(rows, self.k), means(others, other.k));
+        let x = Mat::from_fn(count, self.k, |i, j| f64::from(rows[i * self.k + j]) - own[j]);
+        let y = Mat::from_fn(count, other.k, |i, j| f64::from(others[i * other.k + j]) - others_means[j]);
+        let mut out = Mat::zeros(self.k, other.k);
+        product(out.as_mut(), x.transpose(), y.as_ref(), 1.0 / count as f64);
+        (out, own)
+    }
+
     /// Mean square of every column: what an error of its weight costs.
     pub fn mean_squares(&self) -> Vec<f32> {
         self.columns(|sum, x| sum + x * x).into_iter().map(|(s, n)| (s / n) as f32).collect()

@@ -2,6 +2,7 @@
 
 use super::proxies::{RULE, best_proxy, ranking, recommendation};
 use super::view::{Entry, Net, decibels, networks};
+use crate::layer::Network;
 use crate::record::Accuracy;
 use crate::report::format::{self, known};
 
@@ -28,6 +29,11 @@ fn network(net: &Net) -> String {
         "scheme", "bits", "least", "median", "weights", "KL", "top-1"
     );
     net.entries.iter().rev().for_each(|e| out += &line(e, name));
+    let sizes = sizes(net);
+    if !sizes.is_empty() {
+        out += "weights as stored, scales, tables and places of zeros counted:\n";
+        out += &wrapped(&sizes, ",");
+    }
     let ranks = ranking(net);
     if !ranks.is_empty() {
         let taus: Vec<String> = ranks.iter().map(|r| format!("{} {:.2}", r.proxy.name, r.tau)).collect();
@@ -40,6 +46,21 @@ fn network(net: &Net) -> String {
         out += &wrapped(&RULE.split(' ').map(String::from).collect::<Vec<_>>(), "");
     }
     out
+}
+
+/// What the weights of a whole built-in network take, where some are compressed.
+fn sizes(net: &Net) -> Vec<String> {
+    let compressed = |e: &&Entry| e.scheme.contains('+') && e.whole.is_some();
+    let Some(network) = Network::built_in(net.name).ok().filter(|_| net.entries.iter().any(|e| compressed(&e))) else {
+        return vec![];
+    };
+    let weights = network.layers.iter().map(|l| l.shape.weights_len()).sum::<usize>() as f64;
+    net.entries
+        .iter()
+        .rev()
+        .filter(|e| e.whole.is_some())
+        .map(|e| format!("{} {:.1} kB", e.title, e.bits * weights / 8e3))
+        .collect()
 }
 
 fn line(e: &Entry, name: usize) -> String {

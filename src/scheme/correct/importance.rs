@@ -5,8 +5,8 @@ use crate::scheme::Scheme;
 use crate::scheme::observed::Observed;
 
 /// Weighs every column's error by the mean square of its input when a calibrator looks for the best range: the expected
-/// squared error of an output whose inputs are independent (llama.cpp's importance matrix). Nothing but calibrators
-/// that measure errors (`-mse`) looks at it. In a depthwise layer it is the mean over the outputs, tap by tap.
+/// squared error of an output whose inputs are independent (llama.cpp's importance matrix). Calibrators that measure errors (`-mse`)
+/// look at it, and pruning: a weight's size times the root of it (Sun et al., Wanda, 2023). In a depthwise layer it is the mean over the outputs, tap by tap.
 pub struct Importance;
 
 impl Correction for Importance {
@@ -14,7 +14,7 @@ impl Correction for Importance {
         "importance"
     }
     fn about(&self) -> &'static str {
-        "weighs errors by mean squared activations where a calibrator measures them (-mse): an importance matrix"
+        "weighs errors by mean squared activations where a calibrator measures them (-mse), and sizes where weights are pruned (Wanda)"
     }
     fn before(&self, layer: &mut Draft, observed: &Observed, _scheme: &Scheme) {
         let squares = observed.mean_squares();

@@ -5,6 +5,7 @@ mod bias;
 mod cle;
 mod hadamard;
 mod importance;
+mod refit;
 mod smoothquant;
 
 use super::Scheme;
@@ -46,6 +47,10 @@ pub trait Correction: Send + Sync {
     fn changes_input(&self) -> bool {
         false
     }
+    /// Does it fit what a compression leaves to the calibration inputs?
+    fn refits(&self) -> bool {
+        false
+    }
     /// Changes one layer before its grid is chosen. `observed` is of the input as the weights see
     /// it so far.
     fn before(&self, _layer: &mut Draft, _observed: &Observed, _scheme: &Scheme) {}
@@ -60,6 +65,7 @@ pub static CORRECTIONS: &[&dyn Correction] = &[
     &smoothquant::SmoothQuant,
     &awq::Awq,
     &importance::Importance,
+    &refit::Refit,
     &bias::BiasCorrection,
 ];
 

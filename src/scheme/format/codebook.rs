@@ -158,7 +158,7 @@ fn scaled_sorted(x: &Matrix, lattice: &Lattice) -> Vec<f32> {
 }
 
 /// Evenly spaced from the least to the greatest.
-fn linear(sorted: &[f32], count: usize) -> Vec<f32> {
+pub(in crate::scheme) fn linear(sorted: &[f32], count: usize) -> Vec<f32> {
     let (low, high) = (sorted[0], sorted[sorted.len() - 1]);
     (0..count).map(|i| low + (high - low) * i as f32 / (count - 1).max(1) as f32).collect()
 }
@@ -175,7 +175,7 @@ fn equal_population(sorted: &[f32], count: usize) -> Vec<f32> {
 }
 
 /// Lloyd's algorithm in one dimension: cells end halfway between levels, levels are their cells' means.
-fn lloyd(sorted: &[f32], mut table: Vec<f32>) -> Vec<f32> {
+pub(in crate::scheme) fn lloyd(sorted: &[f32], mut table: Vec<f32>) -> Vec<f32> {
     let mut sums = Vec::with_capacity(sorted.len() + 1);
     sums.push(0.0);
     for v in sorted {
@@ -208,7 +208,7 @@ fn lloyd(sorted: &[f32], mut table: Vec<f32>) -> Vec<f32> {
 }
 
 /// Length of all codes under their optimal prefix code.
-fn huffman_bits(codes: &[u16]) -> f64 {
+pub(in crate::scheme) fn huffman_bits(codes: &[u16]) -> f64 {
     let mut counts = std::collections::HashMap::new();
     codes.iter().for_each(|c| *counts.entry(*c).or_insert(0u64) += 1);
     let mut heap: BinaryHeap<Reverse<u64>> = counts.into_values().map(Reverse).collect();

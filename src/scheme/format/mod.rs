@@ -89,6 +89,8 @@ pub struct Fit<'a> {
     pub calibrator: &'a dyn Calibrator,
     /// Weight of each column's error: the mean square of its activations.
     pub importance: Option<&'a [f32]>,
+    /// Which weights are there; the others are zeros and stay zeros.
+    pub kept: Option<&'a [bool]>,
 }
 
 impl Default for Fit<'_> {
@@ -100,6 +102,7 @@ impl Default for Fit<'_> {
             pow2: false,
             calibrator: &MinMax,
             importance: None,
+            kept: None,
         }
     }
 }

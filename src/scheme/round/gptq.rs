@@ -47,14 +47,15 @@ impl Rounding for Gptq {
         if observed.own_inputs() {
             codes.par_chunks_mut(x.k).enumerate().for_each(|(row, codes)| {
                 match Factor::of(&observed.gram_of(row), Par::Seq) {
-                    Some(factor) => factor.assign(&lattice, x, row, codes),
+                    Some(factor) => factor.assign(&lattice, (x, how.kept), row, codes),
                     None => (0..x.k).for_each(|j| codes[j] = lattice.step(row, j).nearest(x.row(row)[j])),
                 }
             });
         } else {
             let Some(factor) = Factor::of(observed.gram(), Par::rayon(0)) else { return format.quantize(x, how) };
             let together = OUTPUTS_TOGETHER * x.k;
-            let assign = |(i, codes): (usize, &mut [u16])| factor.assign(&lattice, x, i * OUTPUTS_TOGETHER, codes);
+            let assign =
+                |(i, codes): (usize, &mut [u16])| factor.assign(&lattice, (x, how.kept), i * OUTPUTS_TOGETHER, codes);
             codes.par_chunks_mut(together).enumerate().for_each(assign);
         }
         Quantized::of(lattice, codes)
@@ -85,8 +86,9 @@ impl Factor {
         Some(Self { columns, lower })
     }
 
-    /// The codes of the rows of `x` from `first` on.
-    fn assign(&self, lattice: &Lattice, x: &Matrix, first: usize, codes: &mut [u16]) {
+    /// The codes of the rows of `x` from `first` on. What was pruned stays zero, and the columns after it make up for it no less
+    /// (Frantar and Alistarh, SparseGPT, 2023, with the zeros given).
+    fn assign(&self, lattice: &Lattice, (x, kept): (&Matrix, Option<&[bool]>), first: usize, codes: &mut [u16]) {
         let (k, rows) = (x.k, codes.len() / x.k);
         let mut errors = vec![0f64; codes.len()]; // w - w^, columns in the factor's order
         let mut end = k;
@@ -105,6 +107,8 @@ impl Factor {
                     let weight = f64::from(x.row(first + row)[column]);
                     let target = weight + (due[(at - begin, row)] + inside) / factor[0];
                     let step = lattice.step(first + row, column);
+                    let gone = kept.is_some_and(|kept| !kept[(first + row) * k + column]);
+                    let target = if gone { 0.0 } else { target };
                     codes[column] = step.nearest(target.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32);
                     errors[at] = weight - f64::from(step.value(codes[column]));
                 }
