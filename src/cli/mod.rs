@@ -23,6 +23,7 @@ mod schemes;
 mod synth;
 mod targets;
 mod tune;
+mod whole;
 
 use std::fs;
 use std::io::Write;

@@ -204,7 +204,8 @@ impl Model {
     }
 }
 
-fn operation_name(op: &Operation) -> String {
+/// `AveragePool`
+pub fn operation_name(op: &Operation) -> String {
     match op {
         Operation::Unary(u) => format!("{u:?}").split('(').next().unwrap_or_default().to_string(),
         Operation::Binary(b) => format!("{b:?}"),
