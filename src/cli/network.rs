@@ -329,7 +329,14 @@ impl<'a> Network<'a> {
         let (mut next, mut how) = first;
         for turn in 1..=TURNS {
             let label = format!("chosen-{turn}");
-            let got = bench.measure(&label, &next, float)?;
+            let got = match bench.measure(&label, &next, float) {
+                Ok(got) => got,
+                Err(e) => {
+                    *said += &format!("the network as one program ({label}) was not measured: {e:#}\n");
+                    known.push((next, how, label, f64::INFINITY));
+                    break;
+                }
+            };
             bench.last().into_iter().for_each(|row| *said += &whole::text(row));
             let timed = got.rounds > 0;
             let time = if timed { got.whole.ns } else { f64::INFINITY };
@@ -340,8 +347,10 @@ impl<'a> Network<'a> {
             if turn == 1 {
                 for scheme in &self.schemes {
                     if let Some(all) = whole::uniform(costs, scheme).filter(|a| a.schemes != next.schemes) {
-                        bench.measure(&format!("all-{scheme}"), &all, float)?;
-                        bench.last().into_iter().for_each(|row| *said += &whole::text(row));
+                        match bench.measure(&format!("all-{scheme}"), &all, float) {
+                            Ok(_) => bench.last().into_iter().for_each(|row| *said += &whole::text(row)),
+                            Err(e) => *said += &format!("all layers in {scheme} were not measured: {e:#}\n"),
+                        }
                     }
                 }
             }
@@ -362,7 +371,7 @@ impl<'a> Network<'a> {
         let within = |k: &&(Assignment, String, String, f64)| !too_long(k.3);
         let fastest = known.iter().filter(within).min_by(|a, b| a.3.total_cmp(&b.3));
         let by_drop = self.goals.max_drop.is_some() || (self.goals.max_latency, self.goals.max_size) == (None, None);
-        let best = if by_drop { fastest } else { known.iter().filter(within).next_back() };
+        let best = if by_drop { fastest } else { known.iter().rfind(within) };
         let (assignment, how, label, _) = best.or(known.last()).context("nothing was measured")?.clone();
         Ok((assignment, how, label))
     }
