@@ -10,6 +10,7 @@ pub mod infer;
 pub mod integer;
 pub mod layers;
 mod onnx;
+mod packed;
 pub mod program;
 mod safetensors;
 pub mod score;
