@@ -220,8 +220,10 @@ mod tests {
         v.iter().flat_map(|w| w.to_le_bytes()).collect()
     }
 
+    type Drawn = ([[u32; 16]; 8], [[u32; 8]; 2], [[f32; 8]; 2]);
+
     /// Codes of a matrix [n = 8, k = 16], and their zero points and scales in two groups along k.
-    fn drawn() -> ([[u32; 16]; 8], [[u32; 8]; 2], [[f32; 8]; 2]) {
+    fn drawn() -> Drawn {
         let mut rng = fastrand::Rng::with_seed(3);
         let codes = std::array::from_fn(|_| std::array::from_fn(|_| rng.u32(0..16)));
         let zeros = std::array::from_fn(|_| std::array::from_fn(|_| rng.u32(1..16)));
