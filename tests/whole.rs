@@ -142,6 +142,9 @@ fn graph(image: bool, rest: &[(Operation, Vec<Array>)]) -> Model {
     Model { graph, rounding: Rounding::Float }
 }
 
+/// Does it begin with an image? And what follows, with constants.
+type Chain = (bool, Vec<(Operation, Vec<Array>)>);
+
 #[test]
 fn what_lies_between_layers_computes_what_the_reference_does() {
     use Operation::*;
@@ -152,7 +155,7 @@ fn what_lies_between_layers_computes_what_the_reference_does() {
     };
     let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, dilation, channels_first: true };
     let (odd, wide) = (window([3, 2], [2, 1], [1, 1, 0, 1], [1, 1]), window([3, 3], [1, 2], [2, 1, 2, 1], [2, 1]));
-    let chains: Vec<(bool, Vec<(Operation, Vec<Array>)>)> = vec![
+    let chains: Vec<Chain> = vec![
         (true, vec![(MaxPool(odd.clone()), vec![]), (Unary(U::HardSwish), vec![])]),
         (true, vec![(AveragePool { window: odd.clone(), whole: false }, vec![]), (Reshape(vec![4, 21]), vec![])]),
         (
