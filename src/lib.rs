@@ -30,6 +30,7 @@ pub mod fpga;
 pub mod search;
 pub mod bench;
 pub mod timing;
+pub mod whole;
 pub mod certificate;
 pub mod run;
 pub mod sessions;

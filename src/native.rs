@@ -11,6 +11,7 @@ pub mod abi {
 /// Every file a batch is compiled with, by its path below `native/`. A new instruction set is one header and one row.
 pub static FILES: &[(&str, &str)] = &[
     ("kernel.h", include_str!("../native/kernel.h")),
+    ("network.h", include_str!("../native/network.h")),
     ("harness.c", include_str!("../native/harness.c")),
     ("memory.h", include_str!("../native/memory.h")),
     ("threads.h", include_str!("../native/threads.h")),

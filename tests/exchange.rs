@@ -14,7 +14,7 @@ use bitsmith::data::{LayerData, Trained};
 use bitsmith::exchange::{FILES, Network, Part, alone, chain};
 use bitsmith::layer::{self, Layer, Shape};
 use bitsmith::model::graph::{Array, Binary, Fold, Graph, Operation, Unary, Window};
-use bitsmith::model::program::{Numbers, Program, quantized};
+use bitsmith::model::program::{Numbers, Program, draft, quantized};
 use bitsmith::model::{Given, Model, Rounding};
 use bitsmith::scheme;
 use bitsmith::tensor::Tensor;
@@ -61,7 +61,7 @@ fn under(model: Model, name: &str, contract: Contract, samples: &[Vec<f32>]) -> 
     let part = |l: bitsmith::model::ModelLayer| {
         let inputs: Vec<Vec<f32>> = traces.iter().map(|t| float.layer_input(t, l.node).unwrap()).collect();
         let parameters = model.parameters(&l).unwrap();
-        let quantized = quantized(l.layer.shape, &parameters, &inputs, &scheme, contract);
+        let quantized = quantized(draft(l.layer.shape, parameters), &inputs, &scheme, contract);
         Part { node: l.node, name: l.layer.name, scheme: scheme.clone(), quantized }
     };
     let parts = model.layers().into_iter().map(part).collect();
@@ -370,7 +370,7 @@ fn weights_under(name: &str) -> Network {
     let (model, scheme) = (matrices(), scheme::find(name).unwrap());
     let part = |l: bitsmith::model::ModelLayer| {
         let p = model.parameters(&l).unwrap();
-        let quantized = quantized(l.layer.shape, &p, &[], &scheme, Contract::F32io);
+        let quantized = quantized(draft(l.layer.shape, p), &[], &scheme, Contract::F32io);
         Part { node: l.node, name: l.layer.name, scheme: scheme.clone(), quantized }
     };
     let parts = model.layers().into_iter().map(part).collect();

@@ -185,6 +185,12 @@ fn tune_chooses_a_scheme_for_each_layer_and_runs_the_network() {
     let run = dir.path().join("run");
     let lines = |file: &str| fs::read_to_string(run.join(file)).unwrap().lines().count();
     assert_eq!((lines("sensitivity.csv"), lines("costs.csv"), lines("assignment.csv")), (4, 7, 4));
+    // as one program: right, and with a time where there are times
+    assert!(stdout.contains("the network as one program (chosen-1)"), "{stdout}");
+    let table = fs::read_to_string(run.join("network.csv")).unwrap();
+    let whole: Vec<&str> = table.lines().nth(1).unwrap().split(',').collect();
+    assert!(["Measured", "Checked"].contains(&whole[5]) && whole[7] == "8", "{table}");
+    assert!(fs::read_to_string(run.join("steps.csv")).unwrap().contains("kernel"));
     let size = bitsmith(&["plan", "run/costs.csv", "--minimize", "kl", "--limit", "bytes=800", "--json"], dir.path());
     let document: Value = serde_json::from_str(&size.1).unwrap();
     assert_eq!(document["optimal"], Value::Bool(true));

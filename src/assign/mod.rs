@@ -189,7 +189,11 @@ impl Assignment {
             let at = groups.iter().position(|g| g.layers.iter().any(|l| l == layer));
             at.map_or(String::new(), |g| groups[g].choices[chosen[g]].scheme.clone())
         };
-        let schemes: Vec<(String, String)> = layers.iter().map(|l| (l.to_string(), scheme_of(l))).collect();
+        Self::priced(costs, layers.iter().map(|l| (l.to_string(), scheme_of(l))).collect())
+    }
+
+    /// A scheme for each layer, at the costs of a table.
+    pub fn priced(costs: &Costs, schemes: Vec<(String, String)>) -> Self {
         let mut totals = vec![0.0; costs.columns.len()];
         for (layer, scheme) in &schemes {
             let row = costs.rows.iter().find(|r| (&r.layer, &r.scheme) == (layer, scheme));

@@ -227,6 +227,10 @@ fn quantized(
         let Some(scheme) = of(&layer.layer.name)? else { continue };
         possible(&scheme, contract)?;
         ensure!(
+            !scheme.refits(),
+            "{scheme}: layers that make up for those before them are not written for other tools; choose a scheme without -refit"
+        );
+        ensure!(
             !inputs.is_empty() || !needs_samples(&scheme, contract),
             "{scheme} needs samples to calibrate with; give them by --data X.npy"
         );
@@ -238,10 +242,14 @@ fn quantized(
 }
 
 /// # Errors
-/// A contract that the scheme does not have.
+/// A contract that the scheme does not have; layers of another shape.
 fn possible(scheme: &Scheme, contract: Contract) -> Result<()> {
     let fits = scheme.contracts().contains(&contract) || scheme.to_string() == FLOAT;
     ensure!(fits, "{scheme} has no contract {}; give --contract f32io", contract.name());
+    ensure!(
+        !scheme.reshapes(),
+        "{scheme} changes the network's shapes, which is not written for other tools; choose a scheme without +cN and +rN"
+    );
     Ok(())
 }
 

@@ -26,6 +26,7 @@ mod synth;
 mod targets;
 mod tune;
 mod under;
+mod whole;
 
 use std::fs;
 use std::io::Write;

@@ -166,7 +166,7 @@ fn go_on_with(
     if stop.load(Ordering::Relaxed) {
         return Ok(document);
     }
-    let (text, chosen) = match network.choose(dir, &Run::load(dir)?) {
+    let (text, chosen) = match network.choose(dir, &Run::load(dir)?, plan) {
         Err(_) if stop.load(Ordering::Relaxed) => {
             tell(&again)?;
             return Ok(document);

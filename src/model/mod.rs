@@ -10,6 +10,7 @@ pub mod infer;
 pub mod integer;
 pub mod layers;
 pub mod onnx;
+mod packed;
 pub mod program;
 mod safetensors;
 pub mod score;
@@ -205,7 +206,8 @@ impl Model {
     }
 }
 
-fn operation_name(op: &Operation) -> String {
+/// `AveragePool`
+pub fn operation_name(op: &Operation) -> String {
     match op {
         Operation::Unary(u) => format!("{u:?}").split('(').next().unwrap_or_default().to_string(),
         Operation::Binary(b) => format!("{b:?}"),

@@ -17,15 +17,24 @@ pub fn read(bytes: &[u8], name: &str, folder: &Path) -> Result<Graph> {
     let mut graph = Graph::new(name, "safetensors");
     let config = std::fs::read_to_string(folder.join("config.json")).ok();
     let config = config.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    if let Some(method) = config.as_ref().and_then(|c| c["quantization_config"]["quant_method"].as_str()) {
-        graph.notes.push(format!(
-            "config.json: quantized by `{method}`; its packed weights are not decoded, only plain floats are read"
-        ));
+    let config = config.map(|c| c["quantization_config"].clone()).unwrap_or_default();
+    let packed = super::packed::decoded(&file, &config);
+    if let Some(method) = config["quant_method"].as_str() {
+        let said = if packed.is_empty() {
+            "none of its packed weights are decoded"
+        } else {
+            "what is packed is decoded to f32"
+        };
+        graph.notes.push(format!("config.json: quantized by `{method}`; {said}"));
+    }
+    let taken: std::collections::HashSet<String> = packed.iter().flat_map(|d| d.of.iter().cloned()).collect();
+    for layer in packed {
+        graph.lone_layer(&layer.name, layer.weights, &layer.stored)?;
     }
     let mut others: Vec<String> = Vec::new();
     let mut tensors = file.tensors();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    for (label, view) in tensors {
+    for (label, view) in tensors.into_iter().filter(|(label, _)| !taken.contains(label)) {
         let (&[n, k], raw) = (view.shape(), view.data()) else {
             continue;
         };
