@@ -1,4 +1,4 @@
-//! A month of nights on three devices whose true times are known, and what was said of each: `cargo run --example month [FOLDER]`.
+//! A month of nights on three devices whose true times are known, and what was said of each: `cargo bench --bench month [-- FOLDER]`.
 //!
 //! - `x86-avx2`: from night 12 on one kernel takes 3 % longer; another's sessions differ by 10 % in every night;
 //! - `x86-avx512vnni`: a neighbour disturbs nights 8 and 21;
@@ -26,7 +26,8 @@ const TARGETS: [&str; 3] = ["x86-avx2", "x86-avx512vnni", "pi5-qemu"];
 
 fn main() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let root = std::env::args().nth(1).map_or_else(|| temporary.path().join("results"), PathBuf::from);
+    let named = std::env::args().skip(1).find(|a| !a.starts_with('-'));
+    let root = named.map_or_else(|| temporary.path().join("results"), PathBuf::from);
     println!("| night | {} | exit code |\n| ---: | --- | --- | --- | ---: |", TARGETS.join(" | "));
     let mut last = None;
     for day in 0..NIGHTS {
