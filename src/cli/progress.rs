@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::baseline;
 use crate::record::{Baseline, Record};
+use crate::report::format::time;
 use crate::study::{Job, Progress};
 
 pub struct Bar {
@@ -58,7 +59,7 @@ impl Progress for Bar {
         let best = best.and_then(|r| Some((r.median_ns?, r)));
         let best = best.map_or("none timed yet".into(), |(ns, r)| {
             let share = r.roof_share.map_or(String::new(), |s| format!(", {:.0}% of the roof", s * 100.0));
-            format!("best {:.1} us{share} ({})", ns / 1e3, r.schedule)
+            format!("best {}{share} ({})", time(ns), r.schedule)
         });
         self.bar.set_position(tried as u64);
         self.bar.set_message(best.clone());
@@ -67,7 +68,7 @@ impl Progress for Bar {
 
     fn modelled(&mut self, tried: usize, best: Option<(f64, &str)>) {
         let best = best.map_or("none modelled yet".into(), |(ns, schedule)| {
-            format!("least modelled time {:.1} us ({schedule})", ns / 1e3)
+            format!("least modelled time {} ({schedule})", time(ns))
         });
         self.bar.set_position(tried as u64);
         self.bar.set_message(best.clone());
