@@ -173,6 +173,8 @@ fn go_on_with(
         }
         outcome => outcome?,
     };
+    // the page says what was chosen
+    report::finish(&Run::load(dir)?)?;
     if let Some(fields) = document.as_object_mut() {
         fields.insert("network".into(), chosen);
     } else {

@@ -1,12 +1,13 @@
 //! What to deploy on each device, and how devices compare: the first things that a reader of a report wants to know. From
 //! whole networks alone: a format is offered where every layer has a measured time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::format::{self, known};
 use super::network::{Sum, Total, totals};
 use super::prices::Prices;
 use super::view::{Planned, contexts, positive, split, time_of};
+use crate::record::read_table;
 use crate::run::Run;
 use crate::scheme;
 use crate::target::Evidence;
@@ -63,6 +64,29 @@ pub fn offers(runs: &[&Run], prices: &Prices) -> Vec<Offer> {
     all
 }
 
+/// A row of `assignment.csv`.
+#[derive(Deserialize)]
+struct Assigned {
+    scheme: String,
+}
+
+/// What a run of a model chose, which is no single format: how many layers are under which scheme. Nothing of other runs.
+fn layer_by_layer(run: &Run) -> String {
+    let rows: Vec<Assigned> = read_table(&run.dir.join("assignment.csv")).unwrap_or_default();
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for row in &rows {
+        match counts.iter_mut().find(|c| c.0 == row.scheme) {
+            Some(count) => count.1 += 1,
+            None => counts.push((&row.scheme, 1)),
+        }
+    }
+    if counts.len() < 2 {
+        return String::new();
+    }
+    let each: Vec<String> = counts.iter().map(|(scheme, n)| format!("{scheme} for {n}")).collect();
+    format!("; but this run chose layer by layer: {} (assignment.csv, network.csv)", each.join(", "))
+}
+
 fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
     let chosen = choose(total);
     let sum = chosen.as_ref().map(|c| c.0);
@@ -82,7 +106,7 @@ fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
         cpu: provenance.map_or(String::new(), |p| p.host.cpu.clone()),
         context: total.context.title(),
         format: sum.map_or(String::new(), |s| s.series.title()),
-        why: chosen.as_ref().map_or_else(|| why_not(total), |c| c.1.clone()),
+        why: chosen.as_ref().map_or_else(|| why_not(total), |c| c.1.clone()) + &layer_by_layer(run),
         time: known(sum.and_then(|s| s.ns), format::time),
         per_second: known(sum.and_then(|s| s.ns), |ns| per_second(1e9 / ns)),
         speed_up: known(sum.and_then(|s| s.speed_up), format::times),
