@@ -1,5 +1,6 @@
 //! Compressions: what goes is gone, what is left is counted, and networks with fewer channels are the networks that they should be.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -239,6 +240,30 @@ fn a_model_is_compressed_scored_tuned_and_resumed() {
     assert_eq!(costs.lines().filter(|l| l.contains("w8a8+r50%")).count(), 2, "{costs}");
     let again = bitsmith(&["tune", "--resume", "run"], dir.path());
     assert_eq!((again.0, fs::read_to_string(dir.path().join("run/costs.csv")).unwrap()), (0, costs), "{}", again.2);
+}
+
+#[test]
+fn a_pruned_network_is_one_program_of_dense_kernels() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut args = vec!["tune".to_string()];
+    args.extend(labelled(dir.path()));
+    args.extend(
+        ["--scheme", "w8a8+p50", "--budget", "12trials", "--max-drop", "100%", "--out", "run"].map(String::from),
+    );
+    let (code, _, stderr) = bitsmith(&args.iter().map(String::as_str).collect::<Vec<_>>(), dir.path());
+    assert_eq!(code, 0, "{stderr}");
+    let table = |name: &str| {
+        let mut reader = csv::Reader::from_path(dir.path().join("run").join(name)).unwrap();
+        reader.deserialize::<HashMap<String, String>>().map(|r| r.unwrap()).collect::<Vec<_>>()
+    };
+    let (networks, steps) = (table("network.csv"), table("steps.csv"));
+    assert_eq!(
+        (networks[0]["assignment"].as_str(), networks[0]["outcome"].as_str()),
+        ("chosen-1", "Measured"),
+        "{networks:?}"
+    );
+    assert!(steps.iter().any(|s| s["kind"] == "kernel"), "{steps:?}");
+    assert!(steps.iter().filter(|s| s["kind"] == "kernel").all(|s| s["scheme"] == "w8a8"), "{steps:?}");
 }
 
 #[test]

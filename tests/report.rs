@@ -306,6 +306,16 @@ fn the_sample_is_of_the_present_format() {
 }
 
 #[test]
+fn what_a_model_was_given_layer_by_layer_stands_beside_single_formats() {
+    let sample = Sample::new();
+    let said = "this run chose layer by layer: w8a8 for 2, f32 for 1";
+    assert!(!sample.report().html.contains("this run chose"));
+    let rows = "layer,scheme\nconv1,w8a8\nconv2,f32\nfc,w8a8\n";
+    fs::write(sample.path().join("assignment.csv"), rows).unwrap();
+    assert!(sample.report().html.contains(said));
+}
+
+#[test]
 fn every_table_is_a_file_with_figures() {
     let sample = Sample::new();
     let run = Run::load(sample.dir.path()).unwrap();

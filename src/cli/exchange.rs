@@ -18,6 +18,7 @@ use crate::model::program::{Numbers, Program};
 use crate::model::score::samples;
 use crate::model::sensitivity::affordable;
 use crate::model::{FORMATS, Given, InputShape, Model};
+use crate::quantized::QuantizedLayer;
 use crate::run::write_bytes;
 use crate::scheme::{self, Scheme, wildcard};
 use crate::study::Plan;
@@ -255,6 +256,7 @@ fn possible(scheme: &Scheme, contract: Contract) -> Result<()> {
 
 /// The layers of a plan: a network with trained weights, or each for itself.
 fn of_layers(plan: &Plan, scheme: &Scheme) -> Result<Network> {
+    possible(scheme, plan.contract)?;
     let first = plan.layers.first().context("the run has no layers")?;
     if let Ok(network) = layer::Network::built_in(&first.network) {
         let whole = network.layers.iter().map(Layer::key).eq(plan.layers.iter().map(Layer::key));
@@ -275,14 +277,7 @@ fn of_layers(plan: &Plan, scheme: &Scheme) -> Result<Network> {
         layers.push((layer, data.weights, data.bias));
     }
     let model = alone(&first.network, &layers)?;
-    let each = plan.layers.iter().zip(quantized).enumerate();
-    let part = |(node, (layer, quantized)): (usize, (&Layer, _))| Part {
-        node,
-        name: layer.name.clone(),
-        scheme: scheme.clone(),
-        quantized,
-    };
-    let parts = each.map(part).collect();
+    let parts = parts(0.., &plan.layers, scheme, quantized);
     Ok(Network { model, parts, source: None })
 }
 
@@ -291,13 +286,22 @@ fn of_trained(network: &layer::Network, trained: &Trained, scheme: &Scheme, cont
     let model = chain(network, trained)?;
     let layers = accuracy::quantized_layers(network, trained, scheme, contract);
     let nodes: Vec<usize> = model.layers().iter().map(|l| l.node).collect();
-    let each = nodes.into_iter().zip(&network.layers).zip(layers);
+    let parts = parts(nodes, &network.layers, scheme, layers);
+    Ok(Network { model, parts, source: None })
+}
+
+/// Layers under one scheme, each with its node of the graph.
+fn parts(
+    nodes: impl IntoIterator<Item = usize>,
+    layers: &[Layer],
+    scheme: &Scheme,
+    quantized: Vec<QuantizedLayer>,
+) -> Vec<Part> {
     let part = |((node, layer), quantized): ((usize, &Layer), _)| Part {
         node,
         name: layer.name.clone(),
         scheme: scheme.clone(),
         quantized,
     };
-    let parts = each.map(part).collect();
-    Ok(Network { model, parts, source: None })
+    nodes.into_iter().zip(layers).zip(quantized).map(part).collect()
 }
