@@ -181,8 +181,8 @@ fn kernel(bundle: &Bundle, variant: &Variant, index: usize) -> Value {
     let zero = |g: Option<crate::scheme::affine::Grid>| {
         g.filter(|_| deployed.contract != Contract::F32io).map_or(0, |g| g.zero)
     };
-    let layout = k.layout.as_ref().map_or(vec![0; 9], |l| {
-        let numbers = [l.n, l.k, l.segments, l.lanes, l.depth, l.vectors, l.bits, l.group];
+    let layout = k.layout.as_ref().map_or(vec![0; 10], |l| {
+        let numbers = [l.n, l.k, l.segments, l.lanes, l.depth, l.run, l.vectors, l.bits, l.group];
         std::iter::once(usize::from(l.depthwise)).chain(numbers).collect()
     });
     let time = match (k.median_ns, k.ci_ns) {
