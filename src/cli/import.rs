@@ -99,8 +99,14 @@ fn text(model: &Model, layers: &[ModelLayer]) -> String {
     for (name, why) in model.without_kernels() {
         text += &format!("no kernels: {name}: {why}\n");
     }
-    for (node, why) in graph.unsupported() {
+    // what takes in something of no known shape says nothing of itself
+    let (after, first): (Vec<_>, Vec<_>) =
+        graph.unsupported().partition(|(n, _)| n.inputs.iter().any(|i| graph.dims(*i).is_none()));
+    for (node, why) in first {
         text += &format!("not understood: node `{}`: {why}\n", node.name);
+    }
+    if let Some((node, _)) = after.first() {
+        text += &format!("{} nodes take in what these would give, the first `{}`\n", after.len(), node.name);
     }
     match model.runnable() {
         Ok(_) => text + "everything in it is understood: `bitsmith accuracy --model` can run it\n",
