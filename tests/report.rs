@@ -425,7 +425,7 @@ fn what_a_run_of_a_model_chose_stands_above_all_else() {
     for text in ["98.8 µs", "41.0 µs", "43.2 µs", "not measured", "97.50", "as chosen", "limit 50.0 µs", "w2a8"] {
         assert!(svg("ladder-").contains(text), "{text}");
     }
-    for text in ["as chosen", "measured divergence", "one scheme for all layers", ">limit<"] {
+    for text in ["as chosen", "measured divergence", "one scheme for all layers", "\nlimit\n"] {
         assert!(svg("front-").contains(text), "{text}");
     }
     // the tables too

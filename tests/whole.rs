@@ -27,7 +27,7 @@ fn chosen(model: &Model, device: &Device, name: &str, threads: usize) -> Vec<Cho
         let parameters = model.parameters(&l).unwrap();
         // what a static grid leaves out on both sides is put on its ends
         let range: Vec<f32> = (0..l.layer.shape.lhs_len()).map(|i| (i % 5) as f32 * 0.5 - 0.75).collect();
-        let layer = quantized(draft(l.layer.shape, parameters), &[&range], &scheme, Contract::F32io);
+        let layer = quantized(draft(l.layer.shape, parameters), &[range], &scheme, Contract::F32io);
         let (isa, caches) = (device.isa.clone(), device.caches());
         let contract = Contract::F32io;
         let task =

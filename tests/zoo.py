@@ -1,11 +1,12 @@
 """Models as exporters write them, with random weights of sane scale, and what ONNX Runtime makes of them.
 
-    zoo.py FOLDER    NAME.onnx, and answers.safetensors with NAME.x and NAME.y of a few samples each
+    zoo.py FOLDER    NAME.onnx, and answers.safetensors with NAME.x and NAME.y of a few samples each; aimet.encodings beside aimet.onnx
 
 Topologies are those of published networks, made small; operators are put together as PyTorch's, TensorFlow's and Hugging Face's exporters do it
 in each opset.
 """
 
+import json
 import sys
 
 import numpy as np
@@ -21,7 +22,7 @@ SAMPLES = 3
 class Net:
     def __init__(self, opset, seed=0):
         self.opset, self.rng = opset, np.random.default_rng(seed)
-        self.nodes, self.initializers, self.inputs, self.known = [], [], [], {}
+        self.nodes, self.initializers, self.inputs = [], [], []
         self.domains = {"": opset}
 
     def fresh(self, op):
@@ -173,10 +174,8 @@ def mobilenet_v3(opset):
             return n.add("HardSwish", y)
         return n.add("Mul", y, n.add("Div", n.add("Clip", n.add("Add", y, np.float32(3)), np.float32(0), np.float32(6)), np.float32(6)))
 
-    y = swish(n.conv(x, 3, 16, stride=2))
+    y, c = swish(n.conv(x, 3, 16, stride=2)), 16
     for f, stride in [(16, 2), (24, 1), (24, 1)]:
-        c = 16 if f == 16 or stride == 1 and f == 24 and y.endswith("_first") else f
-        c = n.known.get(y, 16)
         z = swish(n.conv(y, c, 4 * c, 1))
         z = n.conv(z, 4 * c, 4 * c, 5, stride, groups=4 * c)
         s = n.add("GlobalAveragePool", z)
@@ -184,8 +183,7 @@ def mobilenet_v3(opset):
         s = n.add("HardSigmoid", n.conv(s, c, 4 * c, 1), alpha=1 / 6, beta=0.5)
         z = swish(n.add("Mul", s, z))
         z = n.conv(z, 4 * c, f, 1)
-        y = n.add("Add", y, z) if stride == 1 and c == f else z
-        n.known[y] = f
+        y, c = n.add("Add", y, z) if stride == 1 and c == f else z, f
     y = n.reduce("Mean", swish(y), [2, 3], keep=0)
     y = swish(n.gemm(y, 24, 32))
     return n.done(n.gemm(n.add("Dropout", y), 32, 10), 1, 10)
@@ -441,6 +439,52 @@ OPSETS = {"mobilenet_v2": [11, 13, 22], "mobilenet_v3": [13, 14], "resnet": [13,
           "bert": [13, 17, 19], "gpt": [14, 20], "llama": [14, 18, 23], "vit": [13, 21], "sound": [13, 18], "asks": [13, 18]}
 
 
+def encode(model, folder, tensors):
+    """A model beside AIMET's encodings of its weights (8 bits, and 4) and of what its activations give; what it says on these grids."""
+    import onnxruntime
+
+    onnx.save(model, f"{folder}/aimet.onnx")
+    weights, activations, nodes = {}, {}, []
+    for w in list(model.graph.initializer):
+        if len(w.dims) != 4:
+            continue
+        array = numpy_helper.to_array(w)
+        bits = 4 if len(weights) % 3 == 1 else 8
+        top = 2 ** (bits - 1) - 1
+        scales = np.maximum(np.abs(array).max((1, 2, 3)), 1e-6) / top
+        weights[w.name] = [{"bitwidth": bits, "is_symmetric": "True", "scale": float(s), "offset": -top - 1, "dtype": "int",
+                            "min": float(-s * (top + 1)), "max": float(s * top)} for s in scales]
+        s = scales.astype(np.float32)[:, None, None, None]
+        w.CopyFrom(numpy_helper.from_array((np.clip(np.rint(array / s), -top - 1, top) * s).astype(np.float32), w.name))
+    for node in model.graph.node:
+        nodes.append(node)
+        if node.op_type not in ("HardSwish", "Relu", "Add"):
+            continue
+        name = node.output[0]
+        low, high = (-0.5, 3.0) if node.op_type == "HardSwish" else (-4.0, 4.0)
+        scale = np.float32((high - low) / 255)
+        zero = int(np.rint(-low / scale))
+        activations[name] = [{"bitwidth": 8, "is_symmetric": "False", "scale": float(scale), "offset": -zero, "dtype": "int",
+                              "min": float(-zero * scale), "max": float((255 - zero) * scale)}]
+        node.output[0] = f"{name}_raw"
+        for part, value in [("scale", scale), ("zero", np.uint8(zero))]:
+            model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"{name}_{part}"))
+        grid = [f"{name}_scale", f"{name}_zero"]
+        nodes.append(h.make_node("QuantizeLinear", [f"{name}_raw", *grid], [f"{name}_codes"]))
+        nodes.append(h.make_node("DequantizeLinear", [f"{name}_codes", *grid], [name]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    with open(f"{folder}/aimet.encodings", "w") as f:
+        json.dump({"version": "0.6.1", "activation_encodings": activations, "param_encodings": weights}, f)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(98)
+    x = [rng.normal(0, 1, (1, 3, 32, 32)).astype(np.float32) for _ in range(SAMPLES)]
+    tensors["aimet.x"] = np.stack([one.ravel() for one in x])
+    tensors["aimet.y"] = np.stack([session.run(None, {"input": one})[0].ravel() for one in x])
+
+
 def main(folder):
     import onnxruntime
 
@@ -464,6 +508,7 @@ def main(folder):
             y = [session.run(None, {entry.name: one})[0].ravel() for one in x]
             tensors[f"{stem}.x"] = np.stack([one.ravel() for one in x]).astype(np.float32)
             tensors[f"{stem}.y"] = np.stack(y).astype(np.float32)
+    encode(mobilenet_v3(14), folder, tensors)
     save_file(tensors, f"{folder}/answers.safetensors")
 
 
