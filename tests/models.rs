@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use bitsmith::model::aimet::Encodings;
 use bitsmith::model::graph::Operation;
 use bitsmith::model::program::{Numbers, Program};
 use bitsmith::model::{Given, InputShape, Model};
@@ -101,12 +102,20 @@ fn networks_of_exporters_give_the_answers_of_onnx_runtime() {
         }
         count += 1;
         let stem = entry.file_stem().unwrap().to_string_lossy().into_owned();
-        let model = Model::read(&entry, &Given::default()).unwrap();
+        let mut model = Model::read(&entry, &Given::default()).unwrap();
+        let mut how = Numbers::Float;
+        if stem == "aimet" {
+            let encodings = Encodings::read(&dir.path().join("aimet.encodings")).unwrap();
+            model = model.encoded(&encodings).unwrap();
+            let note = model.graph.notes.last().unwrap();
+            assert!(note.contains("encodings of 16 of 16 weights, 14 of 14 activations"), "{note}");
+            how = Numbers::AsIs;
+        }
         if let Err(why) = model.runnable() {
             wrong.push(format!("{stem}: {why:#}"));
             continue;
         }
-        let program = Program::new(&model, Numbers::Float).unwrap();
+        let program = Program::new(&model, how).unwrap();
         let tensor = |part: &str| Tensor::from_safetensors(&answers, &format!("{stem}.{part}")).unwrap();
         let (x, y) = (tensor("x"), tensor("y"));
         for (x, y) in x.data.chunks(x.shape[1]).zip(y.data.chunks(y.shape[1])) {

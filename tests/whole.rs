@@ -223,6 +223,15 @@ fn what_lies_between_layers_computes_what_the_reference_does() {
                 (Unary(U::GeluTanh), vec![]),
             ],
         ),
+        (
+            true,
+            vec![
+                (Binary(B::Less), vec![ones(&[7, 1], -0.4)]),
+                (Where, vec![ones(&[4, 1, 6], 0.5), ones(&[1], -9.0)]),
+                (Unary(U::Sin), vec![]),
+            ],
+        ),
+        (false, vec![(Binary(B::Greater), vec![ones(&[8], -0.5)]), (Binary(B::Equal), vec![ones(&[1], 1.0)])]),
         (false, vec![(Gather(1), vec![Array::ints(&[3, -1, 0])]), (Binary(B::Mul), vec![ones(&[3, 1], 1.5)])]),
         (
             false,

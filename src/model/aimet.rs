@@ -38,9 +38,7 @@ impl Encodings {
         for (part, weights) in [("activation_encodings", false), ("param_encodings", true)] {
             let entries: Vec<(&str, &Value)> = match &file[part] {
                 Value::Object(tensors) => tensors.iter().map(|(name, list)| (name.as_str(), list)).collect(),
-                Value::Array(tensors) => {
-                    tensors.iter().map(|t| (t["name"].as_str().unwrap_or_default(), t)).collect()
-                }
+                Value::Array(tensors) => tensors.iter().map(|t| (t["name"].as_str().unwrap_or_default(), t)).collect(),
                 Value::Null => vec![],
                 _ => bail!("field {part}: is neither a list nor a table"),
             };
@@ -164,7 +162,8 @@ impl Model {
             found[0] += usize::from(id.is_some());
         }
         let mut grids: HashMap<ValueId, Quant> = HashMap::new();
-        let moving: Vec<(ValueId, &str)> = graph.values.iter().enumerate().map(|(id, v)| (id, v.name.as_str())).collect();
+        let moving: Vec<(ValueId, &str)> =
+            graph.values.iter().enumerate().map(|(id, v)| (id, v.name.as_str())).collect();
         let moving: Vec<_> = moving.into_iter().filter(|(id, _)| graph.values[*id].constant.is_none()).collect();
         for (name, quant) in &encodings.activations {
             match find(&moving, |v| likeness(v, name)) {
@@ -207,7 +206,7 @@ fn put(graph: &mut Graph, id: ValueId, quant: &Quant) -> Result<()> {
 fn on_grids(graph: &mut Graph, grids: &HashMap<ValueId, Quant>) -> Result<()> {
     let nodes = std::mem::take(&mut graph.nodes);
     let mut became: HashMap<ValueId, ValueId> = HashMap::new();
-    let mut round = |graph: &mut Graph, id: ValueId, became: &mut HashMap<ValueId, ValueId>| -> Result<()> {
+    let round = |graph: &mut Graph, id: ValueId, became: &mut HashMap<ValueId, ValueId>| -> Result<()> {
         let Some(quant) = grids.get(&id) else { return Ok(()) };
         let name = graph.values[id].name.clone();
         let codes = graph.add(&format!("{name}.codes"), Operation::Quantize(quant.clone()), &[id], &name)?;
@@ -254,7 +253,10 @@ mod tests {
             ("{}", "holds no encodings"),
             ("[", "is no JSON"),
             (r#"{"param_encodings": {"w": [{"bitwidth": 8, "offset": 0, "scale": -1}]}}"#, "tensor `w`: has a scale"),
-            (r#"{"param_encodings": {"w": [{"bitwidth": 8, "offset": 0.5, "scale": 1}]}}"#, "tensor `w`: has an offset"),
+            (
+                r#"{"param_encodings": {"w": [{"bitwidth": 8, "offset": 0.5, "scale": 1}]}}"#,
+                "tensor `w`: has an offset",
+            ),
             (r#"{"param_encodings": {"w": [{"bitwidth": 99, "offset": 0, "scale": 1}]}}"#, "tensor `w`: has 99 bits"),
             (r#"{"activation_encodings": {"conv": {"input": {"0": {}}}}}"#, "names layers and not tensors"),
         ] {
@@ -265,7 +267,8 @@ mod tests {
 
     #[test]
     fn names_are_found_by_what_they_end_in() {
-        let values = [(1, "f/a/Relu;f/bn;f/conv_4/Conv"), (2, "f/conv_4/Conv"), (3, "f/b/Relu;f/conv_4/Conv"), (4, "x:0")];
+        let values =
+            [(1, "f/a/Relu;f/bn;f/conv_4/Conv"), (2, "f/conv_4/Conv"), (3, "f/b/Relu;f/conv_4/Conv"), (4, "x:0")];
         assert_eq!(find(&values, |v| likeness(v, "a/Relu")), Some(1));
         assert_eq!(find(&values, |v| likeness(v, "conv_4/Conv")), Some(2));
         assert_eq!(find(&values, |v| likeness_of_layer(v, "conv_4/kernel")), Some(2));
