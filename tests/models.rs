@@ -103,12 +103,13 @@ fn networks_of_exporters_give_the_answers_of_onnx_runtime() {
         count += 1;
         let stem = entry.file_stem().unwrap().to_string_lossy().into_owned();
         let mut model = Model::read(&entry, &Given::default()).unwrap();
-        let mut how = Numbers::Float;
+        // QONNX's grids of activations are part of what its models say
+        let mut how = if stem.starts_with("qonnx") { Numbers::AsIs } else { Numbers::Float };
         if stem == "aimet" {
             let encodings = Encodings::read(&dir.path().join("aimet.encodings")).unwrap();
             model = model.encoded(&encodings).unwrap();
             let note = model.graph.notes.last().unwrap();
-            assert!(note.contains("encodings of 16 of 16 weights, 14 of 14 activations"), "{note}");
+            assert!(note.contains("encodings of 16 of 16 weights, 13 of 13 activations"), "{note}");
             how = Numbers::AsIs;
         }
         if let Err(why) = model.runnable() {
@@ -130,7 +131,7 @@ fn networks_of_exporters_give_the_answers_of_onnx_runtime() {
         }
         assert!(!model.layers().is_empty(), "{stem}");
     }
-    assert!(wrong.is_empty() && count >= 28, "{count}: {wrong:#?}");
+    assert!(wrong.is_empty() && count >= 42, "{count}: {wrong:#?}");
 }
 
 #[test]

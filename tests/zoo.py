@@ -439,10 +439,18 @@ OPSETS = {"mobilenet_v2": [11, 13, 22], "mobilenet_v3": [13, 14], "resnet": [13,
           "bert": [13, 17, 19], "gpt": [14, 20], "llama": [14, 18, 23], "vit": [13, 21], "sound": [13, 18], "asks": [13, 18]}
 
 
-def encode(model, folder, tensors):
-    """A model beside AIMET's encodings of its weights (8 bits, and 4) and of what its activations give; what it says on these grids."""
+def session_of(model):
+    """ONNX Runtime with a model as it stands: nothing fused, no activations rounded to 8 bits for the sake of speed."""
     import onnxruntime
 
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def encode(model, folder, tensors):
+    """A model beside AIMET's encodings of its weights (8 bits, and 4) and of what its activations give; what it says on these grids."""
     onnx.save(model, f"{folder}/aimet.onnx")
     weights, activations, nodes = {}, {}, []
     for w in list(model.graph.initializer):
@@ -476,30 +484,74 @@ def encode(model, folder, tensors):
     model.graph.node.extend(nodes)
     with open(f"{folder}/aimet.encodings", "w") as f:
         json.dump({"version": "0.6.1", "activation_encodings": activations, "param_encodings": weights}, f)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = session_of(model)
     rng = np.random.default_rng(98)
     x = [rng.normal(0, 1, (1, 3, 32, 32)).astype(np.float32) for _ in range(SAMPLES)]
     tensors["aimet.x"] = np.stack([one.ravel() for one in x])
     tensors["aimet.y"] = np.stack([session.run(None, {"input": one})[0].ravel() for one in x])
 
 
-def main(folder):
-    import onnxruntime
+def small_types(folder, tensors):
+    """Weights of 8, 4 and 2 bits behind DequantizeLinear, by channel and in blocks, beside ONNX Runtime or, where it lacks the type, NumPy; and
+    QONNX's Quant and BipolarQuant beside NumPy, as its documents define them."""
+    def packed(name, kind, codes):
+        return h.make_tensor(name, kind, codes.shape, codes.ravel().tolist())
 
+    rng = np.random.default_rng(5)
+    x = rng.normal(0, 1, (SAMPLES, 1, 16)).astype(np.float32)
+    for label, kind, low, high, block in [
+        ("int8", T.INT8, -128, 127, 0), ("int4", T.INT4, -8, 7, 0), ("uint4", T.UINT4, 0, 15, 0), ("int4-blocks", T.INT4, -8, 7, 4),
+        ("uint4-blocks", T.UINT4, 0, 15, 8), ("int2", T.INT2, -2, 1, 0), ("uint2", T.UINT2, 0, 3, 0), ("int2-blocks", T.INT2, -2, 1, 4),
+    ]:
+        codes = rng.integers(low, high + 1, (16, 6))
+        groups = (16 // block, 6) if block else (6,)
+        scales = rng.uniform(0.05, 0.2, groups).astype(np.float32)
+        zeros = rng.integers(low, high + 1, groups)
+        attributes = {"axis": 0, "block_size": block} if block else {"axis": 1}
+        nodes = [h.make_node("DequantizeLinear", ["w", "s", "z"], ["f"], **attributes), h.make_node("MatMul", ["x", "f"], ["y"])]
+        graph = h.make_graph(nodes, "small", [h.make_tensor_value_info("x", T.FLOAT, (1, 16))], [h.make_tensor_value_info("y", T.FLOAT, (1, 6))],
+                             [packed("w", kind, codes), numpy_helper.from_array(scales, "s"), packed("z", kind, zeros)])
+        model = h.make_model(graph, opset_imports=[h.make_opsetid("", 25 if "int2" in label else 21)])
+        onnx.save(model, f"{folder}/small-{label}.onnx")
+        wide = (lambda a: np.repeat(a, block, 0)) if block else (lambda a: a[None])
+        numbers = ((codes - wide(zeros)) * wide(scales)).astype(np.float32)
+        y = x.astype(np.float64) @ numbers.astype(np.float64)
+        if "int2" not in label:
+            session = session_of(model)
+            theirs = np.stack([session.run(None, {"x": one})[0] for one in x])
+            assert np.abs(theirs - y).max() < 1e-4, label
+        tensors[f"small-{label}.x"], tensors[f"small-{label}.y"] = x.reshape(SAMPLES, -1), y.reshape(SAMPLES, -1).astype(np.float32)
+
+    for label, bits, signed, narrow, zero in [("u4", 4, 0, 0, 3.0), ("s3", 3, 1, 0, 0.0), ("s8n", 8, 1, 1, 0.0), ("u2", 2, 0, 0, 0.0), ("bipolar", 1, 1, 0, 0.0)]:
+        w, scale = rng.normal(0, 1, (16, 6)).astype(np.float32), np.float32(0.25)
+        low = (-(2 ** (bits - 1)) + narrow) if signed else 0
+        high = (2 ** (bits - 1) - 1) if signed else 2**bits - 1 - narrow
+        grid = lambda v: (np.clip(np.rint(v / scale + zero), low, high) - zero) * scale
+        if label == "bipolar":
+            grid = lambda v: np.where(v >= 0, scale, -scale)
+            quant = lambda of, to: h.make_node("BipolarQuant", [of, "scale"], [to], domain="qonnx.custom_op.general")
+        else:
+            quant = lambda of, to: h.make_node("Quant", [of, "scale", "zero", "bits"], [to], domain="qonnx.custom_op.general", signed=signed,
+                                               narrow=narrow, rounding_mode="ROUND")
+        numbers = [("scale", scale), ("zero", np.float32(zero)), ("bits", np.float32(bits)), ("w", w)]
+        nodes = [quant("x", "xq"), quant("w", "wq"), h.make_node("MatMul", ["xq", "wq"], ["y"])]
+        graph = h.make_graph(nodes, "qonnx", [h.make_tensor_value_info("x", T.FLOAT, (1, 16))], [h.make_tensor_value_info("y", T.FLOAT, (1, 6))],
+                             [numpy_helper.from_array(np.asarray(v, np.float32), n) for n, v in numbers])
+        opsets = [h.make_opsetid("", 13), h.make_opsetid("qonnx.custom_op.general", 1)]
+        onnx.save(h.make_model(graph, opset_imports=opsets), f"{folder}/qonnx-{label}.onnx")
+        y = grid(x.astype(np.float64)) @ grid(w.astype(np.float64))
+        tensors[f"qonnx-{label}.x"], tensors[f"qonnx-{label}.y"] = x.reshape(SAMPLES, -1), y.reshape(SAMPLES, -1).astype(np.float32)
+
+
+def main(folder):
     tensors = {}
     for name, family in FAMILIES.items():
         for opset in OPSETS[name]:
             stem = f"{name}-{opset}"
             model = family(opset)
             onnx.checker.check_model(model)
-            path = f"{folder}/{stem}.onnx"
-            onnx.save(model, path)
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            onnx.save(model, f"{folder}/{stem}.onnx")
+            session = session_of(model)
             entry = session.get_inputs()[0]
             shape = [d if isinstance(d, int) else 1 for d in entry.shape]
             rng = np.random.default_rng(99)
@@ -509,6 +561,7 @@ def main(folder):
             tensors[f"{stem}.x"] = np.stack([one.ravel() for one in x]).astype(np.float32)
             tensors[f"{stem}.y"] = np.stack(y).astype(np.float32)
     encode(mobilenet_v3(14), folder, tensors)
+    small_types(folder, tensors)
     save_file(tensors, f"{folder}/answers.safetensors")
 
 
