@@ -26,6 +26,13 @@ BS_WORD struct bs_grid bs_grid_of(float low, float high, int32_t top) {
     g.zero = g.zero > top ? top : g.zero;
     return g;
 }
+/* one that was found beforehand: the words that bs_args has for it; numbers are within 2^31 steps of 0 */
+BS_WORD struct bs_grid bs_grid_fixed(int32_t zero, int32_t scale, int32_t top, int32_t shift) {
+    struct bs_grid g = {0, 0, zero, top, shift};
+    memcpy(&g.scale, &scale, 4);
+    if (!shift) g.inverse = 1.0f / g.scale;
+    return g;
+}
 /* the mean size of n > 0 numbers: number i is added to sum i % 32, then sums 16, 8, 4, 2 and 1 apart are added up */
 typedef float bs_eight __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t bs_eight_bits __attribute__((vector_size(32)));

@@ -10,6 +10,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::choice::Choice;
+use super::choose::choose;
 use super::model::ModelArgs;
 use super::network::{Asked, Goals, Network};
 use super::progress::Bar;
@@ -166,7 +167,7 @@ fn go_on_with(
     if stop.load(Ordering::Relaxed) {
         return Ok(document);
     }
-    let (text, chosen) = match network.choose(dir, &Run::load(dir)?, plan) {
+    let (text, chosen) = match choose(network, dir, &Run::load(dir)?, plan) {
         Err(_) if stop.load(Ordering::Relaxed) => {
             tell(&again)?;
             return Ok(document);

@@ -91,6 +91,11 @@ impl Task {
         !matches!(self.arithmetic(), Arithmetic::Float | Arithmetic::Coded)
     }
 
+    /// Is the grid of its activations found beforehand, and given to each call? Else a call finds its own.
+    pub fn has_static_grid(&self) -> bool {
+        matches!(self.arithmetic(), Arithmetic::Dynamic | Arithmetic::Groups) && self.scheme.activations.fixed.is_some()
+    }
+
     /// Are its weights decoded to reals?
     pub fn is_coded(&self) -> bool {
         self.arithmetic() == Arithmetic::Coded

@@ -217,7 +217,7 @@ impl<'a> Nest<'a> {
         }
     }
     fn grid_per_row(&self) -> bool {
-        op::rows_per_grid(&self.task.shape) == 1
+        op::rows_per_grid(&self.task.shape) == 1 && !self.task.has_static_grid()
     }
     fn grid_bytes(&self) -> usize {
         (self.grids() * 20).next_multiple_of(64)

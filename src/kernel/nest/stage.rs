@@ -56,9 +56,14 @@ impl Nest<'_> {
         vec![let_(&format!("{} *", self.element()), "rows", to), for_("i", 0, k, run, vec![copy])]
     }
 
-    /// The grid of `n` numbers from `x` on.
+    /// The grid of `n` numbers from `x` on, or the one that the call was given.
     pub(super) fn grid(&self, grid: &str, x: &str, n: usize) -> Vec<Stmt> {
-        if matches!(self.task.scheme.activations.kind, Kind::Signs) {
+        let signs = matches!(self.task.scheme.activations.kind, Kind::Signs);
+        if self.task.has_static_grid() {
+            let (top, shift) = (self.task.scheme.greatest_activation(), u8::from(signs));
+            return vec![set(grid, format!("bs_grid_fixed(args->zero, args->out_zero, {top}, {shift})"))];
+        }
+        if signs {
             return vec![set(grid, format!("bs_grid_of_signs({x}, {n})"))];
         }
         let range = format!("{}_range({x}, {n}, &low, &high)", self.tile.prefix);
