@@ -47,6 +47,12 @@ pub struct Goals {
     max_size: Option<f64>,
 }
 
+impl Goals {
+    pub fn max_drop(&self) -> Option<f64> {
+        self.max_drop
+    }
+}
+
 fn number(text: &str, units: &[(&str, f64)], example: &str) -> Result<f64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
     let unit = units.iter().find(|(u, _)| *u == &text[digits.len()..]);

@@ -23,6 +23,7 @@ use crate::record::Outcome;
 use crate::stats::median;
 
 /// The open tools for one device.
+#[derive(Clone)]
 pub struct Flow {
     pub device: Device,
     simulator: Simulator,
@@ -61,6 +62,26 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Of a unit of which nothing is known.
+    pub fn none() -> Self {
+        Self {
+            evidence: Evidence::Rtlsim,
+            outcome: Outcome::Checked,
+            message: String::new(),
+            resources: Resources::default(),
+            cycles: None,
+            vectors: VECTORS as u64,
+            fmax: vec![],
+            seconds: 0.0,
+        }
+    }
+
+    /// What a row of synthesis says, so that place and route can go on from there.
+    pub fn synthesized(unit: &Mvau, resources: Resources) -> Self {
+        let cycles = Some(unit.cycles(VECTORS as u64));
+        Self { evidence: Evidence::SynthOpen, resources, cycles, ..Self::none() }
+    }
+
     pub fn fmax_median(&self) -> Option<f64> {
         (!self.fmax.is_empty()).then(|| median(&self.fmax))
     }
@@ -114,17 +135,23 @@ impl Flow {
         folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
+        self.go_on(Figures::none(), unit, own, until, folder, stop)
+    }
+
+    /// The same of a unit of which some figures are known. Where they are of synthesis, `folder` holds what it left.
+    /// # Errors
+    /// As [`Flow::run`].
+    pub fn go_on(
+        &self,
+        known: Figures,
+        unit: &Mvau,
+        own: &Parameters,
+        until: Stage,
+        folder: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Figures, Failure> {
         let begun = Instant::now();
-        let mut figures = Figures {
-            evidence: Evidence::Rtlsim,
-            outcome: Outcome::Checked,
-            message: String::new(),
-            resources: Resources::default(),
-            cycles: None,
-            vectors: VECTORS as u64,
-            fmax: vec![],
-            seconds: 0.0,
-        };
+        let mut figures = known;
         // the tools run elsewhere
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
         let work = Work { flow: self, unit, own, folder: &folder, stop };
@@ -170,22 +197,9 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn stages(&self, until: Stage, figures: &mut Figures) -> Result<(), Failure> {
-        let sources = self.write()?;
-        let beats = Beats::new(self.unit, self.own, VECTORS, 1);
-        figures.cycles = Some(self.simulate("rtl", &sources, &[], &beats, figures)?);
-        if until < Stage::Synthesized {
-            return Ok(());
+        if figures.evidence < Evidence::SynthOpen {
+            self.prove(until, figures)?;
         }
-        let cells = self.synthesize(&sources)?;
-        let netlist = self.netlist_sources()?;
-        let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
-        if Some(cycles) != figures.cycles {
-            figures.outcome = Outcome::WrongAnswer;
-            let rtl = figures.cycles.unwrap_or(0);
-            return Err(Failure::Failed(format!("the netlist takes {cycles} cycles, the RTL {rtl}")));
-        }
-        // cells of a netlist that nobody has proved are not told
-        (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
         if until < Stage::Routed || self.flow.router.is_none() {
             return Ok(());
         }
@@ -203,6 +217,27 @@ impl Work<'_> {
         // placement decides how many look-up tables only feed a register
         figures.resources = routed[0].0;
         figures.evidence = Evidence::PnrOpen;
+        Ok(())
+    }
+
+    /// Simulation, synthesis, simulation of the netlist.
+    fn prove(&self, until: Stage, figures: &mut Figures) -> Result<(), Failure> {
+        let sources = self.write()?;
+        let beats = Beats::new(self.unit, self.own, VECTORS, 1);
+        figures.cycles = Some(self.simulate("rtl", &sources, &[], &beats, figures)?);
+        if until < Stage::Synthesized {
+            return Ok(());
+        }
+        let cells = self.synthesize(&sources)?;
+        let netlist = self.netlist_sources()?;
+        let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
+        if Some(cycles) != figures.cycles {
+            figures.outcome = Outcome::WrongAnswer;
+            let rtl = figures.cycles.unwrap_or(0);
+            return Err(Failure::Failed(format!("the netlist takes {cycles} cycles, the RTL {rtl}")));
+        }
+        // cells of a netlist that nobody has proved are not told
+        (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
         Ok(())
     }
 

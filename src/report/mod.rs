@@ -6,6 +6,7 @@ pub(crate) mod canvas;
 mod convergence;
 mod devices;
 pub(crate) mod format;
+pub mod fpga;
 mod heatmap;
 mod html;
 mod network;

@@ -1,0 +1,507 @@
+//! The funnel: every stage takes longer than the one before and sees fewer designs. Layers take turns, so that each has
+//! something to show early; every row is written as soon as it is known, and is never made twice.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use rayon::prelude::*;
+
+use super::job::{Job, Refused};
+use super::plan::Plan;
+use super::work::{Candidate, csim, limits};
+use super::{guess, rank, space};
+use crate::fpga::Evidence;
+use crate::fpga::ir::Mvau;
+use crate::fpga::row::Row;
+use crate::fpga::sim::Within;
+use crate::fpga::synth::{Flow, Stage};
+use crate::fpga::tool::Failure;
+use crate::record::{Accuracy, Outcome, Table};
+use crate::stats::median;
+
+/// Designs of a layer that come as far as C simulation, RTL simulation, synthesis, and place and route.
+pub const KEPT: [usize; 4] = [60, 50, 20, 5];
+/// Designs that are simulated in C++ by one program.
+const TOGETHER: usize = 12;
+/// Syntheses of a layer between two turns of place and route.
+const A_TURN: usize = 4;
+/// Shares of the run after which no more C simulations, and RTL simulations, are begun.
+const SHARES: [f64; 2] = [0.15, 0.35];
+/// Modelled designs of all layers that are written; of more only those that go on.
+const MOST_ROWS: usize = 4000;
+/// Fronts of each job that are looked at: the guess is not so good that the first alone will do.
+const FRONTS: usize = 3;
+/// Most that the simulation of one RTL may take of the run, and no less than so many seconds: wide sums without registers
+/// have simulators recompute whole words at every change of a bit.
+const A_SIMULATION: (f64, f64) = (0.03, 20.0);
+/// Seconds that a step should take before any was done.
+const FIRST: [f64; 3] = [2.0, 15.0, 60.0];
+
+/// What a run tells while it goes on.
+pub trait Progress: Send {
+    fn stage(&mut self, what: &str, todo: usize);
+    fn row(&mut self, row: &Row);
+    fn note(&mut self, text: &str);
+}
+
+/// A layer's designs on their way, the most promising first.
+struct Lane<'a> {
+    layer: String,
+    candidates: Vec<Candidate<'a>>,
+    /// dB of error below the signal, by scheme.
+    noise: HashMap<String, f64>,
+    /// Schemes that lose too much.
+    out: Vec<String>,
+}
+
+pub struct Tuner<'a> {
+    plan: &'a Plan,
+    flow: Option<Flow>,
+    table: Mutex<Table>,
+    rows: Mutex<Vec<Row>>,
+    work: PathBuf,
+    begun: Instant,
+    before: f64,
+    stop: &'a AtomicBool,
+    progress: Mutex<&'a mut dyn Progress>,
+}
+
+impl<'a> Tuner<'a> {
+    /// Goes on with what the table in `dir` holds. Without `flow` nothing comes further than C simulation.
+    /// # Errors
+    /// A table that cannot be read or written.
+    pub fn open(
+        plan: &'a Plan,
+        flow: Option<Flow>,
+        dir: &Path,
+        stop: &'a AtomicBool,
+        progress: &'a mut dyn Progress,
+    ) -> Result<Self> {
+        let (table, rows) = Table::open::<Row>(&dir.join("fpga.csv"))?;
+        let before = rows.iter().filter_map(|r| r.at_s).fold(0.0, f64::max);
+        Ok(Self {
+            plan,
+            flow,
+            table: Mutex::new(table),
+            rows: Mutex::new(rows),
+            work: dir.join("work"),
+            begun: Instant::now(),
+            before,
+            stop,
+            progress: Mutex::new(progress),
+        })
+    }
+
+    /// Takes all jobs as far as the budget allows.
+    /// # Errors
+    /// What concerns every design: a tool that is gone, a full disk.
+    pub fn run(&self, jobs: &[Job], refused: &[Refused], accuracy: &[Accuracy]) -> Result<()> {
+        for r in refused {
+            self.refuse(r)?;
+        }
+        let mut lanes = self.modelled(jobs, accuracy)?;
+        self.simulate_c(&mut lanes)?;
+        if self.flow.is_some() {
+            self.simulate_rtl(&mut lanes)?;
+            self.rounds(&mut lanes)?;
+        }
+        if !self.stopped() {
+            let _ = std::fs::remove_dir_all(&self.work);
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn at(&self) -> f64 {
+        self.before + self.begun.elapsed().as_secs_f64()
+    }
+
+    fn left(&self) -> f64 {
+        self.plan.seconds - self.at()
+    }
+
+    /// Writes rows, in one piece.
+    fn keep(&self, mut rows: Vec<Row>) -> Result<()> {
+        let at = (self.at() * 10.0).round() / 10.0;
+        rows.iter_mut().for_each(|r| r.at_s = Some(at));
+        self.table.lock().map_err(|_| poisoned())?.append_all(&rows)?;
+        let mut progress = self.progress.lock().map_err(|_| poisoned())?;
+        rows.iter().for_each(|r| progress.row(r));
+        self.rows.lock().map_err(|_| poisoned())?.extend(rows);
+        Ok(())
+    }
+
+    fn tell(&self, what: &str, todo: usize) {
+        if let Ok(mut progress) = self.progress.lock() {
+            progress.stage(what, todo);
+        }
+    }
+
+    /// The strongest row of a candidate. Figures of tools count if they are of these very tools.
+    fn known(&self, c: &Candidate) -> Option<Row> {
+        let tools = self.flow.as_ref().map(Flow::versions);
+        let valid = |r: &&Row| r.evidence < Evidence::Rtlsim || Some(&r.tools) == tools.as_ref();
+        let rows = self.rows.lock().ok()?;
+        rows.iter().filter(|r| c.is_of(r)).filter(valid).max_by_key(|r| r.evidence).cloned()
+    }
+
+    fn refuse(&self, r: &Refused) -> Result<()> {
+        let same = |o: &Row| o.layer == r.layer && o.scheme == r.scheme && o.outcome == Some(Outcome::Unsupported);
+        if self.rows.lock().map_err(|_| poisoned())?.iter().any(same) {
+            return Ok(());
+        }
+        self.keep(vec![Row::refused(&r.layer, &r.scheme, &self.plan.device, r.vectors, &r.why)])
+    }
+
+    /// All designs by the model; those that go on, layer by layer.
+    fn modelled<'b>(&self, jobs: &'b [Job], accuracy: &[Accuracy]) -> Result<Vec<Lane<'b>>> {
+        let device = &self.plan.device;
+        self.tell("model", jobs.len());
+        let spaces: Vec<Vec<Point>> = jobs.par_iter().map(|job| points(job, self.plan)).collect();
+        let best: Vec<Vec<&Point>> = spaces.iter().map(|s| best_of_foldings(s)).collect();
+        let few = best.iter().map(Vec::len).sum::<usize>() <= MOST_ROWS;
+        let fresh = self.rows.lock().map_err(|_| poisoned())?.iter().all(|r| r.evidence > Evidence::Modelled);
+        let mut lanes: Vec<Lane> = Vec::new();
+        let mut by_layer: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let first = |j: &Job| jobs.iter().position(|o| o.layer == j.layer).unwrap_or(0);
+        (0..jobs.len()).for_each(|i| by_layer.entry(first(&jobs[i])).or_default().push(i));
+        for (first, own) in by_layer {
+            let layer = jobs[first].layer.clone();
+            let mut lane = Lane {
+                out: lossy(accuracy, &layer, self.plan.max_drop),
+                noise: noise(accuracy, &layer),
+                layer,
+                candidates: vec![],
+            };
+            let pool: Vec<(usize, &Point)> = own
+                .iter()
+                .filter(|i| !lane.out.contains(&jobs[**i].scheme))
+                .flat_map(|i| promising(&spaces[*i]).into_iter().map(|p| (*i, p)))
+                .collect();
+            let figures: Vec<[f64; 3]> =
+                pool.iter().map(|(i, p)| [p.time(), p.share, lane.noise_of(&jobs[*i].scheme)]).collect();
+            let chosen: Vec<(usize, &Point)> =
+                rank::order(&figures).into_iter().take(KEPT[0]).map(|i| pool[i]).collect();
+            let made: Vec<Result<Candidate>> =
+                chosen.par_iter().map(|(i, p)| Candidate::new(&jobs[*i], p.unit.clone(), p.guess, p.period)).collect();
+            for c in made {
+                lane.candidates.push(c?);
+            }
+            if fresh {
+                let of = |job: &Job, p: &Point| p.row(job, device);
+                let mut rows: Vec<Row> = match few {
+                    true => own.iter().flat_map(|i| best[*i].iter().map(|p| of(&jobs[*i], p))).collect(),
+                    false => vec![],
+                };
+                for (i, p) in &chosen {
+                    let row = of(&jobs[*i], p);
+                    if !rows.iter().any(|r| r.design == row.design && r.scheme == row.scheme) {
+                        rows.push(row);
+                    }
+                }
+                self.note_of(&lane, &own, &spaces)?;
+                self.keep(rows)?;
+            }
+            lanes.push(lane);
+        }
+        Ok(lanes)
+    }
+
+    fn note_of(&self, lane: &Lane, own: &[usize], spaces: &[Vec<Point>]) -> Result<()> {
+        let all: usize = own.iter().map(|i| spaces[*i].len()).sum();
+        let fit: usize = own.iter().map(|i| spaces[*i].iter().filter(|p| p.share <= 1.0).count()).sum();
+        let out = match lane.out.len() {
+            0 => String::new(),
+            n => format!(
+                "; {n} schemes are out: they lose more of top-1 than {}% (--max-drop) or the best",
+                self.plan.max_drop * 100.0
+            ),
+        };
+        let text = format!("{}: {all} designs, {fit} should fit, {} go on{out}", lane.layer, lane.candidates.len());
+        self.progress.lock().map_err(|_| poisoned())?.note(&text);
+        Ok(())
+    }
+
+    fn simulate_c(&self, lanes: &mut [Lane]) -> Result<()> {
+        let wanted = |c: &&Candidate| self.known(c).is_none_or(|r| r.evidence < Evidence::Csim);
+        let chunks: Vec<Vec<Vec<&Candidate>>> = lanes
+            .iter()
+            .map(|l| {
+                let todo: Vec<&Candidate> = l.candidates.iter().filter(wanted).collect();
+                todo.chunks(TOGETHER).map(<[&Candidate]>::to_vec).collect()
+            })
+            .collect();
+        let turns = in_turns(chunks);
+        self.tell("C simulation", turns.iter().map(Vec::len).sum());
+        let ended: Vec<Result<()>> = turns
+            .par_iter()
+            .enumerate()
+            .map(|(i, some)| {
+                if self.stopped() || self.at() > SHARES[0] * self.plan.seconds {
+                    return Ok(());
+                }
+                let within = Within { limits: limits(crate::fpga::synth::LIMITS, self.left()), stop: self.stop };
+                match csim(some, &self.plan.device, &self.work.join(format!("c{i}")), &within) {
+                    Ok(rows) => self.keep(rows),
+                    Err(Failure::Stopped) => Ok(()),
+                    Err(Failure::Missing(why)) => {
+                        self.progress.lock().map_err(|_| poisoned())?.note(&format!("no C simulation: {why}"));
+                        Ok(())
+                    }
+                    Err(e) => Err(anyhow!("{e}")),
+                }
+            })
+            .collect();
+        ended.into_iter().collect::<Result<Vec<()>>>()?;
+        // what is wrong in C++ goes no further; what was not simulated for want of time may
+        for lane in lanes {
+            let right = |c: &Candidate| self.known(c).and_then(|r| r.outcome).is_none_or(Outcome::right);
+            lane.candidates.retain(right);
+            lane.candidates.truncate(KEPT[1]);
+        }
+        Ok(())
+    }
+
+    fn simulate_rtl(&self, lanes: &mut [Lane]) -> Result<()> {
+        let wanted = |c: &&Candidate| self.known(c).is_none_or(|r| r.evidence < Evidence::Rtlsim);
+        let todo = in_turns(lanes.iter().map(|l| l.candidates.iter().filter(wanted).collect()).collect());
+        self.tell("RTL simulation", todo.len());
+        let until = SHARES[1] * self.plan.seconds;
+        self.steps(&todo, Stage::Simulated, until)
+    }
+
+    /// Some designs to one stage, as many at once as there are processors; none is begun after `until`.
+    fn steps(&self, todo: &[&Candidate], stage: Stage, until: f64) -> Result<()> {
+        let ended: Vec<Result<()>> = todo
+            .par_iter()
+            .with_max_len(1)
+            .map(|c| if self.at() > until { Ok(()) } else { self.step(c, stage) })
+            .collect();
+        ended.into_iter().collect::<Result<Vec<()>>>().map(drop)
+    }
+
+    fn step(&self, c: &Candidate, stage: Stage) -> Result<()> {
+        let Some(flow) = &self.flow else { return Ok(()) };
+        let left = self.left();
+        if self.stopped() || left <= 0.0 || self.expected(stage) > 1.5 * left {
+            return Ok(());
+        }
+        let mut flow = flow.clone();
+        flow.limits = limits(flow.limits, left);
+        if stage == Stage::Simulated {
+            flow.limits = limits(flow.limits, (A_SIMULATION.0 * self.plan.seconds).max(A_SIMULATION.1));
+        }
+        flow.seeds = (1..=self.plan.seeds).collect();
+        let known = self.known(c).filter(|r| r.evidence == Evidence::SynthOpen);
+        match c.advance(&flow, known.as_ref(), stage, &self.work, self.stop) {
+            // the budget ended, not the design's patience
+            Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 1.0 => Ok(()),
+            Ok(row) => self.keep(vec![row]),
+            Err(Failure::Stopped) => Ok(()),
+            Err(e) => Err(anyhow!("{e}")),
+        }
+    }
+
+    /// Seconds that a step should take: the median of those before.
+    fn expected(&self, stage: Stage) -> f64 {
+        let evidence = [Evidence::Rtlsim, Evidence::SynthOpen, Evidence::PnrOpen][stage as usize];
+        let Ok(rows) = self.rows.lock() else { return 0.0 };
+        let seconds: Vec<f64> = rows.iter().filter(|r| r.evidence == evidence).map(|r| r.seconds).collect();
+        if seconds.is_empty() { FIRST[stage as usize] } else { median(&seconds) }
+    }
+
+    /// Synthesis, and place and route of the best, in turns.
+    fn rounds(&self, lanes: &mut [Lane]) -> Result<()> {
+        let routes = self.flow.as_ref().is_some_and(Flow::routes);
+        self.tell("synthesis", lanes.len() * KEPT[2]);
+        while !self.stopped() && self.left() > 0.0 {
+            let before = self.rows.lock().map_err(|_| poisoned())?.len();
+            let todo: Vec<&Candidate> = in_turns(lanes.iter().map(|l| self.to_synthesize(l)).collect());
+            self.steps(&todo, Stage::Synthesized, f64::INFINITY)?;
+            if routes {
+                let todo: Vec<&Candidate> = lanes.iter().filter_map(|l| self.to_route(l)).collect();
+                self.steps(&todo, Stage::Routed, f64::INFINITY)?;
+            }
+            if self.rows.lock().map_err(|_| poisoned())?.len() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next of a lane to be synthesized.
+    fn to_synthesize<'l>(&self, lane: &'l Lane) -> Vec<&'l Candidate<'l>> {
+        let known: Vec<Option<Row>> = lane.candidates.iter().map(|c| self.known(c)).collect();
+        let done = known.iter().flatten().filter(|r| r.evidence >= Evidence::SynthOpen).count();
+        let simulated = |r: &Row| r.evidence == Evidence::Rtlsim && r.outcome.is_some_and(Outcome::right);
+        let ready = lane.candidates.iter().zip(&known).filter(|(_, r)| r.as_ref().is_some_and(simulated));
+        let correction = Correction::of(lane, &known);
+        let ready: Vec<(&Candidate, [f64; 3])> = ready
+            .map(|(c, _)| {
+                let share = self.plan.device.share(&correction.corrected(c));
+                (c, [c.time(), share, lane.noise_of(&c.job.scheme)])
+            })
+            .filter(|(_, f)| f[1] <= 1.2)
+            .collect();
+        let figures: Vec<[f64; 3]> = ready.iter().map(|r| r.1).collect();
+        let left = KEPT[2].saturating_sub(done).min(A_TURN);
+        rank::order(&figures).into_iter().take(left).map(|i| ready[i].0).collect()
+    }
+
+    /// The next of a lane to be placed and routed: the most promising of those that were proved.
+    fn to_route<'l>(&self, lane: &'l Lane) -> Option<&'l Candidate<'l>> {
+        let known: Vec<(&Candidate, Row)> = lane
+            .candidates
+            .iter()
+            .filter_map(|c| Some((c, self.known(c)?)))
+            .filter(|(_, r)| r.evidence >= Evidence::SynthOpen)
+            .collect();
+        let routed = |r: &Row| r.evidence == Evidence::PnrOpen;
+        // a route that failed says so in a row of synthesis
+        let tried = known.iter().filter(|(_, r)| routed(r) || !r.outcome.is_some_and(Outcome::right)).count();
+        if tried >= 2 * KEPT[3] || known.iter().filter(|(_, r)| routed(r)).count() >= KEPT[3] {
+            return None;
+        }
+        let right: Vec<&(&Candidate, Row)> =
+            known.iter().filter(|(_, r)| r.outcome.is_some_and(Outcome::right)).collect();
+        let figures: Vec<[f64; 3]> =
+            right.iter().map(|(c, r)| [c.time(), r.share.unwrap_or(1.0), lane.noise_of(&c.job.scheme)]).collect();
+        rank::order(&figures).into_iter().map(|i| right[i]).find(|(_, r)| !routed(r)).map(|(c, _)| *c)
+    }
+}
+
+fn poisoned() -> anyhow::Error {
+    anyhow!("a thread of this run has died; go on with --resume")
+}
+
+/// The first of each, then the second of each.
+fn in_turns<T>(lanes: Vec<Vec<T>>) -> Vec<T> {
+    let mut lanes: Vec<_> = lanes.into_iter().map(Vec::into_iter).collect();
+    let mut all = Vec::new();
+    loop {
+        let before = all.len();
+        all.extend(lanes.iter_mut().filter_map(Iterator::next));
+        if all.len() == before {
+            return all;
+        }
+    }
+}
+
+/// A design and what the model makes of it.
+struct Point {
+    unit: Mvau,
+    guess: crate::fpga::resources::Resources,
+    period: f64,
+    share: f64,
+}
+
+impl Point {
+    /// In no unit: what orders designs of one layer.
+    fn time(&self) -> f64 {
+        (self.unit.interval() as f64 * self.period).ln()
+    }
+
+    fn row(&self, job: &Job, device: &crate::fpga::device::Device) -> Row {
+        let row = Row::new(&self.unit, device, job.vectors, Evidence::Modelled).with_resources(device, &self.guess);
+        let message = device.lacks(&self.guess).map_or(String::new(), |lacks| format!("does not fit: {lacks}"));
+        Row { layer: job.layer.clone(), scheme: job.scheme.clone(), message, ..row }
+    }
+}
+
+impl Candidate<'_> {
+    fn time(&self) -> f64 {
+        (self.unit.interval() as f64 * self.period).ln()
+    }
+}
+
+impl Lane<'_> {
+    /// The less the better; a scheme of which nothing is known has none.
+    fn noise_of(&self, scheme: &str) -> f64 {
+        self.noise.get(scheme).copied().unwrap_or(0.0)
+    }
+}
+
+fn points(job: &Job, plan: &Plan) -> Vec<Point> {
+    let of = |unit: Mvau| {
+        let guess = guess::resources(&plan.device, &unit);
+        let (period, share) = (guess::period(&plan.device, &unit), plan.device.share(&guess));
+        Point { unit, guess, period, share }
+    };
+    space::space(job, &plan.device).into_iter().map(of).collect()
+}
+
+/// Of each folding the style that takes least.
+fn best_of_foldings(points: &[Point]) -> Vec<&Point> {
+    let mut best: BTreeMap<(usize, usize), &Point> = BTreeMap::new();
+    for p in points {
+        let own = best.entry((p.unit.pe, p.unit.simd)).or_insert(p);
+        if (p.share, p.period) < (own.share, own.period) {
+            *own = p;
+        }
+    }
+    best.into_values().collect()
+}
+
+/// What fits, of the first fronts of time against share.
+fn promising(points: &[Point]) -> Vec<&Point> {
+    let mut left: Vec<&Point> = points.iter().filter(|p| p.share <= 1.0).collect();
+    left.sort_by(|a, b| (a.time(), a.share).partial_cmp(&(b.time(), b.share)).unwrap_or(std::cmp::Ordering::Equal));
+    let mut all = Vec::new();
+    for _ in 0..FRONTS {
+        let (mut least, mut rest) = (f64::INFINITY, Vec::new());
+        for p in left {
+            if p.share < least {
+                least = p.share;
+                all.push(p);
+            } else {
+                rest.push(p);
+            }
+        }
+        left = rest;
+    }
+    all
+}
+
+/// How far the guess of look-up tables was off where synthesis has counted them.
+struct Correction(Vec<f64>);
+
+impl Correction {
+    fn of(lane: &Lane, known: &[Option<Row>]) -> Self {
+        let pairs = lane.candidates.iter().zip(known);
+        let synthesized =
+            pairs.filter_map(|(c, r)| Some((c, r.as_ref().filter(|r| r.evidence >= Evidence::SynthOpen)?)));
+        Self(synthesized.filter_map(|(c, r)| Some(r.lut? as f64 / c.guess.lut?.max(1) as f64)).collect())
+    }
+
+    fn corrected(&self, c: &Candidate) -> crate::fpga::resources::Resources {
+        let factor = if self.0.is_empty() { 1.0 } else { median(&self.0) };
+        let lut = c.guess.lut.map(|n| (n as f64 * factor) as u64);
+        crate::fpga::resources::Resources { lut, ..c.guess }
+    }
+}
+
+/// dB of error, the less the better, by scheme; far below everything where there is none.
+fn noise(accuracy: &[Accuracy], layer: &str) -> HashMap<String, f64> {
+    let own = accuracy.iter().filter(|a| !a.layer.is_empty() && format!("{}/{}", a.network, a.layer) == layer);
+    own.map(|a| (a.scheme.clone(), -a.sqnr_db.unwrap_or(if a.mse == Some(0.0) { 200.0 } else { 0.0 }))).collect()
+}
+
+/// Schemes under which the layer's network loses more than `most` of top-1 against f32 (or the best, where that was not
+/// scored). Where all lose more, those that lose least stay.
+pub fn lossy(accuracy: &[Accuracy], layer: &str, most: f64) -> Vec<String> {
+    let network = layer.rsplit_once('/').map_or("", |l| l.0);
+    let own = accuracy.iter().filter(|a| a.layer.is_empty() && a.network == network);
+    let scored: Vec<(&str, f64)> =
+        own.filter_map(|a| Some((a.scheme.as_str(), a.top1? as f64 / a.samples.max(1) as f64))).collect();
+    let best = scored.iter().map(|s| s.1).fold(0.0, f64::max);
+    let best = scored.iter().find(|s| s.0 == "f32").map_or(best, |s| s.1);
+    let least = scored.iter().filter(|s| s.0 != "f32").map(|s| best - s.1).fold(f64::INFINITY, f64::min);
+    scored.into_iter().filter(|s| best - s.1 > most.max(least) + 1e-12).map(|s| s.0.into()).collect()
+}
