@@ -32,6 +32,8 @@ pub struct Flow {
     data: PathBuf,
     router: Option<Program>,
     pub limits: Limits,
+    /// When the last tool must have ended, whatever it was given.
+    pub deadline: Option<Instant>,
     /// Seeds of place and route.
     pub seeds: Vec<u64>,
 }
@@ -110,7 +112,22 @@ impl Flow {
         let route = device.fabric().route.as_ref().filter(|_| until == Stage::Routed);
         let router = route.map(|r| tool::find(r.programs, &["--version"], r.install)).transpose()?;
         let simulator = Simulator::find()?;
-        Ok(Self { device: device.clone(), simulator, yosys, data, router, limits: LIMITS, seeds: vec![1, 2, 3] })
+        Ok(Self {
+            device: device.clone(),
+            simulator,
+            yosys,
+            data,
+            router,
+            limits: LIMITS,
+            deadline: None,
+            seeds: vec![1, 2, 3],
+        })
+    }
+
+    /// What the next tool may take.
+    fn limits(&self) -> Limits {
+        let left = self.deadline.map_or(f64::INFINITY, |d| d.saturating_duration_since(Instant::now()).as_secs_f64());
+        Limits { seconds: self.limits.seconds.min(left.max(0.1)), ..self.limits }
     }
 
     /// The versions of everything that figures depend on.
@@ -270,7 +287,7 @@ impl Work<'_> {
         figures: &mut Figures,
     ) -> Result<u64, Failure> {
         let (flow, at) = (self.flow, (self.folder, name));
-        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits, self.stop)?;
+        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits(), self.stop)?;
         match verdict {
             Verdict::Right { cycles } => Ok(cycles),
             Verdict::Wrong(why) => {
@@ -295,7 +312,7 @@ impl Work<'_> {
         self.file("synth.ys", &script)?;
         let mut yosys = Command::new(&self.flow.yosys.path);
         yosys.args(["-q", "synth.ys"]);
-        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits, self.stop)?;
+        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits(), self.stop)?;
         let stat = fs::read_to_string(self.folder.join("stat.json"));
         let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;
         yosys::parse(&stat, fabric).map_err(|e| Failure::Failed(format!("{e:#}")))
@@ -332,7 +349,7 @@ impl Work<'_> {
         let mut command = Command::new(&program.path);
         command.args((route.arguments)(device)).args(["--json", "netlist.json", "--report", &report]);
         command.args(["--seed", &seed.to_string(), "--freq", &device.clock_mhz.to_string()]);
-        let ended = tool::run(&mut command, self.folder, &format!("route{seed}.log"), flow.limits, self.stop);
+        let ended = tool::run(&mut command, self.folder, &format!("route{seed}.log"), flow.limits(), self.stop);
         // a clock that is not reached is called an error, and the report is there all the same
         let text = fs::read_to_string(self.folder.join(&report));
         match (ended, text) {

@@ -59,16 +59,22 @@ pub fn strongest(rows: &[Row]) -> Vec<&Row> {
     fn key(r: &Row) -> (&str, &str, &str) {
         (&r.layer, &r.scheme, &r.design)
     }
-    for row in rows.iter().filter(|r| r.lut.is_some()) {
-        let own = best.entry(key(row)).or_insert(row);
+    let mut failed: BTreeMap<(&str, &str, &str), Evidence> = BTreeMap::new();
+    for row in rows.iter().filter(|r| !r.design.is_empty()) {
+        // simulation disagrees with the law, or with the formula of cycles
+        let disagrees = row.evidence >= Evidence::Rtlsim && row.cycles.is_none();
+        if disagrees || row.outcome.is_some_and(|o| !o.right()) {
+            failed.insert(key(row), row.evidence);
+        } else if failed.get(&key(row)).is_some_and(|e| row.outcome.is_some() && *e <= row.evidence) {
+            // it had more time
+            failed.remove(&key(row));
+        }
         // of equal evidence the later one
-        if row.evidence >= own.evidence {
-            *own = row;
+        if row.lut.is_some() && best.get(&key(row)).is_none_or(|own| row.evidence >= own.evidence) {
+            best.insert(key(row), row);
         }
     }
-    for wrong in rows.iter().filter(|r| r.outcome.is_some_and(|o| !o.right())) {
-        best.remove(&key(wrong));
-    }
+    best.retain(|design, _| !failed.contains_key(design));
     best.into_values().collect()
 }
 
@@ -131,4 +137,76 @@ pub fn top1(accuracy: &[Accuracy], row: &Row) -> Option<(usize, usize)> {
     let network = row.layer.rsplit_once('/').map_or("", |l| l.0);
     let own = accuracy.iter().find(|a| a.layer.is_empty() && a.network == network && a.scheme == row.scheme)?;
     Some((own.top1?, own.samples))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fpga::device::Device;
+    use crate::fpga::ir::Mvau;
+    use crate::record::Outcome;
+
+    fn row(design: &str, evidence: Evidence, lut: u64, mhz: Option<f64>) -> Row {
+        let (unit, device): (Mvau, _) = (design.parse().unwrap(), Device::find("ecp5-45k").unwrap());
+        let resources = crate::fpga::resources::Resources { lut: Some(lut), ..Default::default() };
+        let row = Row::new(&unit, &device, 10, evidence).with_resources(&device, &resources);
+        let row = mhz.map_or(row.clone(), |mhz| row.with_clock(&unit, mhz));
+        let outcome = (evidence > Evidence::Modelled).then_some(Outcome::Checked);
+        Row { layer: "n/l".into(), scheme: "w4a4".into(), outcome, ..row }
+    }
+
+    const SLOW: &str = "mvau.w4a4.r8c8.pe1.simd1";
+    const FAST: &str = "mvau.w4a4.r8c8.pe8.simd8";
+    const FULL: &str = "mvau.w4a4.r8c8.pe8.simd4";
+
+    #[test]
+    fn the_strongest_class_decides_and_what_failed_is_out() {
+        let mut rows = vec![
+            row(SLOW, Evidence::Modelled, 100, None),
+            row(FAST, Evidence::Modelled, 900, None),
+            row(FULL, Evidence::Modelled, 40_000, None),
+        ];
+        let best = |rows: &[Row]| {
+            let layers = choose(rows, &[], 0.01);
+            let l = &layers[0];
+            let names: Vec<u64> = l.best.iter().map(|(_, r)| r.lut.unwrap()).collect();
+            (l.evidence, names, l.front.len(), l.of)
+        };
+        assert_eq!(best(&rows), (Evidence::Modelled, vec![900, 900, 100], 2, 2), "what does not fit is out");
+        // a clock makes 64 times the cycles no faster, and modelled designs no rivals
+        rows.push(row(SLOW, Evidence::PnrOpen, 120, Some(100.0)));
+        assert_eq!(best(&rows), (Evidence::PnrOpen, vec![120, 120, 120], 1, 1));
+        rows.push(row(FAST, Evidence::PnrOpen, 950, Some(50.0)));
+        assert_eq!(best(&rows), (Evidence::PnrOpen, vec![950, 950, 120], 2, 2));
+        assert_eq!((pace(&rows[4]), latency(&rows[4])), (10.0 * 20.0, Some(20.0 * (10 + 8) as f64)));
+        let failed = Row { outcome: Some(Outcome::WrongAnswer), lut: None, ..row(FAST, Evidence::Csim, 0, None) };
+        rows.push(failed);
+        assert_eq!(best(&rows), (Evidence::PnrOpen, vec![120, 120, 120], 1, 1), "wrong anywhere is wrong");
+    }
+
+    #[test]
+    fn schemes_that_lose_too_much_are_out_unless_all_do() {
+        let score = |scheme: &str, top1: usize| Accuracy {
+            network: "n".into(),
+            layer: String::new(),
+            scheme: scheme.into(),
+            contract: crate::candidate::Contract::Int8,
+            data: "real".into(),
+            samples: 400,
+            sqnr_db: None,
+            cosine: None,
+            mse: None,
+            max_error: None,
+            top1: Some(top1),
+            weight_bits: 4.0,
+            weight_sqnr_db: None,
+            kl: None,
+            note: String::new(),
+        };
+        let all = [score("f32", 396), score("w8a8", 395), score("w4a4", 392), score("w2a2", 300)];
+        assert_eq!(lossy(&all, "n/l", 0.01), ["w2a2"]);
+        assert_eq!(lossy(&all, "n/l", 0.005), ["w4a4", "w2a2"]);
+        assert_eq!(lossy(&[all[0].clone(), all[2].clone(), all[3].clone()], "n/l", 0.001), ["w2a2"], "the best stays");
+        assert_eq!(lossy(&all, "other/l", 0.01), [""; 0]);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use rayon::prelude::*;
@@ -27,19 +27,21 @@ use crate::stats::median;
 pub const KEPT: [usize; 4] = [60, 50, 20, 5];
 /// Designs that are simulated in C++ by one program.
 const TOGETHER: usize = 12;
-/// Syntheses of a layer between two turns of place and route.
-const A_TURN: usize = 4;
+/// Syntheses of a layer before its first design is placed and routed, and between two of these.
+const TURNS: [usize; 2] = [2, 4];
 /// Shares of the run after which no more C simulations, and RTL simulations, are begun.
 const SHARES: [f64; 2] = [0.15, 0.35];
 /// Modelled designs of all layers that are written; of more only those that go on.
 const MOST_ROWS: usize = 4000;
 /// Fronts of each job that are looked at: the guess is not so good that the first alone will do.
 const FRONTS: usize = 3;
+/// Most that one tool may take of the run for one design.
+const A_STEP: f64 = 0.25;
 /// Most that the simulation of one RTL may take of the run, and no less than so many seconds: wide sums without registers
 /// have simulators recompute whole words at every change of a bit.
 const A_SIMULATION: (f64, f64) = (0.03, 20.0);
-/// Seconds that a step should take before any was done.
-const FIRST: [f64; 3] = [2.0, 15.0, 60.0];
+/// Seconds that a step should take before any was done, and more for each look-up table.
+const FIRST: [(f64, f64); 3] = [(2.0, 0.0), (3.0, 0.004), (30.0, 0.012)];
 
 /// What a run tells while it goes on.
 pub trait Progress: Send {
@@ -110,6 +112,7 @@ impl<'a> Tuner<'a> {
             self.rounds(&mut lanes)?;
         }
         if !self.stopped() {
+            self.note_left(&lanes)?;
             let _ = std::fs::remove_dir_all(&self.work);
         }
         Ok(())
@@ -148,8 +151,20 @@ impl<'a> Tuner<'a> {
     fn known(&self, c: &Candidate) -> Option<Row> {
         let tools = self.flow.as_ref().map(Flow::versions);
         let valid = |r: &&Row| r.evidence < Evidence::Rtlsim || Some(&r.tools) == tools.as_ref();
+        // what had less time than it would have now is tried again
+        let hasty = |r: &Row| r.outcome == Some(Outcome::TimedOut) && 1.5 * r.seconds < self.patience(r.evidence);
         let rows = self.rows.lock().ok()?;
-        rows.iter().filter(|r| c.is_of(r)).filter(valid).max_by_key(|r| r.evidence).cloned()
+        rows.iter().filter(|r| c.is_of(r)).filter(valid).filter(|r| !hasty(r)).max_by_key(|r| r.evidence).cloned()
+    }
+
+    /// Seconds that one tool may take of a design.
+    fn patience(&self, evidence: Evidence) -> f64 {
+        let step = A_STEP * self.plan.seconds;
+        if evidence > Evidence::Rtlsim {
+            step
+        } else {
+            (A_SIMULATION.0 * self.plan.seconds).max(A_SIMULATION.1).min(step)
+        }
     }
 
     fn refuse(&self, r: &Refused) -> Result<()> {
@@ -229,6 +244,30 @@ impl<'a> Tuner<'a> {
         Ok(())
     }
 
+    /// Layers that a larger budget would bring further.
+    fn note_left(&self, lanes: &[Lane]) -> Result<()> {
+        let last = match &self.flow {
+            Some(flow) if flow.routes() => (Evidence::PnrOpen, KEPT[3]),
+            Some(_) => (Evidence::SynthOpen, KEPT[2]),
+            None => (Evidence::Csim, KEPT[0]),
+        };
+        for lane in lanes {
+            let known: Vec<Row> = lane.candidates.iter().filter_map(|c| self.known(c)).collect();
+            let done = known.iter().filter(|r| r.evidence >= last.0).count();
+            let failed = known.iter().filter(|r| r.outcome.is_some_and(|o| !o.right())).count();
+            let wanted = last.1.min(lane.candidates.len().saturating_sub(failed));
+            if done < wanted {
+                let text = format!(
+                    "{}: {done} of {wanted} designs came to {}; --resume with a larger --budget goes on",
+                    lane.layer,
+                    last.0.name()
+                );
+                self.progress.lock().map_err(|_| poisoned())?.note(&text);
+            }
+        }
+        Ok(())
+    }
+
     fn simulate_c(&self, lanes: &mut [Lane]) -> Result<()> {
         let wanted = |c: &&Candidate| self.known(c).is_none_or(|r| r.evidence < Evidence::Csim);
         let chunks: Vec<Vec<Vec<&Candidate>>> = lanes
@@ -290,31 +329,37 @@ impl<'a> Tuner<'a> {
     fn step(&self, c: &Candidate, stage: Stage) -> Result<()> {
         let Some(flow) = &self.flow else { return Ok(()) };
         let left = self.left();
-        if self.stopped() || left <= 0.0 || self.expected(stage) > 1.5 * left {
+        if self.stopped() || left <= 0.0 {
             return Ok(());
         }
         let mut flow = flow.clone();
-        flow.limits = limits(flow.limits, left);
-        if stage == Stage::Simulated {
-            flow.limits = limits(flow.limits, (A_SIMULATION.0 * self.plan.seconds).max(A_SIMULATION.1));
-        }
+        let patience = if stage == Stage::Simulated { Evidence::Rtlsim } else { Evidence::SynthOpen };
+        flow.limits = limits(flow.limits, self.patience(patience));
+        flow.deadline = Some(Instant::now() + Duration::from_secs_f64(left));
         flow.seeds = (1..=self.plan.seeds).collect();
         let known = self.known(c).filter(|r| r.evidence == Evidence::SynthOpen);
         match c.advance(&flow, known.as_ref(), stage, &self.work, self.stop) {
             // the budget ended, not the design's patience
-            Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 1.0 => Ok(()),
+            Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 0.2 => Ok(()),
             Ok(row) => self.keep(vec![row]),
             Err(Failure::Stopped) => Ok(()),
             Err(e) => Err(anyhow!("{e}")),
         }
     }
 
-    /// Seconds that a step should take: the median of those before.
-    fn expected(&self, stage: Stage) -> f64 {
+    /// Seconds that a step should take with a design of so many look-up tables: as others of this run took, for their size.
+    fn expected(&self, stage: Stage, lut: u64) -> f64 {
         let evidence = [Evidence::Rtlsim, Evidence::SynthOpen, Evidence::PnrOpen][stage as usize];
+        let usual = |lut: u64| FIRST[stage as usize].0 + FIRST[stage as usize].1 * lut as f64;
         let Ok(rows) = self.rows.lock() else { return 0.0 };
-        let seconds: Vec<f64> = rows.iter().filter(|r| r.evidence == evidence).map(|r| r.seconds).collect();
-        if seconds.is_empty() { FIRST[stage as usize] } else { median(&seconds) }
+        let own = rows.iter().filter(|r| r.evidence == evidence && r.seconds > 0.0);
+        let slower: Vec<f64> = own.filter_map(|r| Some(r.seconds / usual(r.lut?))).collect();
+        usual(lut) * if slower.is_empty() { 1.0 } else { median(&slower) }
+    }
+
+    /// Is there time for it? No design may take the turns of all others.
+    fn affordable(&self, stage: Stage, lut: u64) -> bool {
+        self.expected(stage, lut) < (2.0 * A_STEP * self.plan.seconds).min(self.left())
     }
 
     /// Synthesis, and place and route of the best, in turns.
@@ -344,14 +389,13 @@ impl<'a> Tuner<'a> {
         let ready = lane.candidates.iter().zip(&known).filter(|(_, r)| r.as_ref().is_some_and(simulated));
         let correction = Correction::of(lane, &known);
         let ready: Vec<(&Candidate, [f64; 3])> = ready
-            .map(|(c, _)| {
-                let share = self.plan.device.share(&correction.corrected(c));
-                (c, [c.time(), share, lane.noise_of(&c.job.scheme)])
-            })
+            .map(|(c, _)| (c, correction.corrected(c)))
+            .filter(|(_, own)| self.affordable(Stage::Synthesized, own.lut.unwrap_or(0)))
+            .map(|(c, own)| (c, [c.time(), self.plan.device.share(&own), lane.noise_of(&c.job.scheme)]))
             .filter(|(_, f)| f[1] <= 1.2)
             .collect();
         let figures: Vec<[f64; 3]> = ready.iter().map(|r| r.1).collect();
-        let left = KEPT[2].saturating_sub(done).min(A_TURN);
+        let left = KEPT[2].saturating_sub(done).min(TURNS[usize::from(done > 0)]);
         rank::order(&figures).into_iter().take(left).map(|i| ready[i].0).collect()
     }
 

@@ -172,7 +172,7 @@ fn outcome_of(failure: &Failure) -> Outcome {
     }
 }
 
-/// What tools may take of one design, and never longer than is left.
-pub fn limits(most: Limits, left: f64) -> Limits {
-    Limits { seconds: most.seconds.min(left.max(1.0)), ..most }
+/// What tools may take of one design, and never longer than this.
+pub fn limits(most: Limits, seconds: f64) -> Limits {
+    Limits { seconds: most.seconds.min(seconds.max(0.1)), ..most }
 }
