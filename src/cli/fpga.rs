@@ -21,6 +21,7 @@ use crate::fpga::tune::job::jobs;
 use crate::fpga::tune::plan::FILE;
 use crate::fpga::tune::profile::profile;
 use crate::fpga::tune::{Progress, Tuner};
+use crate::fpga::vendor;
 use crate::record::{Accuracy, Outcome, Table, read_table};
 use crate::report::format::{self, known};
 use crate::report::fpga::{Data, write};
@@ -40,7 +41,9 @@ pub fn tune(plan: &Plan, dir: &Path, as_json: bool, stop: &AtomicBool) -> Result
     let accuracy: Vec<Accuracy> = read_table(&dir.join("accuracy.csv"))?;
     if !stop.load(Ordering::Relaxed) {
         let (jobs, refused) = jobs(plan)?;
-        Tuner::open(plan, flow, dir, stop, &mut bar)?.run(&jobs, &refused, &accuracy)?;
+        let vendors = vendor::tools(&plan.device);
+        vendors.iter().for_each(|t| bar.note(&format!("{}: {}", t.step.name, t.version())));
+        Tuner::open(plan, flow, vendors, dir, stop, &mut bar)?.run(&jobs, &refused, &accuracy)?;
     }
     bar.done();
     let text = finish(dir)?;
@@ -126,6 +129,8 @@ fn line(r: &Row) -> String {
         (Some(mhz), Some(low), Some(high)) => {
             format!("{} a call at {mhz:.1} MHz ({low:.1} to {high:.1})", format::time(pace(r)))
         }
+        // an estimate before synthesis
+        (Some(mhz), ..) => format!("{} a call at {mhz:.1} MHz", format::time(pace(r))),
         _ => format!("{} cycles a call", r.interval * r.vectors),
     };
     let share = known(r.share, |s| format::percent(s, 0));
@@ -142,7 +147,8 @@ fn tally(rows: &[Row]) -> String {
             n => format!("{} {} ({n} failed)", own.len(), evidence.name()),
         })
     };
-    let all = [Evidence::Modelled, Evidence::Csim, Evidence::Rtlsim, Evidence::SynthOpen, Evidence::PnrOpen];
+    use Evidence::{Cosim, Csim, Csynth, Impl, Modelled, PnrOpen, Rtlsim, SynthOpen};
+    let all = [Modelled, Csim, Rtlsim, SynthOpen, PnrOpen, Csynth, Cosim, Impl];
     format!("rows: {}", all.into_iter().filter_map(of).collect::<Vec<_>>().join(", "))
 }
 

@@ -22,6 +22,7 @@ pub mod sv;
 pub mod synth;
 pub mod tool;
 pub mod tune;
+pub mod vendor;
 
 pub use ir::{Memory, Multiplier, Mvau, Requant, UnitKind};
 pub use parameters::{Parameters, Rescale};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::funnel::lossy;
+use super::lane::lossy;
 use super::rank;
 use crate::fpga::Evidence;
 use crate::fpga::row::Row;
@@ -62,7 +62,8 @@ pub fn strongest(rows: &[Row]) -> Vec<&Row> {
     let mut failed: BTreeMap<(&str, &str, &str), Evidence> = BTreeMap::new();
     for row in rows.iter().filter(|r| !r.design.is_empty()) {
         // simulation disagrees with the law, or with the formula of cycles
-        let disagrees = row.evidence >= Evidence::Rtlsim && row.cycles.is_none();
+        let simulated = (Evidence::Rtlsim..=Evidence::PnrOpen).contains(&row.evidence);
+        let disagrees = simulated && row.cycles.is_none();
         if disagrees || row.outcome.is_some_and(|o| !o.right()) {
             failed.insert(key(row), row.evidence);
         } else if failed.get(&key(row)).is_some_and(|e| row.outcome.is_some() && *e <= row.evidence) {

@@ -1,7 +1,7 @@
 //! The funnel: every stage takes longer than the one before and sees fewer designs. Layers take turns, so that each has
 //! something to show early; every row is written as soon as it is known, and is never made twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +11,16 @@ use anyhow::{Result, anyhow};
 use rayon::prelude::*;
 
 use super::job::{Job, Refused};
+use super::lane::{Correction, Lane, Point, best_of_foldings, lossy, noise, points, promising};
 use super::plan::Plan;
+use super::rank;
 use super::work::{Candidate, csim, limits};
-use super::{guess, rank, space};
 use crate::fpga::Evidence;
-use crate::fpga::ir::Mvau;
 use crate::fpga::row::Row;
 use crate::fpga::sim::Within;
 use crate::fpga::synth::{Flow, Stage};
 use crate::fpga::tool::Failure;
+use crate::fpga::vendor::Tool;
 use crate::record::{Accuracy, Outcome, Table};
 use crate::stats::median;
 
@@ -33,8 +34,11 @@ const TURNS: [usize; 2] = [2, 4];
 const SHARES: [f64; 2] = [0.15, 0.35];
 /// Modelled designs of all layers that are written; of more only those that go on.
 const MOST_ROWS: usize = 4000;
-/// Fronts of each job that are looked at: the guess is not so good that the first alone will do.
-const FRONTS: usize = 3;
+/// Share of the run that is for open tools, where there are vendors' too.
+const OPEN_SHARE: f64 = 0.5;
+/// Share of the run that a step should take at most in the first turn; twice as much in the next, and so on to the last.
+const FIRST_TURN: f64 = 0.04;
+const LAST_TURN: u32 = 4;
 /// Most that one tool may take of the run for one design.
 const A_STEP: f64 = 0.25;
 /// Most that the simulation of one RTL may take of the run, and no less than so many seconds: wide sums without registers
@@ -50,19 +54,10 @@ pub trait Progress: Send {
     fn note(&mut self, text: &str);
 }
 
-/// A layer's designs on their way, the most promising first.
-struct Lane<'a> {
-    layer: String,
-    candidates: Vec<Candidate<'a>>,
-    /// dB of error below the signal, by scheme.
-    noise: HashMap<String, f64>,
-    /// Schemes that lose too much.
-    out: Vec<String>,
-}
-
 pub struct Tuner<'a> {
     plan: &'a Plan,
     flow: Option<Flow>,
+    vendors: Vec<Tool>,
     table: Mutex<Table>,
     rows: Mutex<Vec<Row>>,
     work: PathBuf,
@@ -79,6 +74,7 @@ impl<'a> Tuner<'a> {
     pub fn open(
         plan: &'a Plan,
         flow: Option<Flow>,
+        vendors: Vec<Tool>,
         dir: &Path,
         stop: &'a AtomicBool,
         progress: &'a mut dyn Progress,
@@ -88,6 +84,7 @@ impl<'a> Tuner<'a> {
         Ok(Self {
             plan,
             flow,
+            vendors,
             table: Mutex::new(table),
             rows: Mutex::new(rows),
             work: dir.join("work"),
@@ -111,6 +108,7 @@ impl<'a> Tuner<'a> {
             self.simulate_rtl(&mut lanes)?;
             self.rounds(&mut lanes)?;
         }
+        self.ask_vendors(&lanes)?;
         if !self.stopped() {
             self.note_left(&lanes)?;
             let _ = std::fs::remove_dir_all(&self.work);
@@ -357,32 +355,36 @@ impl<'a> Tuner<'a> {
         usual(lut) * if slower.is_empty() { 1.0 } else { median(&slower) }
     }
 
-    /// Is there time for it? No design may take the turns of all others.
-    fn affordable(&self, stage: Stage, lut: u64) -> bool {
-        self.expected(stage, lut) < (2.0 * A_STEP * self.plan.seconds).min(self.left())
+    /// Is there time for it? Early turns are for what is soon done, so that each layer has something to show.
+    fn affordable(&self, stage: Stage, lut: u64, turn: u32) -> bool {
+        let share = FIRST_TURN * f64::from(1 << turn.min(LAST_TURN));
+        self.expected(stage, lut) < (share * self.plan.seconds).min(self.left())
     }
 
     /// Synthesis, and place and route of the best, in turns.
     fn rounds(&self, lanes: &mut [Lane]) -> Result<()> {
         let routes = self.flow.as_ref().is_some_and(Flow::routes);
         self.tell("synthesis", lanes.len() * KEPT[2]);
-        while !self.stopped() && self.left() > 0.0 {
+        let mut turn = 0;
+        let until = if self.vendors.is_empty() { 1.0 } else { OPEN_SHARE } * self.plan.seconds;
+        while !self.stopped() && self.at() < until {
             let before = self.rows.lock().map_err(|_| poisoned())?.len();
-            let todo: Vec<&Candidate> = in_turns(lanes.iter().map(|l| self.to_synthesize(l)).collect());
+            let todo: Vec<&Candidate> = in_turns(lanes.iter().map(|l| self.to_synthesize(l, turn)).collect());
             self.steps(&todo, Stage::Synthesized, f64::INFINITY)?;
             if routes {
-                let todo: Vec<&Candidate> = lanes.iter().filter_map(|l| self.to_route(l)).collect();
+                let todo: Vec<&Candidate> = lanes.iter().filter_map(|l| self.to_route(l, turn)).collect();
                 self.steps(&todo, Stage::Routed, f64::INFINITY)?;
             }
-            if self.rows.lock().map_err(|_| poisoned())?.len() == before {
+            if self.rows.lock().map_err(|_| poisoned())?.len() == before && turn >= LAST_TURN {
                 break;
             }
+            turn += 1;
         }
         Ok(())
     }
 
     /// The next of a lane to be synthesized.
-    fn to_synthesize<'l>(&self, lane: &'l Lane) -> Vec<&'l Candidate<'l>> {
+    fn to_synthesize<'l>(&self, lane: &'l Lane, turn: u32) -> Vec<&'l Candidate<'l>> {
         let known: Vec<Option<Row>> = lane.candidates.iter().map(|c| self.known(c)).collect();
         let done = known.iter().flatten().filter(|r| r.evidence >= Evidence::SynthOpen).count();
         let simulated = |r: &Row| r.evidence == Evidence::Rtlsim && r.outcome.is_some_and(Outcome::right);
@@ -390,7 +392,7 @@ impl<'a> Tuner<'a> {
         let correction = Correction::of(lane, &known);
         let ready: Vec<(&Candidate, [f64; 3])> = ready
             .map(|(c, _)| (c, correction.corrected(c)))
-            .filter(|(_, own)| self.affordable(Stage::Synthesized, own.lut.unwrap_or(0)))
+            .filter(|(_, own)| self.affordable(Stage::Synthesized, own.lut.unwrap_or(0), turn))
             .map(|(c, own)| (c, [c.time(), self.plan.device.share(&own), lane.noise_of(&c.job.scheme)]))
             .filter(|(_, f)| f[1] <= 1.2)
             .collect();
@@ -400,7 +402,7 @@ impl<'a> Tuner<'a> {
     }
 
     /// The next of a lane to be placed and routed: the most promising of those that were proved.
-    fn to_route<'l>(&self, lane: &'l Lane) -> Option<&'l Candidate<'l>> {
+    fn to_route<'l>(&self, lane: &'l Lane, turn: u32) -> Option<&'l Candidate<'l>> {
         let known: Vec<(&Candidate, Row)> = lane
             .candidates
             .iter()
@@ -417,7 +419,61 @@ impl<'a> Tuner<'a> {
             known.iter().filter(|(_, r)| r.outcome.is_some_and(Outcome::right)).collect();
         let figures: Vec<[f64; 3]> =
             right.iter().map(|(c, r)| [c.time(), r.share.unwrap_or(1.0), lane.noise_of(&c.job.scheme)]).collect();
-        rank::order(&figures).into_iter().map(|i| right[i]).find(|(_, r)| !routed(r)).map(|(c, _)| *c)
+        rank::order(&figures)
+            .into_iter()
+            .map(|i| right[i])
+            .find(|(_, r)| !routed(r) && self.affordable(Stage::Routed, r.lut.unwrap_or(0), turn))
+            .map(|(c, _)| *c)
+    }
+}
+
+impl Tuner<'_> {
+    /// The most promising designs of each layer through every step of vendors' tools, the quickest step first.
+    fn ask_vendors(&self, lanes: &[Lane]) -> Result<()> {
+        for tool in &self.vendors {
+            self.tell(tool.step.name, lanes.len() * KEPT[3]);
+            for _ in 0..KEPT[3] {
+                let todo: Vec<&Candidate> = lanes.iter().filter_map(|l| self.to_ask(l, tool)).collect();
+                let ended: Vec<Result<()>> = todo.par_iter().with_max_len(1).map(|c| self.ask(c, tool)).collect();
+                ended.into_iter().collect::<Result<Vec<()>>>()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next of a lane that a tool has not seen.
+    fn to_ask<'l>(&self, lane: &'l Lane, tool: &Tool) -> Option<&'l Candidate<'l>> {
+        let own = |r: &Row| r.evidence == tool.step.evidence && r.tools == tool.version();
+        let seen: Vec<String> = {
+            let rows = self.rows.lock().ok()?;
+            rows.iter().filter(|r| r.layer == lane.layer && own(r)).map(|r| r.source.clone()).collect()
+        };
+        if seen.len() >= KEPT[3] {
+            return None;
+        }
+        let right: Vec<&Candidate> = lane
+            .candidates
+            .iter()
+            .filter(|c| self.known(c).and_then(|r| r.outcome).is_none_or(Outcome::right))
+            .collect();
+        let device = &self.plan.device;
+        let share = |c: &Candidate| self.known(c).and_then(|r| r.share).unwrap_or_else(|| device.share(&c.guess));
+        let figures: Vec<[f64; 3]> = right.iter().map(|c| [c.time(), share(c), lane.noise_of(&c.job.scheme)]).collect();
+        rank::order(&figures).into_iter().map(|i| right[i]).find(|c| !seen.contains(&c.source))
+    }
+
+    fn ask(&self, c: &Candidate, tool: &Tool) -> Result<()> {
+        let left = self.left();
+        if self.stopped() || left <= 0.0 {
+            return Ok(());
+        }
+        let limits = limits(crate::fpga::synth::LIMITS, left.min(self.patience(tool.step.evidence)));
+        match c.ask(tool, &self.plan.device, &self.work, limits, self.stop) {
+            Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 0.2 => Ok(()),
+            Ok(row) => self.keep(vec![row]),
+            Err(Failure::Stopped) => Ok(()),
+            Err(e) => Err(anyhow!("{e}")),
+        }
     }
 }
 
@@ -436,116 +492,4 @@ fn in_turns<T>(lanes: Vec<Vec<T>>) -> Vec<T> {
             return all;
         }
     }
-}
-
-/// A design and what the model makes of it.
-struct Point {
-    unit: Mvau,
-    guess: crate::fpga::resources::Resources,
-    period: f64,
-    share: f64,
-}
-
-impl Point {
-    /// In no unit: what orders designs of one layer.
-    fn time(&self) -> f64 {
-        (self.unit.interval() as f64 * self.period).ln()
-    }
-
-    fn row(&self, job: &Job, device: &crate::fpga::device::Device) -> Row {
-        let row = Row::new(&self.unit, device, job.vectors, Evidence::Modelled).with_resources(device, &self.guess);
-        let message = device.lacks(&self.guess).map_or(String::new(), |lacks| format!("does not fit: {lacks}"));
-        Row { layer: job.layer.clone(), scheme: job.scheme.clone(), message, ..row }
-    }
-}
-
-impl Candidate<'_> {
-    fn time(&self) -> f64 {
-        (self.unit.interval() as f64 * self.period).ln()
-    }
-}
-
-impl Lane<'_> {
-    /// The less the better; a scheme of which nothing is known has none.
-    fn noise_of(&self, scheme: &str) -> f64 {
-        self.noise.get(scheme).copied().unwrap_or(0.0)
-    }
-}
-
-fn points(job: &Job, plan: &Plan) -> Vec<Point> {
-    let of = |unit: Mvau| {
-        let guess = guess::resources(&plan.device, &unit);
-        let (period, share) = (guess::period(&plan.device, &unit), plan.device.share(&guess));
-        Point { unit, guess, period, share }
-    };
-    space::space(job, &plan.device).into_iter().map(of).collect()
-}
-
-/// Of each folding the style that takes least.
-fn best_of_foldings(points: &[Point]) -> Vec<&Point> {
-    let mut best: BTreeMap<(usize, usize), &Point> = BTreeMap::new();
-    for p in points {
-        let own = best.entry((p.unit.pe, p.unit.simd)).or_insert(p);
-        if (p.share, p.period) < (own.share, own.period) {
-            *own = p;
-        }
-    }
-    best.into_values().collect()
-}
-
-/// What fits, of the first fronts of time against share.
-fn promising(points: &[Point]) -> Vec<&Point> {
-    let mut left: Vec<&Point> = points.iter().filter(|p| p.share <= 1.0).collect();
-    left.sort_by(|a, b| (a.time(), a.share).partial_cmp(&(b.time(), b.share)).unwrap_or(std::cmp::Ordering::Equal));
-    let mut all = Vec::new();
-    for _ in 0..FRONTS {
-        let (mut least, mut rest) = (f64::INFINITY, Vec::new());
-        for p in left {
-            if p.share < least {
-                least = p.share;
-                all.push(p);
-            } else {
-                rest.push(p);
-            }
-        }
-        left = rest;
-    }
-    all
-}
-
-/// How far the guess of look-up tables was off where synthesis has counted them.
-struct Correction(Vec<f64>);
-
-impl Correction {
-    fn of(lane: &Lane, known: &[Option<Row>]) -> Self {
-        let pairs = lane.candidates.iter().zip(known);
-        let synthesized =
-            pairs.filter_map(|(c, r)| Some((c, r.as_ref().filter(|r| r.evidence >= Evidence::SynthOpen)?)));
-        Self(synthesized.filter_map(|(c, r)| Some(r.lut? as f64 / c.guess.lut?.max(1) as f64)).collect())
-    }
-
-    fn corrected(&self, c: &Candidate) -> crate::fpga::resources::Resources {
-        let factor = if self.0.is_empty() { 1.0 } else { median(&self.0) };
-        let lut = c.guess.lut.map(|n| (n as f64 * factor) as u64);
-        crate::fpga::resources::Resources { lut, ..c.guess }
-    }
-}
-
-/// dB of error, the less the better, by scheme; far below everything where there is none.
-fn noise(accuracy: &[Accuracy], layer: &str) -> HashMap<String, f64> {
-    let own = accuracy.iter().filter(|a| !a.layer.is_empty() && format!("{}/{}", a.network, a.layer) == layer);
-    own.map(|a| (a.scheme.clone(), -a.sqnr_db.unwrap_or(if a.mse == Some(0.0) { 200.0 } else { 0.0 }))).collect()
-}
-
-/// Schemes under which the layer's network loses more than `most` of top-1 against f32 (or the best, where that was not
-/// scored). Where all lose more, those that lose least stay.
-pub fn lossy(accuracy: &[Accuracy], layer: &str, most: f64) -> Vec<String> {
-    let network = layer.rsplit_once('/').map_or("", |l| l.0);
-    let own = accuracy.iter().filter(|a| a.layer.is_empty() && a.network == network);
-    let scored: Vec<(&str, f64)> =
-        own.filter_map(|a| Some((a.scheme.as_str(), a.top1? as f64 / a.samples.max(1) as f64))).collect();
-    let best = scored.iter().map(|s| s.1).fold(0.0, f64::max);
-    let best = scored.iter().find(|s| s.0 == "f32").map_or(best, |s| s.1);
-    let least = scored.iter().filter(|s| s.0 != "f32").map(|s| best - s.1).fold(f64::INFINITY, f64::min);
-    scored.into_iter().filter(|s| best - s.1 > most.max(least) + 1e-12).map(|s| s.0.into()).collect()
 }

@@ -98,9 +98,9 @@ fn job(layer: &Layer, scheme: &Scheme, (unit, own): (Mvau, Parameters)) -> Job {
 
 /// The unit of a chain at this place among its units.
 fn unit_at(chain: &Chain, place: usize) -> Result<(Mvau, Parameters)> {
-    let units = chain.stages.iter().filter_map(|s| match s {
+    let mut units = chain.stages.iter().filter_map(|s| match s {
         Stage::Unit { unit, own, .. } => Some((unit.clone(), own.clone())),
         _ => None,
     });
-    units.skip(place).next().context("the chain has no such unit")
+    units.nth(place).context("the chain has no such unit")
 }

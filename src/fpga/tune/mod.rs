@@ -5,6 +5,7 @@ pub mod choose;
 pub mod funnel;
 pub mod guess;
 pub mod job;
+pub mod lane;
 pub mod plan;
 pub mod profile;
 pub mod rank;

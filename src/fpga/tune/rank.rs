@@ -30,13 +30,14 @@ pub fn order<const N: usize>(points: &[[f64; N]]) -> Vec<usize> {
 fn by_distance<const N: usize>(points: &[[f64; N]], front: Vec<usize>) -> Vec<usize> {
     let mut distance = vec![0.0f64; front.len()];
     let mut ends: Vec<usize> = Vec::new();
-    for n in 0..N {
-        let value = |place: usize| points[front[place]][n];
+    let column = |n: usize| front.iter().map(|i| points[*i][n]).collect::<Vec<f64>>();
+    for values in (0..N).map(column) {
+        let value = |place: usize| values[place];
         let mut sorted: Vec<usize> = (0..front.len()).collect();
         sorted.sort_by(|a, b| value(*a).total_cmp(&value(*b)));
         let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return front };
         let range = value(*last) - value(*first);
-        if !(range > 0.0) {
+        if range.is_nan() || range <= 0.0 {
             continue;
         }
         if !ends.contains(first) {

@@ -17,6 +17,7 @@ use crate::fpga::row::Row;
 use crate::fpga::sim::{Simulator, Within, simulator};
 use crate::fpga::synth::{Figures, Flow, Stage};
 use crate::fpga::tool::{self, Failure, Limits};
+use crate::fpga::vendor::Tool;
 use crate::record::Outcome;
 
 /// Vectors of a C simulation, the extreme ones first.
@@ -103,6 +104,30 @@ impl<'a> Candidate<'a> {
             (row.outcome, row.message) = (Some(Outcome::BuildFailed), format!("does not fit: {lacks}"));
         }
         Ok(self.named(row))
+    }
+}
+
+impl Candidate<'_> {
+    /// One step of a vendor's tool.
+    /// # Errors
+    /// What concerns every design.
+    pub fn ask(
+        &self,
+        tool: &Tool,
+        device: &Device,
+        work: &Path,
+        limits: Limits,
+        stop: &AtomicBool,
+    ) -> Result<Row, Failure> {
+        let folder = self.folder(work).with_extension(tool.step.name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).map_err(|e| match e.kind() {
+            std::io::ErrorKind::StorageFull => Failure::DiskFull(work.display().to_string()),
+            _ => Failure::Missing(format!("cannot create {}: {e}", folder.display())),
+        })?;
+        let row = tool.run((device, &self.unit, &self.job.own), self.job.vectors, &folder, limits, stop);
+        let _ = fs::remove_dir_all(&folder);
+        Ok(self.named(row?))
     }
 }
 
