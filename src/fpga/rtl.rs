@@ -243,15 +243,31 @@ impl Writer<'_> {
         let u = self.unit;
         let (p, count) = (u.product_bits() as usize, u.pe * u.simd);
         let mut items = vec![note("products"), logic(count * p, "products")];
+        if u.packing == 1 {
+            items.extend(self.operands());
+        }
         items.extend(if u.packing == 1 { self.single_products() } else { self.packed_products() });
         items
     }
 
-    fn weight(&self, to: &str, index: &str) -> Vec<Item> {
+    /// `factors` and `inputs`: what is multiplied; a register of its own where hard multipliers take it in.
+    fn operands(&self) -> Vec<Item> {
+        let all = [("factors", "w", self.unit.weight_memory().0), ("inputs", "x", self.input_bits())];
+        let mut items: Vec<Item> = all.iter().map(|(to, _, bits)| logic(*bits, *to)).collect();
+        if self.unit.product_stages() > 1 {
+            items.push(Item::Clocked(all.map(|(to, from, _)| next(to, from)).to_vec()));
+        } else {
+            items.extend(all.map(|(to, from, _)| assign(to, from)));
+        }
+        items
+    }
+
+    /// The weight at `index` of `from` as a signed operand.
+    fn weight(&self, to: &str, from: &str, index: &str) -> Vec<Item> {
         let (w, d) = (self.unit.weight_bits as usize, self.unit.operand_bits() as usize);
         let value = match w {
-            1 => format!("w[{index}] ? 2'sb01 : 2'sb11"),
-            _ => format!("$signed(w[({index}) * {w} +: {w}])"),
+            1 => format!("{from}[{index}] ? 2'sb01 : 2'sb11"),
+            _ => format!("$signed({from}[({index}) * {w} +: {w}])"),
         };
         vec![signed(d, to), assign(to, value)]
     }
@@ -261,15 +277,15 @@ impl Writer<'_> {
         let (p, s) = (u.product_bits() as usize, u.simd);
         let index = format!("p * {s} + s");
         let lane = if u.kind == UnitKind::Depthwise { "p" } else { "s" };
-        let (bits, activation) = self.operand("x", lane);
+        let (bits, activation) = self.operand("inputs", lane);
         let mut body = vec![signed(bits, "activation"), assign("activation", activation), signed(p, "product")];
         if u.weight_bits == 1 {
-            let value = format!("w[{index}] ? activation : -activation");
+            let value = format!("factors[{index}] ? activation : -activation");
             // the wide operand makes the choice as wide as the product
             let wide = format!("{} + ({value})", literal_signed(p, 0));
             body.push(Item::Clocked(vec![next("product", wide)]));
         } else {
-            body.extend(self.weight("weight", &index));
+            body.extend(self.weight("weight", "factors", &index));
             body.push(Item::Clocked(vec![next("product", "weight * activation")]));
         }
         body.push(assign(format!("products[({index}) * {p} +: {p}]"), "product"));
@@ -283,8 +299,8 @@ impl Writer<'_> {
         let (low, high) = (format!("2 * p * {s} + s"), format!("(2 * p + 1) * {s} + s"));
         let (bits, activation) = self.operand("x_packed", "s");
         let packed = u.packed_bits() as usize;
-        let mut body = self.weight("weight_low", &low);
-        body.extend(self.weight("weight_high", &high));
+        let mut body = self.weight("weight_low", "w", &low);
+        body.extend(self.weight("weight_high", "w", &high));
         body.extend([
             signed(d + 1, "upper"),
             signed(p, "lower"),
@@ -460,19 +476,20 @@ impl Writer<'_> {
         let total = whole.max(shift as usize + 9) + 1;
         let code = total - shift as usize;
         let mut items = self.per_fold("multiplier", m, |row| u64::from(multipliers[row]), "sum_fold");
-        items.extend(self.complete(4));
+        items.extend(self.complete(5));
         let factor = format!("$signed({{1'b0, multiplier[p * {m} +: {m}]}})");
-        let mut body = vec![signed(m + 1, "factor"), assign("factor", factor), signed(whole, "product")];
-        // operands of 18 bits: what a hard multiplier takes
+        let mut body = vec![signed(m + 1, "factor"), signed(whole, "product")];
+        // operands of 18 bits, in registers: what a hard multiplier takes
         if acc > 18 {
             body.extend([
                 signed(18, "low_part"),
                 signed(acc - 17, "high_part"),
-                assign("low_part", format!("$signed({{1'b0, sum[p * {acc} +: 17]}})")),
-                assign("high_part", format!("$signed(sum[p * {acc} + 17 +: {}])", acc - 17)),
                 signed(36, "low_product"),
                 signed(acc + 1, "high_product"),
                 Item::Clocked(vec![
+                    next("factor", factor),
+                    next("low_part", format!("$signed({{1'b0, sum[p * {acc} +: 17]}})")),
+                    next("high_part", format!("$signed(sum[p * {acc} + 17 +: {}])", acc - 17)),
                     next("low_product", "low_part * factor"),
                     next("high_product", "high_part * factor"),
                     next("product", "$signed({high_product, 17'h0}) + low_product"),
@@ -481,9 +498,13 @@ impl Writer<'_> {
         } else {
             body.extend([
                 signed(acc, "part"),
-                assign("part", format!("$signed(sum[p * {acc} +: {acc}])")),
                 signed(whole + 1, "early"),
-                Item::Clocked(vec![next("early", "part * factor"), next("product", "early")]),
+                Item::Clocked(vec![
+                    next("factor", factor),
+                    next("part", format!("$signed(sum[p * {acc} +: {acc}])")),
+                    next("early", "part * factor"),
+                    next("product", "early"),
+                ]),
             ]);
         }
         let half = (1i64 << (shift - 1)) + (i64::from(zero) << shift);

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::Evidence;
+use super::absorb::absorb;
 use super::check::{Beats, Simulator, Verdict};
 use super::device::Device;
 use super::ir::{Multiplier, Mvau};
@@ -251,19 +252,30 @@ impl Work<'_> {
         let names = sources.iter().filter_map(|s| s.file_name()).map(|n| n.to_string_lossy().into_owned());
         // nets of one bit each for the simulator: one that many cells drive parts of is worked out as a whole at every change
         // of a bit, which costs thirty times as much
-        let script = format!(
-            "read_verilog -sv {}\n{} {multiplier} -top {TOP}\nwrite_json netlist.json\ntee -o stat.json stat -json\n\
-             splitnets\nwrite_verilog -noattr netlist.v\n",
-            names.collect::<Vec<_>>().join(" "),
-            fabric.synth,
-        );
-        self.file("synth.ys", &script)?;
-        let mut yosys = Command::new(&self.flow.yosys.path);
-        yosys.args(["-q", "synth.ys"]);
-        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits, self.stop)?;
+        let read = format!("read_verilog -sv {}\n", names.collect::<Vec<_>>().join(" "));
+        let map = format!("{} {multiplier} -top {TOP}\nwrite_json netlist.json\n", fabric.synth);
+        let show = "tee -o stat.json stat -json\nsplitnets\nwrite_verilog -noattr netlist.v\n";
+        if let Some(registers) = &fabric.absorption {
+            self.yosys("synth", &(read + &map))?;
+            let at = self.folder.join("netlist.json");
+            let text = fs::read_to_string(&at).map_err(|_| Failure::Failed("synthesis ended without a netlist".into()))?;
+            let (text, _) = absorb(&text, TOP, registers).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+            self.file("netlist.json", &text)?;
+            self.yosys("show", &format!("read_json netlist.json\n{show}"))?;
+        } else {
+            self.yosys("synth", &(read + &map + show))?;
+        }
         let stat = fs::read_to_string(self.folder.join("stat.json"));
         let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;
         yosys::parse(&stat, fabric).map_err(|e| Failure::Failed(format!("{e:#}")))
+    }
+
+    fn yosys(&self, name: &str, script: &str) -> Result<(), Failure> {
+        let file = format!("{name}.ys");
+        self.file(&file, script)?;
+        let mut yosys = Command::new(&self.flow.yosys.path);
+        yosys.args(["-q", &file]);
+        tool::run(&mut yosys, self.folder, &format!("{name}.log"), self.flow.limits, self.stop).map(drop)
     }
 
     fn include(&self) -> Vec<PathBuf> {
