@@ -58,6 +58,18 @@ fn a_netlist_that_differs_is_a_wrong_answer() {
 }
 
 #[test]
+fn a_register_that_is_lost_on_its_way_into_a_block_is_a_wrong_answer() {
+    for (register, of) in [("REG_OUTPUT_CLK(\"CLK0\")", "NONE"), ("REGMODE_B(\"OUTREG\")", "NOREG")] {
+        let broken = format!("{}(\"{of}\")", register.split('(').next().unwrap());
+        let lossy = format!(
+            "/usr/bin/yosys \"$@\"\nif [ -f netlist.v ]; then grep -qF '{register}' netlist.v || exit 9; sed -i 's/{register}/{broken}/' netlist.v; fi"
+        );
+        let row = design(&[("yosys", &lossy)], &["--until", "synth"]);
+        assert_eq!(row["outcome"], "WrongAnswer", "{register}: {row}");
+    }
+}
+
+#[test]
 fn failures_are_rows_and_a_clock_not_reached_is_none() {
     let only_version = "case \"$1\" in -V|--version) echo 'fake 1 (x)'; exit 0;; esac\n";
     let endless = design(&[("yosys", &format!("{only_version}sleep 60"))], &["--until", "synth", "--limit", "1.5"]);

@@ -46,14 +46,25 @@ pub enum Side {
 pub struct Absorption {
     pub flip_flop: FlipFlop,
     pub registers: &'static [Register],
+    /// ns from a register in front of a block to the one behind it, at most. Place and route does not time what is inside
+    /// of a block: no faster clock than this is told of a netlist that has both.
+    pub inside_ns: f64,
+}
+
+/// What came of it.
+pub struct Absorbed {
+    /// The netlist as Yosys reads it.
+    pub text: String,
+    /// Registers that blocks have taken in.
+    pub registers: usize,
 }
 
 type Cells = Map<String, Value>;
 
-/// Takes registers in, in the module `top` of a netlist that Yosys wrote as JSON; and how many there were.
+/// Takes registers in, in the module `top` of a netlist that Yosys wrote as JSON.
 /// # Errors
 /// Text that is no such netlist.
-pub fn absorb(text: &str, top: &str, with: &Absorption) -> Result<(String, usize)> {
+pub fn absorb(text: &str, top: &str, with: &Absorption) -> Result<Absorbed> {
     let mut design: Value = serde_json::from_str(text).context("the netlist is no JSON")?;
     let module = design.pointer_mut(&format!("/modules/{top}")).context("the netlist has no module of the design")?;
     let ports = module["ports"].as_object().into_iter().flat_map(Map::values);
@@ -71,7 +82,20 @@ pub fn absorb(text: &str, top: &str, with: &Absorption) -> Result<(String, usize
         }
         cells.retain(|name, _| !nets.gone.contains(name));
     }
-    Ok((serde_json::to_string(&design)?, taken))
+    Ok(Absorbed { text: serde_json::to_string(&design)?, registers: taken })
+}
+
+/// Has a block of the netlist registers on both sides, with a way between them that place and route does not time?
+/// # Errors
+/// Text that is no such netlist.
+pub fn both_sides(text: &str, top: &str, with: &Absorption) -> Result<bool> {
+    let design: Value = serde_json::from_str(text).context("the netlist is no JSON")?;
+    let cells = design.pointer(&format!("/modules/{top}/cells")).and_then(Value::as_object);
+    let on = |cell: &Value, side: Side| {
+        let mut of = with.registers.iter().filter(|r| r.side == side && cell["type"] == r.cell);
+        of.any(|r| r.parameters.iter().all(|(name, value)| cell["parameters"][*name] == *value))
+    };
+    Ok(cells.context("the netlist has no cells")?.values().any(|c| on(c, Side::Input) && on(c, Side::Output)))
 }
 
 /// Bits of a port that are no constants.
@@ -189,5 +213,106 @@ impl Nets {
             block["connections"][port] = Value::from(vec![value]);
             block["port_directions"][port] = "input".into();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fpga::fabric;
+    use serde_json::json;
+
+    fn flop(data: u64, out: u64) -> Value {
+        let ways = json!({"CLK": "input", "DI": "input", "LSR": "input", "Q": "output"});
+        json!({"type": "TRELLIS_FF", "parameters": {"CEMUX": "1 ", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"},
+            "port_directions": ways, "connections": {"CLK": [2], "DI": [data], "LSR": ["0"], "Q": [out]}})
+    }
+
+    /// A memory, a register, operands, a multiplier of one bit, its product; `edit` spoils it.
+    fn netlist(edit: impl Fn(&mut Map<String, Value>)) -> (Value, Absorbed) {
+        let memory = json!({"type": "DP16KD", "parameters": {"REGMODE_A": "NOREG"},
+            "port_directions": {"CLKB": "input", "CLKA": "input", "DOB0": "output", "DOB1": "output"},
+            "connections": {"CLKA": ["0"], "CLKB": [2], "DOB0": [10], "DOB1": [11]}});
+        let multiplier = json!({"type": "MULT18X18D", "parameters": {},
+            "port_directions": {"A0": "input", "A1": "input", "B0": "input", "B1": "input", "P0": "output", "P1": "output"},
+            "connections": {"A0": [13], "A1": ["0"], "B0": [15], "B1": [15], "P0": [16], "P1": [17]}});
+        let mut cells = json!({"memory": memory, "multiplier": multiplier, "word": flop(10, 12), "a": flop(12, 13),
+            "b": flop(14, 15), "product": flop(16, 18)});
+        edit(cells.as_object_mut().unwrap());
+        let ports = json!({"x": {"direction": "input", "bits": [14]}, "y": {"direction": "output", "bits": [18]}});
+        let design = json!({"modules": {"top": {"ports": ports, "cells": cells}}});
+        let rows = fabric::find("ecp5").unwrap().absorption.as_ref().unwrap();
+        let absorbed = absorb(&design.to_string(), "top", rows).unwrap();
+        let after: Value = serde_json::from_str(&absorbed.text).unwrap();
+        (after["modules"]["top"]["cells"].clone(), absorbed)
+    }
+
+    fn names(cells: &Value) -> String {
+        cells
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn registers_go_into_the_blocks_beside_them() {
+        let (cells, absorbed) = netlist(|_| {});
+        let rows = fabric::find("ecp5").unwrap().absorption.as_ref().unwrap();
+        assert_eq!((absorbed.registers, both_sides(&absorbed.text, "top", rows).unwrap()), (3, true));
+        let (_, one) = netlist(|c| drop(c.remove("product")));
+        assert_eq!((one.registers, both_sides(&one.text, "top", rows).unwrap()), (2, false));
+        assert_eq!(names(&cells), "memory multiplier", "no flip-flop is left");
+        let (memory, multiplier) = (&cells["memory"], &cells["multiplier"]);
+        assert_eq!(memory["connections"]["DOB0"], json!([12]), "what the flip-flop behind it gave");
+        assert_eq!(
+            (&memory["parameters"]["REGMODE_B"], &memory["connections"]["OCEB"]),
+            (&json!("OUTREG"), &json!(["1"]))
+        );
+        let ports = &multiplier["connections"];
+        assert_eq!(
+            (&ports["A0"], &ports["B0"], &ports["B1"], &ports["A1"]),
+            (&json!([12]), &json!([14]), &json!([14]), &json!(["0"]))
+        );
+        assert_eq!((&ports["P0"], &ports["CLK0"], &ports["CE0"]), (&json!([18]), &json!([2]), &json!(["1"])));
+        assert_eq!(multiplier["parameters"]["REG_INPUTB_CLK"], "CLK0");
+    }
+
+    #[test]
+    fn what_would_change_the_answer_stays_outside() {
+        let left = |edit: &dyn Fn(&mut Map<String, Value>)| {
+            let (cells, absorbed) = netlist(edit);
+            (names(&cells), absorbed.registers)
+        };
+        let all = "a b memory multiplier product word";
+        // a reset, an enable, another clock, a value to begin with
+        let spoilt: [&dyn Fn(&mut Value); 4] = [
+            &|f| f["connections"]["LSR"] = json!([3]),
+            &|f| f["parameters"]["CEMUX"] = "CE".into(),
+            &|f| f["connections"]["CLK"] = json!([4]),
+            &|f| f["parameters"]["REGSET"] = "SET".into(),
+        ];
+        for edit in spoilt {
+            // none of the four flip-flops, where each is spoilt; only the other ones, where one is
+            let every = |c: &mut Map<String, Value>| ["word", "b", "product"].iter().for_each(|n| edit(&mut c[*n]));
+            assert_eq!(left(&every).0, all);
+            assert_eq!(left(&|c| edit(&mut c["product"])), ("memory multiplier product".into(), 2));
+            assert_eq!(
+                left(&|c| edit(&mut c["b"])),
+                ("a b memory multiplier".into(), 2),
+                "operands go both or not at all"
+            );
+        }
+        // a bit that something else reads as well
+        let reader = |bit: u64| json!({"type": "LUT4", "parameters": {}, "port_directions": {"A": "input"}, "connections": {"A": [bit]}});
+        assert_eq!(left(&|c| drop(c.insert("r".into(), reader(10)))), ("memory multiplier r word".into(), 2));
+        assert_eq!(left(&|c| drop(c.insert("r".into(), reader(16)))), ("memory multiplier product r".into(), 2));
+        // in front of a block it may, and keeps its flip-flop
+        assert_eq!(left(&|c| drop(c.insert("r".into(), reader(15)))), ("b memory multiplier r".into(), 3));
+        assert!(absorb("{}", "top", fabric::find("ecp5").unwrap().absorption.as_ref().unwrap()).is_err());
     }
 }

@@ -85,8 +85,11 @@ pub struct Mvau {
 pub const WIDEST_OPERAND: u32 = 27;
 /// Bits of a requantisation multiplier, unsigned: with a sign they fit an 18-bit operand.
 pub const MULTIPLIER_BITS: u32 = 17;
-/// Registers in a requantisation by multiplier and shift: operands, partial products, their sum, rounding, clamping.
-const SHIFT_STAGES: u32 = 5;
+/// Registers in a requantisation by multiplier and shift: operands, partial products, their sum, rounding, limits, clamping.
+pub(super) const SHIFT_STAGES: u32 = 6;
+/// Memories of an output's constants, and queues, of more words than these are in block RAM, those for reading with its
+/// register behind them.
+const DISTRIBUTED_WORDS: usize = 64;
 
 impl Mvau {
     /// A unit with the usual choices: weights in block RAM with its register, a register at every level of the tree, the
@@ -219,7 +222,10 @@ impl Mvau {
         match self.requant {
             Requant::None => 0,
             Requant::Shift { .. } => SHIFT_STAGES,
-            Requant::Thresholds { bits } => 2 * bits - 1,
+            // a bit is looked up and compared; the first is looked up while the sum is completed
+            Requant::Thresholds { bits } => {
+                2 * bits - 1 + (1..bits).filter(|bit| in_block_ram(self.neuron_folds() << bit)).count() as u32
+            }
         }
     }
 
@@ -295,6 +301,11 @@ impl Mvau {
         let sum = self.worst_sum();
         bits_of(&(*sum.start()..=sum.end() + 1))
     }
+}
+
+/// Is a memory of so many words kept in block RAM, where nobody says?
+pub(super) fn in_block_ram(words: usize) -> bool {
+    words > DISTRIBUTED_WORDS
 }
 
 /// Bits of two's complement that hold a range.

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::Evidence;
-use super::absorb::absorb;
+use super::absorb::{absorb, both_sides};
 use super::check::{Beats, Simulator, Verdict};
 use super::device::Device;
 use super::ir::{Multiplier, Mvau};
@@ -257,10 +257,8 @@ impl Work<'_> {
         let show = "tee -o stat.json stat -json\nsplitnets\nwrite_verilog -noattr netlist.v\n";
         if let Some(registers) = &fabric.absorption {
             self.yosys("synth", &(read + &map))?;
-            let at = self.folder.join("netlist.json");
-            let text = fs::read_to_string(&at).map_err(|_| Failure::Failed("synthesis ended without a netlist".into()))?;
-            let (text, _) = absorb(&text, TOP, registers).map_err(|e| Failure::Failed(format!("{e:#}")))?;
-            self.file("netlist.json", &text)?;
+            let absorbed = absorb(&self.netlist()?, TOP, registers).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+            self.file("netlist.json", &absorbed.text)?;
             self.yosys("show", &format!("read_json netlist.json\n{show}"))?;
         } else {
             self.yosys("synth", &(read + &map + show))?;
@@ -268,6 +266,18 @@ impl Work<'_> {
         let stat = fs::read_to_string(self.folder.join("stat.json"));
         let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;
         yosys::parse(&stat, fabric).map_err(|e| Failure::Failed(format!("{e:#}")))
+    }
+
+    fn netlist(&self) -> Result<String, Failure> {
+        let text = fs::read_to_string(self.folder.join("netlist.json"));
+        text.map_err(|_| Failure::Failed("synthesis ended without a netlist".into()))
+    }
+
+    /// MHz that no clock is told above: what the ways inside of blocks allow, which place and route does not time.
+    fn most_mhz(&self) -> Result<f64, Failure> {
+        let Some(with) = &self.flow.device.fabric().absorption else { return Ok(f64::INFINITY) };
+        let both = both_sides(&self.netlist()?, TOP, with).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+        Ok(if both { 1e3 / with.inside_ns } else { f64::INFINITY })
     }
 
     fn yosys(&self, name: &str, script: &str) -> Result<(), Failure> {
@@ -315,7 +325,8 @@ impl Work<'_> {
         match (ended, text) {
             (Ok(_) | Err(Failure::Failed(_)), Ok(text)) => {
                 let report = nextpnr::parse(&text, device.fabric()).map_err(|e| Failure::Failed(format!("{e:#}")))?;
-                Ok((report.resources, report.fmax_mhz))
+                let most = self.most_mhz()?;
+                Ok((report.resources, report.fmax_mhz.map(|mhz| mhz.min(most))))
             }
             (Err(e), _) => Err(e),
             (Ok(_), Err(_)) => Err(Failure::Failed("place and route ended without a report".into())),
