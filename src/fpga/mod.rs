@@ -19,6 +19,7 @@ pub mod resources;
 pub mod row;
 pub mod rtl;
 pub mod sim;
+pub mod subject;
 pub mod sv;
 pub mod synth;
 pub mod tool;

@@ -59,12 +59,12 @@ impl Writer<'_> {
         } else {
             body.extend([
                 signed(acc, "part"),
-                signed(whole + 1, "early"),
+                signed(whole + 1, "early_product"),
                 Item::Clocked(vec![
                     next("factor", factor),
                     next("part", format!("$signed(sum[p * {acc} +: {acc}])")),
-                    next("early", "part * factor"),
-                    next("product", "early"),
+                    next("early_product", "part * factor"),
+                    next("product", "early_product"),
                 ]),
             ]);
         }
