@@ -3,12 +3,14 @@
 mod accuracy;
 mod baseline;
 mod choice;
+mod choose;
 mod compare;
 mod convert;
 mod design;
 mod emit;
 mod exchange;
 mod export;
+mod fpga;
 mod history;
 mod import;
 mod judge;

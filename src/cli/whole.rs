@@ -234,7 +234,8 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn write_table<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
+/// Writes a table anew.
+pub fn write_table<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
     let bytes = writer.into_inner().map_err(|e| e.into_error())?;

@@ -23,6 +23,8 @@ pub mod subject;
 pub mod sv;
 pub mod synth;
 pub mod tool;
+pub mod tune;
+pub mod vendor;
 
 pub use ir::{Memory, Multiplier, Mvau, Requant, UnitKind};
 pub use parameters::{Parameters, Rescale};

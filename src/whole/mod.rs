@@ -7,7 +7,7 @@ mod view;
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::candidate::Schedule;
 use crate::emit::{Function, Source, Stmt, do_, if_, let_};
@@ -70,9 +70,12 @@ struct Draft {
     inputs: Vec<View>,
     output: View,
     op: Option<Operation>,
-    /// Of a kernel: where its weights and columns are.
-    kernel: Option<(usize, usize)>,
+    /// Of a kernel: where its weights and columns are, and the words of its static grid.
+    kernel: Option<(Sections, [i32; 2])>,
 }
+
+/// Where packed weights and columns of a kernel begin.
+type Sections = (usize, usize);
 
 struct Layout<'a> {
     graph: &'a Graph,
@@ -134,7 +137,7 @@ impl Layout<'_> {
         self.lying(name, view, &order)
     }
 
-    fn kernel(&mut self, index: usize, node: &Node, sections: (usize, usize)) -> Result<()> {
+    fn kernel(&mut self, index: usize, node: &Node, sections: Sections) -> Result<()> {
         let dims = self.graph.known(node.outputs[0])?.to_vec();
         let x = self.view(node.inputs[0])?;
         // kernels take and give images with their channels last
@@ -147,7 +150,11 @@ impl Layout<'_> {
         let order: Vec<usize> = if order.len() == dims.len() { order } else { (0..dims.len()).collect() };
         let output = View::ordered(place, &dims, &order);
         let step = Step { name: self.chosen[index].layer.clone(), kind: Kind::Kernel(index) };
-        self.drafts.push(Draft { step, inputs: vec![x], output: output.clone(), op: None, kernel: Some(sections) });
+        let (task, quantized) = (&self.chosen[index].task, &self.chosen[index].quantized);
+        let grid = quantized.grids(task.relu).0.filter(|_| task.has_static_grid());
+        ensure!(grid.is_some() == task.has_static_grid(), "its static range is not known: nothing calibrated it");
+        let kernel = Some((sections, grid.map_or([0; 2], |g| g.words())));
+        self.drafts.push(Draft { step, inputs: vec![x], output: output.clone(), op: None, kernel });
         self.values[node.outputs[0]] = Some(output);
         Ok(())
     }
@@ -196,6 +203,7 @@ impl Layout<'_> {
             }
             Operation::Unary(_)
             | Operation::Binary(_)
+            | Operation::Where
             | Operation::Affine { .. }
             | Operation::Softmax { .. }
             | Operation::LogSoftmax { .. }
@@ -298,12 +306,7 @@ impl Whole {
 }
 
 /// A kernel's text under a name of its own, and where its weights and columns are.
-fn kernel_of(
-    chosen: &Chosen,
-    index: usize,
-    packed: &mut Vec<u8>,
-    columns: &mut Vec<u8>,
-) -> Result<(Source, (usize, usize))> {
+fn kernel_of(chosen: &Chosen, index: usize, packed: &mut Vec<u8>, columns: &mut Vec<u8>) -> Result<(Source, Sections)> {
     let (task, q) = (&chosen.task, &chosen.quantized);
     let source = task.emit(&chosen.schedule)?;
     let symbol = format!("bs_layer_{index}");
@@ -389,12 +392,12 @@ impl Printer<'_> {
             "static void step_{index}(const struct bs_args *args, uint8_t *arena, int32_t thread, int32_t threads)"
         );
         let mut body: Vec<Stmt> = vec![crate::emit::note(draft.step.name.replace("*/", "* /"))];
-        if let (Kind::Kernel(kernel), Some((weights, columns))) = (&draft.step.kind, draft.kernel) {
+        if let (Kind::Kernel(kernel), Some(((weights, columns), [zero, out_zero]))) = (&draft.step.kind, draft.kernel) {
             body.push(let_(
                 "struct bs_args",
                 "a",
                 format!(
-                    "{{{}, (const uint8_t *)args->rhs + {}, (const uint8_t *)args->cols + {columns}, {}, (uint8_t *)args->work + {}, 0, 0}}",
+                    "{{{}, (const uint8_t *)args->rhs + {}, (const uint8_t *)args->cols + {columns}, {}, (uint8_t *)args->work + {}, {zero}, {out_zero}}}",
                     self.pointer(&draft.inputs[0], "const float"),
                     weights + self.shift,
                     self.pointer(&draft.output, "float"),
