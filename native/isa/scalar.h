@@ -53,6 +53,11 @@ BS_WORD struct bs_grid bs_grid_of_signs(const float *x, int64_t n) {
     if (!(g.scale >= 0x1p-100f)) g.scale = 0x1p-100f;
     return g;
 }
+/* the same grid for codes that are `off` less */
+BS_WORD struct bs_grid bs_grid_less(struct bs_grid g, int32_t off) {
+    g.zero -= off << g.shift;
+    return g;
+}
 BS_WORD uint8_t bs_quantize(float x, struct bs_grid g) {
     if (g.shift) return x >= 0;
     int32_t q = (int32_t)rintf(x * g.inverse) + g.zero;
@@ -123,6 +128,10 @@ BS_WORD void scalar_range(const float *x, int64_t n, float *low, float *high) {
     for (int64_t i = 0; i < n; i++) *low = x[i] < *low ? x[i] : *low, *high = x[i] > *high ? x[i] : *high;
 }
 BS_WORD void scalar_stage_u8(uint8_t *to, const uint8_t *x, int64_t n) { memcpy(to, x, (size_t)n); }
+/* 128 less */
+BS_WORD void scalar_stage_s8(int8_t *to, const uint8_t *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (int8_t)(x[i] - 128);
+}
 BS_WORD void scalar_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] = x[i];
 }
@@ -135,6 +144,9 @@ BS_WORD void scalar_stage_bf16(float *to, const float *x, int64_t n) {
 }
 BS_WORD void scalar_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     for (int64_t i = 0; i < n; i++) to[i] = bs_quantize(x[i], g);
+}
+BS_WORD void scalar_quant_s8(int8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    for (int64_t i = 0; i < n; i++) to[i] = (int8_t)(bs_quantize(x[i], g) - 128);
 }
 BS_WORD void scalar_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     for (int64_t i = 0; i < n; i++) to[i] = bs_quantize(x[i], g);

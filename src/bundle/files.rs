@@ -184,8 +184,8 @@ fn kernel(bundle: &Bundle, variant: &Variant, index: usize) -> Value {
         Contract::F32io => input.map_or([0; 2], |g| g.words()),
         _ => [zero(input), zero(output)],
     };
-    let layout = k.layout.as_ref().map_or(vec![0; 9], |l| {
-        let numbers = [l.n, l.k, l.segments, l.lanes, l.depth, l.vectors, l.bits, l.group];
+    let layout = k.layout.as_ref().map_or(vec![0; 10], |l| {
+        let numbers = [l.n, l.k, l.segments, l.lanes, l.depth, l.run, l.vectors, l.bits, l.group];
         std::iter::once(usize::from(l.depthwise)).chain(numbers).collect()
     });
     let time = match (k.median_ns, k.ci_ns) {

@@ -69,6 +69,29 @@ impl Choice {
     /// # Errors
     /// Names and shapes that are none, tensors that cannot be read.
     pub fn plan(&self, target: &Target, own: Vec<Layer>) -> Result<Plan> {
+        let layers = self.layers(own)?;
+        let schemes = self.schemes()?;
+        ensure!(self.threads > 0, "--threads is 0; it must be at least 1");
+        let jobs = layers.len() * schemes.len();
+        Ok(Plan {
+            target: target.clone(),
+            layers,
+            schemes,
+            contract: self.contract,
+            regime: self.regime,
+            threads: self.threads,
+            strategy: search::STRATEGIES[0].name.into(),
+            seed: 0,
+            budget: Budget::Seconds(DEFAULT_SECONDS * jobs as f64),
+            learned_from: vec![],
+            repeats: 0,
+        })
+    }
+
+    /// The layers: a model's own and those that are named, else the built-in ones.
+    /// # Errors
+    /// Names and shapes that are none, tensors that cannot be read.
+    pub fn layers(&self, own: Vec<Layer>) -> Result<Vec<Layer>> {
         let mut layers = own;
         for name in &self.networks {
             layers.extend(Network::built_in(name)?.layers);
@@ -93,22 +116,7 @@ impl Choice {
         }
         let mut keys = HashSet::new();
         layers.retain(|l| keys.insert(l.key())); // named twice, tuned once
-        let schemes = self.schemes()?;
-        ensure!(self.threads > 0, "--threads is 0; it must be at least 1");
-        let jobs = layers.len() * schemes.len();
-        Ok(Plan {
-            target: target.clone(),
-            layers,
-            schemes,
-            contract: self.contract,
-            regime: self.regime,
-            threads: self.threads,
-            strategy: search::STRATEGIES[0].name.into(),
-            seed: 0,
-            budget: Budget::Seconds(DEFAULT_SECONDS * jobs as f64),
-            learned_from: vec![],
-            repeats: 0,
-        })
+        Ok(layers)
     }
 
     pub fn contract(&self) -> Contract {
@@ -118,6 +126,10 @@ impl Choice {
     /// Does it name layers?
     pub fn names_layers(&self) -> bool {
         !(self.networks.is_empty() && self.gemm.is_empty() && self.conv.is_empty()) || self.layers.is_some()
+    }
+
+    pub fn names_schemes(&self) -> bool {
+        !self.schemes.is_empty()
     }
 
     /// The schemes, by their names.

@@ -10,6 +10,7 @@ mod design;
 mod emit;
 mod exchange;
 mod export;
+mod fpga;
 mod history;
 mod import;
 mod judge;

@@ -26,8 +26,8 @@ use crate::scheme;
 #[derive(clap::Args, Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Goals {
     /// Most of top-1 that may be lost, of all samples: 1%; the fastest network that keeps it is chosen [default: 1% where
-    /// nothing else is limited]
-    #[arg(long, value_name = "1%", requires = "model", value_parser = share)]
+    /// nothing else is limited]. Of FPGAs: schemes that lose more are not designed [default: 1%]
+    #[arg(long, value_name = "1%", value_parser = share)]
     max_drop: Option<f64>,
     /// Most that the layers may take together: 2ms, 800us
     #[arg(long, value_name = "2ms", requires = "model", value_parser = nanoseconds)]
@@ -43,6 +43,10 @@ impl Goals {
         let limited = self.max_latency.is_some() || self.max_size.is_some();
         let drop = self.max_drop.or((!limited).then_some(0.01));
         Limits { drop, latency_ns: self.max_latency, bytes: self.max_size }
+    }
+
+    pub fn max_drop(&self) -> Option<f64> {
+        self.max_drop
     }
 }
 

@@ -51,6 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     let prices = Prices { per_hour, currency: args.currency.clone() };
     if let (Format::Html, None) = (args.format, &args.out) {
         return args.dirs.iter().try_for_each(|dir| match of_accuracy(dir) {
+            _ if super::fpga::is_run(dir) => print(&super::fpga::finish(dir)?),
             true => print(&accuracy(dir, &Data::read(dir)?)?),
             false => print(&finish_with(&Run::load(dir)?, prices.clone())?),
         });

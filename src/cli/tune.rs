@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::choice::Choice;
 use super::choose::choose;
+use super::fpga;
 use super::model::ModelArgs;
 use super::network::{Asked, Goals, Network};
 use super::progress::Bar;
@@ -99,16 +100,28 @@ pub fn run(args: &Args) -> Result<()> {
         }
         None => {
             let targets = if args.targets.is_empty() { vec!["host".to_string()] } else { args.targets.clone() };
-            for name in &targets {
-                if Fpga::named(name)?.is_some() {
-                    bail!("{name} is an FPGA, which has designs and no kernels; see `bitsmith synth --help`");
+            let (mut fpgas, mut others) = (vec![], vec![]);
+            for name in targets {
+                match Fpga::named(&name)? {
+                    Some(device) => fpgas.push(device),
+                    None => others.push(name),
                 }
             }
+            let targets = others;
+            ensure!(
+                targets.is_empty() || args.goals.max_drop().is_none(),
+                "--max-drop is for --model and for FPGAs; {} has neither",
+                targets.join(", ")
+            );
             let targets: Vec<Target> = targets.iter().map(|t| Target::find(t)).collect::<Result<_>>()?;
             targets.iter().try_for_each(Target::require)?;
             let plans: Vec<Plan> = targets.iter().map(|t| plan(args, t)).collect::<Result<_>>()?;
             for (target, plan) in targets.into_iter().zip(plans) {
                 documents.push(tune(&plan, target, None, args, stop)?);
+            }
+            for device in fpgas {
+                let plan = fpga_plan(args, device)?;
+                documents.push(fpga::tune(&plan, &new_folder(args, &plan.device.name)?, args.json, stop)?);
             }
         }
     }
@@ -125,6 +138,15 @@ fn plan(args: &Args, target: &Target) -> Result<Plan> {
     plan.budget = args.budget.unwrap_or(plan.budget);
     plan.learned_from = if args.cold { vec![] } else { runs_of(&target.name) };
     Ok(plan)
+}
+
+/// Designs of an FPGA in place of kernels: what has integers on one grid.
+fn fpga_plan(args: &Args, device: Fpga) -> Result<fpga::Plan> {
+    let layers = args.choice.layers(vec![])?;
+    let schemes: Vec<String> =
+        if args.choice.names_schemes() { args.choice.schemes()? } else { vec!["w8a8".into(), "w4a4".into()] };
+    let seconds = fpga::seconds(args.budget, layers.len())?;
+    Ok(fpga::Plan { device, layers, schemes, seconds, seeds: 3, max_drop: args.goals.max_drop().unwrap_or(0.01) })
 }
 
 /// A whole network: what its layers do to it, their times, the choice, and the network that was chosen.
@@ -189,7 +211,7 @@ fn new_folder(args: &Args, target: &str) -> Result<PathBuf> {
     let make = |dir: &Path| fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()));
     if let Some(out) = &args.out {
         let dir = if args.targets.len() > 1 { out.join(target) } else { out.clone() };
-        if dir.join("records.csv").exists() {
+        if dir.join("records.csv").exists() || fpga::is_run(&dir) {
             bail!("{} already holds a run; go on with it by `--resume {0}`, or give another --out", dir.display());
         }
         make(&dir)?;
@@ -199,6 +221,11 @@ fn new_folder(args: &Args, target: &str) -> Result<PathBuf> {
 }
 
 fn resume(dir: &Path, args: &Args, stop: &AtomicBool) -> Result<serde_json::Value> {
+    if fpga::is_run(dir) {
+        let mut plan = fpga::Plan::read(dir)?;
+        plan.seconds = args.budget.map_or(Ok(plan.seconds), |b| fpga::seconds(Some(b), 1))?;
+        return fpga::tune(&plan, dir, args.json, stop);
+    }
     let mut plan = read_plan(dir)?;
     if let Some(budget) = args.budget {
         plan.budget = budget;

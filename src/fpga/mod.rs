@@ -21,6 +21,8 @@ pub mod sim;
 pub mod sv;
 pub mod synth;
 pub mod tool;
+pub mod tune;
+pub mod vendor;
 
 pub use ir::{Memory, Multiplier, Mvau, Requant, UnitKind};
 pub use parameters::{Parameters, Rescale};

@@ -48,6 +48,12 @@ pub struct Row {
     /// Seconds that it took.
     pub seconds: f64,
     pub message: String,
+    /// Hash of the RTL and of the C++ with all numbers; of designs that were tuned.
+    #[serde(default)]
+    pub source: String,
+    /// Seconds since the run began.
+    #[serde(default)]
+    pub at_s: Option<f64>,
 }
 
 impl Row {
@@ -82,6 +88,23 @@ impl Row {
             tools: String::new(),
             seconds: 0.0,
             message: String::new(),
+            source: String::new(),
+            at_s: None,
+        }
+    }
+
+    /// A layer that no design serves under a scheme.
+    pub fn refused(layer: &str, scheme: &str, device: &Device, vectors: u64, why: &str) -> Self {
+        let one = Mvau::new(super::UnitKind::Dense, [1, 1], [1, 1], [1, 1]).expect("the least unit is one");
+        Self {
+            layer: layer.into(),
+            scheme: scheme.into(),
+            design: String::new(),
+            interval: 0,
+            cycles: None,
+            outcome: Some(Outcome::Unsupported),
+            message: why.into(),
+            ..Self::new(&one, device, vectors, Evidence::Modelled)
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow};
 
 use super::Evidence;
 use super::design::{Trial, bench, csim_main};
+use super::tool::{self, Failure, Limits};
 use super::{hls, rtl};
 
 /// What a simulator says of one design.
@@ -31,10 +33,19 @@ pub struct Simulator {
     pub program: &'static str,
     pub package: &'static str,
     /// Builds in a folder that holds the designs' files.
-    build: fn(&Path, &[Trial]) -> Result<()>,
+    build: fn(&Path, &[Trial], &Within) -> Result<(), Failure>,
     /// Runs what was built; its lines.
-    run: fn(&Path) -> Result<String>,
+    run: fn(&Path, &Within) -> Result<String, Failure>,
 }
+
+/// What a simulator may take, and who may stop it.
+pub struct Within<'a> {
+    pub limits: Limits,
+    pub stop: &'a AtomicBool,
+}
+
+/// Of simulations that nobody waits for with a clock in his hand.
+const PATIENT: Limits = Limits { seconds: 3600.0, memory: 16 << 30 };
 
 /// Every simulator, the fastest to run last.
 pub static SIMULATORS: &[Simulator] = &[
@@ -44,7 +55,7 @@ pub static SIMULATORS: &[Simulator] = &[
         program: "g++",
         package: "g++",
         build: build_csim,
-        run: |dir| output(Command::new(dir.join("csim")).current_dir(dir)),
+        run: |dir, within| output(&mut Command::new(dir.join("csim")), dir, "run.log", within),
     },
     Simulator {
         name: "icarus",
@@ -52,7 +63,7 @@ pub static SIMULATORS: &[Simulator] = &[
         program: "iverilog",
         package: "iverilog",
         build: build_icarus,
-        run: |dir| output(Command::new("vvp").args(["-n", "bench.vvp"]).current_dir(dir)),
+        run: |dir, within| output(Command::new("vvp").args(["-n", "bench.vvp"]), dir, "run.log", within),
     },
     Simulator {
         name: "verilator",
@@ -60,7 +71,7 @@ pub static SIMULATORS: &[Simulator] = &[
         program: "verilator",
         package: "verilator",
         build: build_verilator,
-        run: |dir| output(Command::new(dir.join("obj_dir/Vbench")).current_dir(dir)),
+        run: |dir, within| output(&mut Command::new(dir.join("obj_dir/Vbench")), dir, "run.log", within),
     },
 ];
 
@@ -86,22 +97,40 @@ impl Simulator {
     /// # Errors
     /// A simulator that is not there, sources that do not build, a program that ends without a verdict.
     pub fn verdicts(&self, dir: &Path, trials: &[Trial]) -> Result<Vec<Verdict>> {
-        self.missing().map_or(Ok(()), |why| Err(anyhow!("{why}")))?;
-        write_files(dir, trials)?;
-        (self.build)(dir, trials).with_context(|| format!("{} cannot build the designs", self.name))?;
-        let said = (self.run)(dir).with_context(|| format!("{} cannot run the designs", self.name))?;
+        let within = Within { limits: PATIENT, stop: &AtomicBool::new(false) };
+        self.verdicts_within(dir, trials, &within).map_err(|e| anyhow!("{}: {e}", self.name))
+    }
+
+    /// The same with limits.
+    /// # Errors
+    /// As [`Simulator::verdicts`]; programs that take more than they may.
+    pub fn verdicts_within(&self, dir: &Path, trials: &[Trial], within: &Within) -> Result<Vec<Verdict>, Failure> {
+        self.missing().map_or(Ok(()), |why| Err(Failure::Missing(why)))?;
+        write_files(dir, trials).map_err(|e| broken(dir, &e))?;
+        // programs are run elsewhere
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
+        (self.build)(&dir, trials, within)?;
+        let said = (self.run)(&dir, within)?;
         let verdict = |t: &Trial| {
             let line = said.lines().find(|l| l.split(' ').next() == Some(&t.design.name) && l.contains(" wrong="));
-            let line = line.with_context(|| format!("{}: no verdict of {}", self.name, t.design.name))?;
+            let line = line.ok_or_else(|| Failure::Failed(format!("no verdict of {}", t.design.name)))?;
             let field =
                 |name: &str| line.split(' ').find_map(|w| w.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok());
             let timed = |name| field(name).filter(|v| *v > 0 && t.seed == 0);
             let interval = timed("interval").filter(|_| t.vectors.outputs.len() > 1);
             let counts = field("outputs").zip(field("wrong"));
-            let (outputs, wrong) = counts.with_context(|| format!("strange line `{line}`"))?;
+            let (outputs, wrong) = counts.ok_or_else(|| Failure::Failed(format!("strange line `{line}`")))?;
             Ok(Verdict { design: t.design.name.clone(), outputs, wrong, cycles: timed("cycles"), interval })
         };
         trials.iter().map(verdict).collect()
+    }
+}
+
+fn broken(dir: &Path, e: &anyhow::Error) -> Failure {
+    let full = |e: &std::io::Error| e.kind() == std::io::ErrorKind::StorageFull;
+    match e.chain().filter_map(|e| e.downcast_ref()).any(full) {
+        true => Failure::DiskFull(dir.display().to_string()),
+        false => Failure::Failed(format!("{e:#}")),
     }
 }
 
@@ -127,17 +156,18 @@ fn write_files(dir: &Path, trials: &[Trial]) -> Result<()> {
 /// Many designs in one compilation: starting the compiler costs more than a small design.
 const PER_UNIT: usize = 64;
 
-fn build_csim(dir: &Path, trials: &[Trial]) -> Result<()> {
+fn build_csim(dir: &Path, trials: &[Trial], within: &Within) -> Result<(), Failure> {
     let mut units = vec!["csim.cpp".to_string()];
     for (i, some) in trials.chunks(PER_UNIT).enumerate() {
         let text: String = some.iter().map(|t| format!("#include \"{}.cpp\"\n", t.design.name)).collect();
         let name = format!("designs{i}.cpp");
-        fs::write(dir.join(&name), text).with_context(|| format!("cannot write {name}"))?;
+        let written = fs::write(dir.join(&name), text).with_context(|| format!("cannot write {name}"));
+        written.map_err(|e| broken(dir, &e))?;
         units.push(name);
     }
     let mut cc = Command::new("g++");
-    cc.args(["-std=c++14", "-O1", "-Wno-unknown-pragmas", "-o", "csim"]).args(units).current_dir(dir);
-    output(&mut cc).map(drop)
+    cc.args(["-std=c++14", "-O1", "-Wno-unknown-pragmas", "-o", "csim"]).args(units);
+    output(&mut cc, dir, "build.log", within).map(drop)
 }
 
 fn sources(trials: &[Trial]) -> Vec<String> {
@@ -148,30 +178,35 @@ fn sources(trials: &[Trial]) -> Vec<String> {
     all
 }
 
-fn build_icarus(dir: &Path, trials: &[Trial]) -> Result<()> {
+fn build_icarus(dir: &Path, trials: &[Trial], within: &Within) -> Result<(), Failure> {
     let mut cc = Command::new("iverilog");
-    cc.args(["-g2012", "-s", "bs_clock", "-o", "bench.vvp", "bs_clock.sv"]).args(sources(trials)).current_dir(dir);
-    output(&mut cc).map(drop)
+    cc.args(["-g2012", "-s", "bs_clock", "-o", "bench.vvp", "bs_clock.sv"]).args(sources(trials));
+    output(&mut cc, dir, "build.log", within).map(drop)
 }
 
-fn build_verilator(dir: &Path, trials: &[Trial]) -> Result<()> {
+fn build_verilator(dir: &Path, trials: &[Trial], within: &Within) -> Result<(), Failure> {
     let mut cc = Command::new("verilator");
     cc.args(["--cc", "--exe", "--build", "--top-module", "bench", "-O3", "-Wno-fatal", "-Wno-WIDTH", "-Wno-lint"]);
-    cc.args(["-j", "2", "-CFLAGS", "-O1", "main.cpp"]).args(sources(trials)).current_dir(dir);
-    output(&mut cc).map(drop)
+    cc.args(["-j", "2", "-CFLAGS", "-O1", "main.cpp"]).args(sources(trials));
+    output(&mut cc, dir, "build.log", within).map(drop)
 }
 
-/// What a command says; its first complaint where it fails.
-fn output(command: &mut Command) -> Result<String> {
-    let program = command.get_program().display().to_string();
-    let out =
-        command.stdin(Stdio::null()).env("LC_ALL", "C").output().with_context(|| format!("{program} cannot be run"))?;
-    let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    if !out.status.success() && !said.contains(" wrong=") {
-        let error = String::from_utf8_lossy(&out.stderr).into_owned() + &said;
-        let first = error.lines().find(|l| l.to_lowercase().contains("error")).or(error.lines().next());
-        bail!("{program}: {}", first.unwrap_or("it ended without a word"));
+/// What a command says; its first complaint where it fails. A bench that found something wrong ends without success.
+fn output(command: &mut Command, dir: &Path, log: &str, within: &Within) -> Result<String, Failure> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let said = match tool::run(command.env("LC_ALL", "C"), dir, log, within.limits, within.stop) {
+        Err(Failure::Failed(why)) => {
+            let said = fs::read(dir.join(log)).unwrap_or_default();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            if !said.contains(" wrong=") {
+                return Err(Failure::Failed(format!("{program}: {why}")));
+            }
+            said
+        }
+        other => other?,
+    };
+    match said.lines().next() {
+        Some(first) if said.contains("$readmem") && said.contains("ERROR") => Err(Failure::Failed(first.into())),
+        _ => Ok(said),
     }
-    ensure!(!said.contains("$readmem") || !said.contains("ERROR"), "{}", said.lines().next().unwrap_or_default());
-    Ok(said)
 }

@@ -23,6 +23,7 @@ use crate::record::Outcome;
 use crate::stats::median;
 
 /// The open tools for one device.
+#[derive(Clone)]
 pub struct Flow {
     pub device: Device,
     simulator: Simulator,
@@ -31,6 +32,8 @@ pub struct Flow {
     data: PathBuf,
     router: Option<Program>,
     pub limits: Limits,
+    /// When the last tool must have ended, whatever it was given.
+    pub deadline: Option<Instant>,
     /// Seeds of place and route.
     pub seeds: Vec<u64>,
 }
@@ -61,6 +64,26 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Of a unit of which nothing is known.
+    pub fn none() -> Self {
+        Self {
+            evidence: Evidence::Rtlsim,
+            outcome: Outcome::Checked,
+            message: String::new(),
+            resources: Resources::default(),
+            cycles: None,
+            vectors: VECTORS as u64,
+            fmax: vec![],
+            seconds: 0.0,
+        }
+    }
+
+    /// What a row of synthesis says, so that place and route can go on from there.
+    pub fn synthesized(unit: &Mvau, resources: Resources) -> Self {
+        let cycles = Some(unit.cycles(VECTORS as u64));
+        Self { evidence: Evidence::SynthOpen, resources, cycles, ..Self::none() }
+    }
+
     pub fn fmax_median(&self) -> Option<f64> {
         (!self.fmax.is_empty()).then(|| median(&self.fmax))
     }
@@ -89,7 +112,22 @@ impl Flow {
         let route = device.fabric().route.as_ref().filter(|_| until == Stage::Routed);
         let router = route.map(|r| tool::find(r.programs, &["--version"], r.install)).transpose()?;
         let simulator = Simulator::find()?;
-        Ok(Self { device: device.clone(), simulator, yosys, data, router, limits: LIMITS, seeds: vec![1, 2, 3] })
+        Ok(Self {
+            device: device.clone(),
+            simulator,
+            yosys,
+            data,
+            router,
+            limits: LIMITS,
+            deadline: None,
+            seeds: vec![1, 2, 3],
+        })
+    }
+
+    /// What the next tool may take.
+    fn limits(&self) -> Limits {
+        let left = self.deadline.map_or(f64::INFINITY, |d| d.saturating_duration_since(Instant::now()).as_secs_f64());
+        Limits { seconds: self.limits.seconds.min(left.max(0.1)), ..self.limits }
     }
 
     /// The versions of everything that figures depend on.
@@ -114,17 +152,23 @@ impl Flow {
         folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
+        self.go_on(Figures::none(), unit, own, until, folder, stop)
+    }
+
+    /// The same of a unit of which some figures are known. Where they are of synthesis, `folder` holds what it left.
+    /// # Errors
+    /// As [`Flow::run`].
+    pub fn go_on(
+        &self,
+        known: Figures,
+        unit: &Mvau,
+        own: &Parameters,
+        until: Stage,
+        folder: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Figures, Failure> {
         let begun = Instant::now();
-        let mut figures = Figures {
-            evidence: Evidence::Rtlsim,
-            outcome: Outcome::Checked,
-            message: String::new(),
-            resources: Resources::default(),
-            cycles: None,
-            vectors: VECTORS as u64,
-            fmax: vec![],
-            seconds: 0.0,
-        };
+        let mut figures = known;
         // the tools run elsewhere
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
         let work = Work { flow: self, unit, own, folder: &folder, stop };
@@ -170,22 +214,9 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn stages(&self, until: Stage, figures: &mut Figures) -> Result<(), Failure> {
-        let sources = self.write()?;
-        let beats = Beats::new(self.unit, self.own, VECTORS, 1);
-        figures.cycles = Some(self.simulate("rtl", &sources, &[], &beats, figures)?);
-        if until < Stage::Synthesized {
-            return Ok(());
+        if figures.evidence < Evidence::SynthOpen {
+            self.prove(until, figures)?;
         }
-        let cells = self.synthesize(&sources)?;
-        let netlist = self.netlist_sources()?;
-        let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
-        if Some(cycles) != figures.cycles {
-            figures.outcome = Outcome::WrongAnswer;
-            let rtl = figures.cycles.unwrap_or(0);
-            return Err(Failure::Failed(format!("the netlist takes {cycles} cycles, the RTL {rtl}")));
-        }
-        // cells of a netlist that nobody has proved are not told
-        (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
         if until < Stage::Routed || self.flow.router.is_none() {
             return Ok(());
         }
@@ -203,6 +234,27 @@ impl Work<'_> {
         // placement decides how many look-up tables only feed a register
         figures.resources = routed[0].0;
         figures.evidence = Evidence::PnrOpen;
+        Ok(())
+    }
+
+    /// Simulation, synthesis, simulation of the netlist.
+    fn prove(&self, until: Stage, figures: &mut Figures) -> Result<(), Failure> {
+        let sources = self.write()?;
+        let beats = Beats::new(self.unit, self.own, VECTORS, 1);
+        figures.cycles = Some(self.simulate("rtl", &sources, &[], &beats, figures)?);
+        if until < Stage::Synthesized {
+            return Ok(());
+        }
+        let cells = self.synthesize(&sources)?;
+        let netlist = self.netlist_sources()?;
+        let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
+        if Some(cycles) != figures.cycles {
+            figures.outcome = Outcome::WrongAnswer;
+            let rtl = figures.cycles.unwrap_or(0);
+            return Err(Failure::Failed(format!("the netlist takes {cycles} cycles, the RTL {rtl}")));
+        }
+        // cells of a netlist that nobody has proved are not told
+        (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
         Ok(())
     }
 
@@ -235,7 +287,7 @@ impl Work<'_> {
         figures: &mut Figures,
     ) -> Result<u64, Failure> {
         let (flow, at) = (self.flow, (self.folder, name));
-        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits, self.stop)?;
+        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits(), self.stop)?;
         match verdict {
             Verdict::Right { cycles } => Ok(cycles),
             Verdict::Wrong(why) => {
@@ -260,7 +312,7 @@ impl Work<'_> {
         self.file("synth.ys", &script)?;
         let mut yosys = Command::new(&self.flow.yosys.path);
         yosys.args(["-q", "synth.ys"]);
-        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits, self.stop)?;
+        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits(), self.stop)?;
         let stat = fs::read_to_string(self.folder.join("stat.json"));
         let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;
         yosys::parse(&stat, fabric).map_err(|e| Failure::Failed(format!("{e:#}")))
@@ -297,7 +349,7 @@ impl Work<'_> {
         let mut command = Command::new(&program.path);
         command.args((route.arguments)(device)).args(["--json", "netlist.json", "--report", &report]);
         command.args(["--seed", &seed.to_string(), "--freq", &device.clock_mhz.to_string()]);
-        let ended = tool::run(&mut command, self.folder, &format!("route{seed}.log"), flow.limits, self.stop);
+        let ended = tool::run(&mut command, self.folder, &format!("route{seed}.log"), flow.limits(), self.stop);
         // a clock that is not reached is called an error, and the report is there all the same
         let text = fs::read_to_string(self.folder.join(&report));
         match (ended, text) {

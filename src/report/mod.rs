@@ -7,6 +7,7 @@ pub(crate) mod canvas;
 mod convergence;
 mod devices;
 pub(crate) mod format;
+pub mod fpga;
 mod front;
 mod heatmap;
 mod html;

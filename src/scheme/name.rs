@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 
 use super::activations::{Activations, Kind, Per};
 use super::calibrate::{self, Calibrator, MinMax};
@@ -39,10 +39,15 @@ pub fn find(name: &str) -> Result<Scheme> {
     name.parse()
 }
 
-/// The schemes that a name or a pattern with `*` stands for.
+/// The schemes that a name or a pattern stands for: `*` for anything in a listed name, `[1-8]` or `[148]` for each of these
+/// digits in any name.
 /// # Errors
 /// A pattern that fits nothing, or a wrong name.
 pub fn matching(pattern: &str) -> Result<Vec<Scheme>> {
+    if pattern.contains('[') {
+        let each = digits(pattern)?.into_iter().map(|p| matching(&p));
+        return Ok(each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect());
+    }
     if !pattern.contains('*') {
         return Ok(vec![find(pattern)?]);
     }
@@ -50,6 +55,20 @@ pub fn matching(pattern: &str) -> Result<Vec<Scheme>> {
     let found: Vec<Scheme> = LISTED.iter().filter(|n| fits(n)).map(|n| find(n)).collect::<Result<_>>()?;
     ensure!(!found.is_empty(), "`{pattern}` matches no listed scheme; `bitsmith schemes` lists them");
     Ok(found)
+}
+
+/// The pattern with each digit that its first brackets stand for.
+fn digits(pattern: &str) -> Result<Vec<String>> {
+    let wrong = || format!("`{pattern}`: brackets hold digits, such as [1-8] or [148]");
+    let (before, rest) = pattern.split_once('[').with_context(wrong)?;
+    let (inside, after) = rest.split_once(']').with_context(wrong)?;
+    let bytes = inside.as_bytes();
+    let all: Vec<u8> = match bytes {
+        [low, b'-', high] if low <= high => (*low..=*high).collect(),
+        _ => bytes.to_vec(),
+    };
+    ensure!(!all.is_empty() && all.iter().all(u8::is_ascii_digit), wrong());
+    Ok(all.iter().map(|d| format!("{before}{}{after}", char::from(*d))).collect())
 }
 
 /// Does a text fit a pattern in which `*` stands for anything?
@@ -431,5 +450,11 @@ mod tests {
         assert_eq!(names("w4a8g32"), ["w4a8g32"]);
         assert!(names("*g32*").len() > 3);
         assert!(matching("x*").is_err());
+        assert_eq!(names("w[1-2]a[48]"), ["w1a4", "w1a8", "w2a4", "w2a8"]);
+        assert_eq!(names("w4a[8]g32"), ["w4a8g32"]);
+        for wrong in ["w[a4", "w[]a8", "w[8-1]a8", "w[x]a8", "w[1-]a8"] {
+            let error = matching(wrong).unwrap_err().to_string();
+            assert!(error.contains("brackets hold digits"), "{wrong}: {error}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Reports of tools, read with care: what one does not say is unknown, and what is no report is one line that says so.
 
 pub mod bambu;
+pub mod cosim;
 pub mod csynth;
 pub mod nextpnr;
 pub mod vivado;
