@@ -92,6 +92,18 @@ impl Harness {
         }
     }
 
+    /// Cycles and instructions per call, by the device's own counters.
+    pub fn count(&mut self, kernel: usize, calls: u64) -> Answer<Counts> {
+        let answer = self.call(&format!("count {kernel} {calls}"), &[])?;
+        let numbers: Vec<f64> = answer.split(' ').filter_map(|w| w.parse().ok()).collect();
+        match numbers[..] {
+            [cycles, instructions, calls] if calls >= 1.0 => {
+                Ok(Counts { cycles: cycles / calls, instructions: instructions / calls })
+            }
+            _ => Err(Failure::Refused(format!("strange counts `{answer}`"))),
+        }
+    }
+
     fn call(&mut self, line: &str, payload: &[u8]) -> Answer<String> {
         self.process.call(line, payload)
     }

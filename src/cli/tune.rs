@@ -324,7 +324,7 @@ pub fn provenance(device: &Device, dir: &Path) -> Result<Provenance> {
         target_title: device.target.title.clone(),
         compiler: device.builder.id.clone(),
         compiler_flags: device.target.compiler.flags.clone(),
-        counters: Counters::why_not().unwrap_or_default(),
+        counters: device.why_no_counters(),
         energy: Meter::of(device).err().unwrap_or_default(),
         host: device.host.clone(),
         roofs: device.roofs.clone(),
