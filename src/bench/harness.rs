@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
+use super::counters::Counts;
 pub use super::process::Failure;
 use super::process::{Answer, Process};
 use super::watch::Sighting;

@@ -18,7 +18,7 @@ use super::progress::Bar;
 use super::{new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
-use crate::bench::{Device, counters::Counters, energy::Meter};
+use crate::bench::{Device, energy::Meter};
 use crate::certificate::{Group, Winner, group_of};
 use crate::fpga::device::Device as Fpga;
 use crate::record::{Accuracy, Energy, Table, read_table};
