@@ -267,6 +267,28 @@ fn a_pruned_network_is_one_program_of_dense_kernels() {
 }
 
 #[test]
+fn layers_of_low_rank_are_two_steps_of_one_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut args = vec!["tune".to_string()];
+    args.extend(labelled(dir.path()));
+    args.extend(
+        ["--scheme", "w8a8+r50%", "--budget", "18trials", "--max-drop", "100%", "--out", "run"].map(String::from),
+    );
+    let (code, stdout, stderr) = bitsmith(&args.iter().map(String::as_str).collect::<Vec<_>>(), dir.path());
+    assert_eq!(code, 0, "{stderr}");
+    let table = |name: &str| {
+        let mut reader = csv::Reader::from_path(dir.path().join("run").join(name)).unwrap();
+        reader.deserialize::<HashMap<String, String>>().map(|r| r.unwrap()).collect::<Vec<_>>()
+    };
+    let (networks, steps) = (table("network.csv"), table("steps.csv"));
+    assert_eq!((networks[0]["outcome"].as_str(), networks[0]["exact"].as_str()), ("Measured", "true"), "{stdout}");
+    assert_eq!(networks[0]["checked"], "8");
+    let kernels: Vec<&str> = steps.iter().filter(|s| s["kind"] == "kernel").map(|s| s["step"].as_str()).collect();
+    let parts = kernels.iter().filter(|k| k.ends_with(".1") || k.ends_with(".2")).count();
+    assert!(parts >= 2 && parts.is_multiple_of(2), "{kernels:?}");
+}
+
+#[test]
 fn training_recovers_what_pruning_lost_and_a_second_run_computes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["recover", "--scheme", "w4a8+p75", "--recipe", "distill", "--epochs", "2", "--json", "--out", "r"];

@@ -134,6 +134,25 @@ fn networks_of_exporters_give_the_answers_of_onnx_runtime() {
     assert!(wrong.is_empty() && count >= 42, "{count}: {wrong:#?}");
 }
 
+/// What fusing left behind has the names of what there is.
+#[test]
+fn encodings_find_what_a_fused_model_gives() {
+    for file in ["float.onnx", "float.tflite"] {
+        let model = read(file);
+        let names: Vec<&str> =
+            model.graph.nodes.iter().map(|n| model.graph.values[n.outputs[0]].name.as_str()).collect();
+        let one = |name: &&str| {
+            let grid = serde_json::json!([{ "bitwidth": 8, "offset": -128, "scale": 0.05 }]);
+            (name.split(';').next().unwrap().to_string(), grid)
+        };
+        let grids: serde_json::Map<String, Value> = names.iter().map(one).collect();
+        let text = serde_json::json!({ "activation_encodings": grids }).to_string();
+        let encoded = model.encoded(&Encodings::parse(text.as_bytes()).unwrap()).unwrap();
+        let note = encoded.graph.notes.last().unwrap();
+        assert!(note.ends_with(&format!("{0} of {0} activations", grids.len())), "{file}: {note}");
+    }
+}
+
 #[test]
 fn weights_without_a_graph_are_layers_of_their_own() {
     let model = read("tiny.gguf");
