@@ -19,6 +19,7 @@ pub static FILES: &[(&str, &str)] = &[
     ("commands.h", include_str!("../native/commands.h")),
     ("watch.h", include_str!("../native/watch.h")),
     ("timing.h", include_str!("../native/timing.h")),
+    ("counters.h", include_str!("../native/counters.h")),
     ("count/count.c", include_str!("../native/count/count.c")),
     ("count/x86.s", include_str!("../native/count/x86.s")),
     ("count/arm.s", include_str!("../native/count/arm.s")),

@@ -162,9 +162,9 @@ impl Model {
             found[0] += usize::from(id.is_some());
         }
         let mut grids: HashMap<ValueId, Quant> = HashMap::new();
-        let moving: Vec<(ValueId, &str)> =
-            graph.values.iter().enumerate().map(|(id, v)| (id, v.name.as_str())).collect();
-        let moving: Vec<_> = moving.into_iter().filter(|(id, _)| graph.values[*id].constant.is_none()).collect();
+        // fusing leaves values behind that nothing gives any more
+        let given = graph.inputs.iter().chain(graph.nodes.iter().flat_map(|n| &n.outputs));
+        let moving: Vec<(ValueId, &str)> = given.map(|id| (*id, graph.values[*id].name.as_str())).collect();
         for (name, quant) in &encodings.activations {
             match find(&moving, |v| likeness(v, name)) {
                 Some(id) => {

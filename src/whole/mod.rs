@@ -17,7 +17,7 @@ use crate::model::{Model, layers};
 use crate::quantized::QuantizedLayer;
 use view::{Life, Place, View, place_all};
 
-/// A layer's kernel in a network.
+/// A layer's kernel in a network; of a layer that runs as several, one of these, in their order.
 pub struct Chosen {
     /// Its place among the graph's nodes.
     pub node: usize,
@@ -137,7 +137,8 @@ impl Layout<'_> {
         self.lying(name, view, &order)
     }
 
-    fn kernel(&mut self, index: usize, node: &Node, sections: Sections) -> Result<()> {
+    /// The kernels of a layer, one behind the other.
+    fn kernels(&mut self, all: &[(usize, Sections)], node: &Node) -> Result<()> {
         let dims = self.graph.known(node.outputs[0])?.to_vec();
         let x = self.view(node.inputs[0])?;
         // kernels take and give images with their channels last
@@ -146,16 +147,31 @@ impl Layout<'_> {
             _ => (0..x.dims.len()).collect(),
         };
         let x = self.lying(&node.name, x, &order);
-        let place = self.new_place(dims.iter().product());
         let order: Vec<usize> = if order.len() == dims.len() { order } else { (0..dims.len()).collect() };
-        let output = View::ordered(place, &dims, &order);
+        let mut x = x;
+        for (i, (index, sections)) in all.iter().enumerate() {
+            // what lies between them only they know
+            let y = if i + 1 < all.len() {
+                let len = self.chosen[*index].task.shape.m() * self.chosen[*index].task.shape.n();
+                View::dense(self.new_place(len), &[len])
+            } else {
+                let place = self.new_place(dims.iter().product());
+                View::ordered(place, &dims, &order)
+            };
+            self.kernel(*index, *sections, x, y.clone())?;
+            x = y;
+        }
+        self.values[node.outputs[0]] = Some(x);
+        Ok(())
+    }
+
+    fn kernel(&mut self, index: usize, sections: Sections, x: View, output: View) -> Result<()> {
         let step = Step { name: self.chosen[index].layer.clone(), kind: Kind::Kernel(index) };
         let (task, quantized) = (&self.chosen[index].task, &self.chosen[index].quantized);
         let grid = quantized.grids(task.relu).0.filter(|_| task.has_static_grid());
         ensure!(grid.is_some() == task.has_static_grid(), "its static range is not known: nothing calibrated it");
         let kernel = Some((sections, grid.map_or([0; 2], |g| g.words())));
-        self.drafts.push(Draft { step, inputs: vec![x], output: output.clone(), op: None, kernel });
-        self.values[node.outputs[0]] = Some(output);
+        self.drafts.push(Draft { step, inputs: vec![x], output, op: None, kernel });
         Ok(())
     }
 
@@ -286,11 +302,14 @@ impl Whole {
         let (mut packed, mut columns, mut kernels) = (Vec::new(), Vec::new(), Vec::new());
         for (i, node) in graph.nodes.iter().enumerate() {
             let step = || format!("node `{}`", node.name);
-            if let Some(index) = chosen.iter().position(|c| c.node == i) {
-                let (source, sections) =
-                    kernel_of(&chosen[index], index, &mut packed, &mut columns).with_context(step)?;
+            let mut own = Vec::new();
+            for (index, kernel) in chosen.iter().enumerate().filter(|(_, c)| c.node == i) {
+                let (source, sections) = kernel_of(kernel, index, &mut packed, &mut columns).with_context(step)?;
                 kernels.push(source);
-                layout.kernel(index, node, sections).with_context(step)?;
+                own.push((index, sections));
+            }
+            if !own.is_empty() {
+                layout.kernels(&own, node).with_context(step)?;
             } else if let Some(Ok(_)) = layers::shape_of(graph, node) {
                 bail!("node `{}`: is a layer without a kernel", node.name);
             } else {
