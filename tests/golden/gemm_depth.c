@@ -218,7 +218,8 @@ static void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0_stage(dot_wid
         float low = 0, high = 0;
         dot_wide_range(x, 512, &low, &high);
         grids[r] = bs_grid_of(low, high, 255);
-        dot_wide_quant(to + r * 544, x, 512, grids[r]);
+        dot_wide_elem * row = to + r * 544;
+        dot_wide_quant(row, x, 512, grids[r]);
     }
 }
 void gemm_w8a8_avx2_dot_wide_b4x2_k2_staged_nm_c8x16x128_p0(const struct bs_args *args, int32_t thread, int32_t threads) {

@@ -13,7 +13,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x3(c
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 1) * 32));
             dot_usmmlanibble_rhs b2_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 2) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a0 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
             s0_2 = dot_usmmlanibble_dot(s0_2, x0_0, b2_0);
@@ -27,7 +27,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x3(c
         f0_0 = dot_usmmlanibble_scaled(f0_0, c0_0, scale0);
         f0_1 = dot_usmmlanibble_scaled(f0_1, c0_1, scale1);
         f0_2 = dot_usmmlanibble_scaled(f0_2, c0_2, scale2);
-        a0 = a0 + 32;
+        a0 = a0 + 64;
         rhs = rhs + 216;
     }
     {
@@ -38,7 +38,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x3(c
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 1) * 32));
             dot_usmmlanibble_rhs b2_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 2) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a0 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
             s0_2 = dot_usmmlanibble_dot(s0_2, x0_0, b2_0);
@@ -52,7 +52,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x3(c
         f0_0 = dot_usmmlanibble_scaled(f0_0, c0_0, scale0);
         f0_1 = dot_usmmlanibble_scaled(f0_1, c0_1, scale1);
         f0_2 = dot_usmmlanibble_scaled(f0_2, c0_2, scale2);
-        a0 = a0 + 32;
+        a0 = a0 + 64;
         rhs = rhs + 120;
     }
     dot_usmmlanibble_finish_groups(out + (i + 0) * 20 + column + 0, f0_0, grids[i + 0], (const float *)args->cols + 0 + column + 0, (const float *)args->cols + 64 + column + 0, 1);
@@ -69,7 +69,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x2(c
         for (int64_t k = 0; k < 2; k += 1) {
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 1) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a0 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
         }
@@ -79,7 +79,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x2(c
         const dot_usmmlanibble_real scale1 = dot_usmmlanibble_scales((const void *)(rhs + 136));
         f0_0 = dot_usmmlanibble_scaled(f0_0, c0_0, scale0);
         f0_1 = dot_usmmlanibble_scaled(f0_1, c0_1, scale1);
-        a0 = a0 + 32;
+        a0 = a0 + 64;
         rhs = rhs + 144;
     }
     {
@@ -88,7 +88,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x2(c
         for (int64_t k = 0; k < 1; k += 1) {
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 1) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a0 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
         }
@@ -98,7 +98,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x2(c
         const dot_usmmlanibble_real scale1 = dot_usmmlanibble_scales((const void *)(rhs + 72));
         f0_0 = dot_usmmlanibble_scaled(f0_0, c0_0, scale0);
         f0_1 = dot_usmmlanibble_scaled(f0_1, c0_1, scale1);
-        a0 = a0 + 32;
+        a0 = a0 + 64;
         rhs = rhs + 80;
     }
     dot_usmmlanibble_finish_groups(out + (i + 0) * 20 + column + 0, f0_0, grids[i + 0], (const float *)args->cols + 0 + column + 0, (const float *)args->cols + 64 + column + 0, 1);
@@ -106,9 +106,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_1x2(c
 }
 static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x3(const dot_usmmlanibble_elem *lhs, float *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
     const dot_usmmlanibble_elem * a0 = lhs + (i + 0) * 80;
-    const dot_usmmlanibble_elem * a1 = lhs + (i + 1) * 80;
-    const dot_usmmlanibble_elem * a2 = lhs + (i + 2) * 80;
-    const dot_usmmlanibble_elem * a3 = lhs + (i + 3) * 80;
+    const dot_usmmlanibble_elem * a1 = lhs + (i + 2) * 80;
     dot_usmmlanibble_real f0_0 = dot_usmmlanibble_real_zero();
     dot_usmmlanibble_real f0_1 = dot_usmmlanibble_real_zero();
     dot_usmmlanibble_real f0_2 = dot_usmmlanibble_real_zero();
@@ -132,11 +130,11 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x3(c
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 1) * 32));
             dot_usmmlanibble_rhs b2_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 2) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a1 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
             s0_2 = dot_usmmlanibble_dot(s0_2, x0_0, b2_0);
-            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_load(a2 + (k + 0) * 16, a3 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_packed(a1 + (k + 0) * 32);
             s1_0 = dot_usmmlanibble_dot(s1_0, x1_0, b0_0);
             s1_1 = dot_usmmlanibble_dot(s1_1, x1_0, b1_0);
             s1_2 = dot_usmmlanibble_dot(s1_2, x1_0, b2_0);
@@ -168,10 +166,8 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x3(c
         f3_0 = dot_usmmlanibble_scaled(f3_0, c3_0, scale0);
         f3_1 = dot_usmmlanibble_scaled(f3_1, c3_1, scale1);
         f3_2 = dot_usmmlanibble_scaled(f3_2, c3_2, scale2);
-        a0 = a0 + 32;
-        a1 = a1 + 32;
-        a2 = a2 + 32;
-        a3 = a3 + 32;
+        a0 = a0 + 64;
+        a1 = a1 + 64;
         rhs = rhs + 216;
     }
     {
@@ -185,11 +181,11 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x3(c
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 1) * 32));
             dot_usmmlanibble_rhs b2_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 3 + 2) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a1 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
             s0_2 = dot_usmmlanibble_dot(s0_2, x0_0, b2_0);
-            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_load(a2 + (k + 0) * 16, a3 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_packed(a1 + (k + 0) * 32);
             s1_0 = dot_usmmlanibble_dot(s1_0, x1_0, b0_0);
             s1_1 = dot_usmmlanibble_dot(s1_1, x1_0, b1_0);
             s1_2 = dot_usmmlanibble_dot(s1_2, x1_0, b2_0);
@@ -221,10 +217,8 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x3(c
         f3_0 = dot_usmmlanibble_scaled(f3_0, c3_0, scale0);
         f3_1 = dot_usmmlanibble_scaled(f3_1, c3_1, scale1);
         f3_2 = dot_usmmlanibble_scaled(f3_2, c3_2, scale2);
-        a0 = a0 + 32;
-        a1 = a1 + 32;
-        a2 = a2 + 32;
-        a3 = a3 + 32;
+        a0 = a0 + 64;
+        a1 = a1 + 64;
         rhs = rhs + 120;
     }
     dot_usmmlanibble_finish_groups(out + (i + 0) * 20 + column + 0, f0_0, grids[i + 0], (const float *)args->cols + 0 + column + 0, (const float *)args->cols + 64 + column + 0, 1);
@@ -242,9 +236,7 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x3(c
 }
 static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x2(const dot_usmmlanibble_elem *lhs, float *out, const struct bs_args *args, const struct bs_grid *grids, int64_t i, int64_t column, const char *rhs) {
     const dot_usmmlanibble_elem * a0 = lhs + (i + 0) * 80;
-    const dot_usmmlanibble_elem * a1 = lhs + (i + 1) * 80;
-    const dot_usmmlanibble_elem * a2 = lhs + (i + 2) * 80;
-    const dot_usmmlanibble_elem * a3 = lhs + (i + 3) * 80;
+    const dot_usmmlanibble_elem * a1 = lhs + (i + 2) * 80;
     dot_usmmlanibble_real f0_0 = dot_usmmlanibble_real_zero();
     dot_usmmlanibble_real f0_1 = dot_usmmlanibble_real_zero();
     dot_usmmlanibble_real f1_0 = dot_usmmlanibble_real_zero();
@@ -261,10 +253,10 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x2(c
         for (int64_t k = 0; k < 2; k += 1) {
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 1) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a1 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
-            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_load(a2 + (k + 0) * 16, a3 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_packed(a1 + (k + 0) * 32);
             s1_0 = dot_usmmlanibble_dot(s1_0, x1_0, b0_0);
             s1_1 = dot_usmmlanibble_dot(s1_1, x1_0, b1_0);
         }
@@ -286,10 +278,8 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x2(c
         f2_1 = dot_usmmlanibble_scaled(f2_1, c2_1, scale1);
         f3_0 = dot_usmmlanibble_scaled(f3_0, c3_0, scale0);
         f3_1 = dot_usmmlanibble_scaled(f3_1, c3_1, scale1);
-        a0 = a0 + 32;
-        a1 = a1 + 32;
-        a2 = a2 + 32;
-        a3 = a3 + 32;
+        a0 = a0 + 64;
+        a1 = a1 + 64;
         rhs = rhs + 144;
     }
     {
@@ -300,10 +290,10 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x2(c
         for (int64_t k = 0; k < 1; k += 1) {
             dot_usmmlanibble_rhs b0_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 0) * 32));
             dot_usmmlanibble_rhs b1_0 = dot_usmmlanibble_rhs_load((const void *)(rhs + ((k + 0) * 2 + 1) * 32));
-            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_load(a0 + (k + 0) * 16, a1 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x0_0 = dot_usmmlanibble_lhs_packed(a0 + (k + 0) * 32);
             s0_0 = dot_usmmlanibble_dot(s0_0, x0_0, b0_0);
             s0_1 = dot_usmmlanibble_dot(s0_1, x0_0, b1_0);
-            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_load(a2 + (k + 0) * 16, a3 + (k + 0) * 16);
+            dot_usmmlanibble_lhs x1_0 = dot_usmmlanibble_lhs_packed(a1 + (k + 0) * 32);
             s1_0 = dot_usmmlanibble_dot(s1_0, x1_0, b0_0);
             s1_1 = dot_usmmlanibble_dot(s1_1, x1_0, b1_0);
         }
@@ -325,10 +315,8 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_4x2(c
         f2_1 = dot_usmmlanibble_scaled(f2_1, c2_1, scale1);
         f3_0 = dot_usmmlanibble_scaled(f3_0, c3_0, scale0);
         f3_1 = dot_usmmlanibble_scaled(f3_1, c3_1, scale1);
-        a0 = a0 + 32;
-        a1 = a1 + 32;
-        a2 = a2 + 32;
-        a3 = a3 + 32;
+        a0 = a0 + 64;
+        a1 = a1 + 64;
         rhs = rhs + 80;
     }
     dot_usmmlanibble_finish_groups(out + (i + 0) * 20 + column + 0, f0_0, grids[i + 0], (const float *)args->cols + 0 + column + 0, (const float *)args->cols + 64 + column + 0, 1);
@@ -367,7 +355,12 @@ static void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0_stage
         float low = 0, high = 0;
         dot_usmmlanibble_range(x, 70, &low, &high);
         grids[r] = bs_grid_of(low, high, 255);
-        dot_usmmlanibble_quant(to + r * 80, x, 70, grids[r]);
+        dot_usmmlanibble_elem * row = to + 14 * 80;
+        dot_usmmlanibble_quant(row, x, 70, grids[r]);
+        dot_usmmlanibble_elem * rows = to + (r - r % 2) * 80 + r % 2 * 8;
+        for (int64_t i = 0; i < 80; i += 8) {
+            memcpy(rows + i * 2, row + i, 8);
+        }
     }
 }
 void gemm_w4a8g32_i8mm_dot_usmmlanibble_b2x3_k1_staged_mn_c0x0x0_p0(const struct bs_args *args, int32_t thread, int32_t threads) {

@@ -127,7 +127,8 @@ static void gemm_w8a8_amx_amx_amx_b2x2_k1_staged_nm_c0x0x0_p0_stage(mm_amx_elem 
         float low = 0, high = 0;
         mm_amx_range(x, 130, &low, &high);
         grids[r] = bs_grid_of(low, high, 255);
-        mm_amx_quant(to + r * 192, x, 130, grids[r]);
+        mm_amx_elem * row = to + r * 192;
+        mm_amx_quant(row, x, 130, grids[r]);
     }
 }
 void gemm_w8a8_amx_amx_amx_b2x2_k1_staged_nm_c0x0x0_p0(const struct bs_args *args, int32_t thread, int32_t threads) {

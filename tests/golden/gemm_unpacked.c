@@ -318,7 +318,8 @@ static void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0_st
         float low = 0, high = 0;
         dot_zmm_range(x, 70, &low, &high);
         grids[r] = bs_grid_of(low, high, 255);
-        dot_zmm_quant(to + r * 72, x, 70, grids[r]);
+        dot_zmm_elem * row = to + r * 72;
+        dot_zmm_quant(row, x, 70, grids[r]);
     }
 }
 void gemm_w4a8g32_avx512vnni_dot_zmmnibble_b4x2_k1_staged_un_c0x0x0_p0(const struct bs_args *args, int32_t thread, int32_t threads) {

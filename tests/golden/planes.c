@@ -185,7 +185,8 @@ static void gemm_w2a2_avx2_bitserial_shuffle_b2x2_k1_d16_staged_mn_c0x0x0_p0_sta
     (void)grids, (void)zero;
     for (int64_t r = 0; r < lines; r += 1) {
         const uint8_t * x = in + (line + r) * 1100;
-        bits_shuffle_stage(to + r * 70, x, 1100, 2);
+        bits_shuffle_elem * row = to + r * 70;
+        bits_shuffle_stage(row, x, 1100, 2);
     }
 }
 void gemm_w2a2_avx2_bitserial_shuffle_b2x2_k1_d16_staged_mn_c0x0x0_p0(const struct bs_args *args, int32_t thread, int32_t threads) {

@@ -122,7 +122,8 @@ static void gemm_w1a1_avx512vpopcnt_bitserial_popcnt_b4x3_k2_d0_staged_mn_c0x0x0
     for (int64_t r = 0; r < lines; r += 1) {
         const float * x = in + (line + r) * 100;
         grids[r] = bs_grid_of_signs(x, 100);
-        bits_popcnt_quant(to + r * 4, x, 100, grids[r], 1);
+        bits_popcnt_elem * row = to + r * 4;
+        bits_popcnt_quant(row, x, 100, grids[r], 1);
     }
 }
 void gemm_w1a1_avx512vpopcnt_bitserial_popcnt_b4x3_k2_d0_staged_mn_c0x0x0_p0(const struct bs_args *args, int32_t thread, int32_t threads) {
