@@ -8,12 +8,14 @@ use clap::ValueEnum;
 
 use super::{print, stop_flag};
 use crate::data::Trained;
+use crate::fpga::Evidence;
 use crate::fpga::device::Device;
+use crate::fpga::model::calibrated::estimate;
 use crate::fpga::network::Stream;
 use crate::fpga::row::Row;
 use crate::fpga::subject::Subject;
 use crate::fpga::synth::{Flow, Stage};
-use crate::fpga::{Mvau, Parameters};
+use crate::fpga::{Multiplier, Mvau, Parameters};
 use crate::input::read_text;
 use crate::layer::{NETWORKS, Network};
 use crate::record::Table;
@@ -59,6 +61,8 @@ pub struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Until {
+    /// What the model of the fabric says, without any tool: cells, and how far off they are
+    Model,
     /// Simulate the RTL: answers and clock cycles
     Sim,
     /// Synthesize, and simulate the netlist: cells
@@ -79,11 +83,14 @@ Examples:
 pub fn run(args: &Args) -> Result<()> {
     let stop = stop_flag()?;
     let device = Device::find(&args.target)?;
-    let designs = designs(args)?;
+    let designs = designs(args, &device)?;
+    if matches!(args.until, Until::Model) {
+        return modelled(args, &device, &designs);
+    }
     ensure!(args.seeds > 0, "--seeds is 0; it must be at least 1");
     ensure!(args.limit > 0.0, "--limit must be above 0 s");
     let until = match args.until {
-        Until::Sim => Stage::Simulated,
+        Until::Model | Until::Sim => Stage::Simulated,
         Until::Synth => Stage::Synthesized,
         Until::Route => Stage::Routed,
     };
@@ -120,6 +127,31 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Rows of the model alone.
+fn modelled(args: &Args, device: &Device, designs: &[Given]) -> Result<()> {
+    let fabric = device.fabric();
+    let row = |given: &Given| {
+        let Given::Unit(unit) = given else { bail!("--until model takes units; take --until synth for a network") };
+        let estimate = estimate(fabric, unit).with_context(|| {
+            format!("{}: no unit was ever synthesized for a model of it; take --until synth", fabric.name)
+        })?;
+        let mut row = Row::new(unit, device, 1, Evidence::Modelled).with_resources(device, &estimate.resources);
+        let lacks = device.lacks(&estimate.resources).map_or(String::new(), |lacks| format!("does not fit: {lacks}; "));
+        row.message = format!("{lacks}LUT {}", estimate.lut_error);
+        Ok(row)
+    };
+    let rows = designs.iter().map(row).collect::<Result<Vec<_>>>()?;
+    if let Some(table) = &args.table {
+        let mut table = Table::open::<Row>(table)?.0;
+        rows.iter().try_for_each(|row| table.append(row))?;
+    }
+    if args.json {
+        let document = serde_json::json!({ "device": device.name, "designs": rows });
+        return print(&format!("{}\n", serde_json::to_string_pretty(&document)?));
+    }
+    rows.iter().try_for_each(|row| print(&line(row)))
+}
+
 fn reached(row: &Row, until: Stage, flow: &Flow) -> bool {
     use crate::fpga::Evidence::{PnrOpen, Rtlsim, SynthOpen};
     let wanted = match until {
@@ -142,7 +174,7 @@ enum Given {
 }
 
 /// Images that a network's RTL and netlist are held to.
-const FRAMES: usize = 4;
+const FRAMES: usize = 2;
 
 impl Given {
     fn name(&self) -> String {
@@ -152,7 +184,7 @@ impl Given {
         }
     }
 
-    fn of(name: &str, args: &Args) -> Result<Self> {
+    fn of(name: &str, args: &Args, device: &Device) -> Result<Self> {
         if !NETWORKS.iter().any(|(n, _)| *n == name) {
             return Ok(Given::Unit(name.parse()?));
         }
@@ -163,17 +195,26 @@ impl Given {
         let trained = Trained::load(&network)?.with_context(|| {
             format!("{name} has no trained weights here; synthesize its units by name, or take digits")
         })?;
-        let stream = Stream::of(&network, &trained, &scheme::find(scheme)?, interval)?;
+        let mut stream = Stream::of(&network, &trained, &scheme::find(scheme)?, interval)?;
+        let hard: usize = stream.chain.units().map(Mvau::multipliers).sum();
+        let room = device.room().dsp.unwrap_or(0) as usize;
+        if hard > room {
+            eprintln!(
+                "{name}: {hard} products in a cycle, of which hard multipliers may make {room}: all are made by look-up tables"
+            );
+            stream.chain.multiply_by(Multiplier::Fabric);
+        }
         let frames = trained.test.x.iter().take(FRAMES).map(|x| stream.frame(x)).collect();
-        Ok(Given::Network { name: format!("{name}.{scheme}.i{interval}"), stream: Box::new(stream), frames })
+        let by = if hard > room { ".lut" } else { "" };
+        Ok(Given::Network { name: format!("{name}.{scheme}.i{interval}{by}"), stream: Box::new(stream), frames })
     }
 }
 
-fn designs(args: &Args) -> Result<Vec<Given>> {
+fn designs(args: &Args, device: &Device) -> Result<Vec<Given>> {
     let text = args.designs_of.as_deref().map(read_text).transpose()?.unwrap_or_default();
     let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     let names = args.designs.iter().map(String::as_str).chain(lines);
-    let designs: Vec<Given> = names.map(|n| Given::of(n, args)).collect::<Result<_>>()?;
+    let designs: Vec<Given> = names.map(|n| Given::of(n, args, device)).collect::<Result<_>>()?;
     let network = designs.iter().any(|d| matches!(d, Given::Network { .. }));
     ensure!(
         network || (args.scheme.is_none() && args.interval.is_none()),
@@ -246,7 +287,7 @@ fn line(row: &Row) -> String {
         }
         _ => String::new(),
     };
-    let state = row.outcome.map_or("modelled".into(), |o| format!("{o:?}"));
+    let state = row.outcome.map_or(String::new(), |o| format!("{o:?}, "));
     let cycles = row.cycles.map_or(String::new(), |c| format!(", {c} cycles"));
     let why = if row.message.is_empty() { String::new() } else { format!(": {}", row.message) };
     // of a network what users of it want to know
@@ -261,7 +302,7 @@ fn line(row: &Row) -> String {
         _ => String::new(),
     };
     format!(
-        "{} {} [{state}, {}] {resources}{cycles}, II {}{clock}{pace}{why}\n",
+        "{} {} [{state}{}] {resources}{cycles}, II {}{clock}{pace}{why}\n",
         row.device,
         row.design,
         row.evidence.name(),

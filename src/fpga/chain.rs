@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::design::{Design, Stream, Vectors, in_beat_order, unit_input, unit_output};
 use super::hls;
-use super::ir::{Mvau, UnitKind};
+use super::ir::{Multiplier, Mvau, UnitKind};
 use super::parameters::Parameters;
 use super::rtl;
 use super::sv::{Item, Module, assign, instance, literal, logic};
@@ -185,6 +185,19 @@ impl Chain {
             cycles
         });
         each.max().unwrap_or(0)
+    }
+
+    pub fn units(&self) -> impl Iterator<Item = &Mvau> {
+        self.stages.iter().filter_map(|s| if let Stage::Unit { unit, .. } = s { Some(unit) } else { None })
+    }
+
+    /// Makes all products by hard multipliers, or all by look-up tables.
+    pub fn multiply_by(&mut self, multiplier: Multiplier) {
+        for stage in &mut self.stages {
+            if let Stage::Unit { unit, .. } = stage {
+                unit.multiplier = multiplier;
+            }
+        }
     }
 
     /// Multiply-accumulates for one frame.

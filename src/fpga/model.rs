@@ -1,5 +1,7 @@
 //! Models of what a unit takes: exact for block RAM, fitted for look-up tables. A fit is judged on rows that it did not see.
 
+pub mod calibrated;
+
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Evidence;
-use super::chain::{Chain, Stage};
+use super::chain::Chain;
 use super::device::Device;
 use super::ir::Mvau;
 use super::resources::Resources;
@@ -149,8 +149,7 @@ impl Row {
     /// What the open tools found of a chain, `design` by name; a call is one frame. Where frames did not follow one another as
     /// its formula says, no cycles are claimed.
     pub fn of_chain(design: &str, chain: &Chain, device: &Device, figures: &Figures, tools: &str) -> Result<Self> {
-        let unit = chain.stages.iter().find_map(|s| if let Stage::Unit { unit, .. } = s { Some(unit) } else { None });
-        let unit = unit.with_context(|| format!("{design}: a chain without units"))?;
+        let unit = chain.units().next().with_context(|| format!("{design}: a chain without units"))?;
         let mut row = Self::of(unit, device, 1, figures, tools);
         row.design = design.into();
         row.interval = chain.interval();

@@ -34,6 +34,8 @@ impl Subject {
     pub fn of_chain(chain: &Chain, frames: Vec<Vec<i32>>) -> Result<Self> {
         let design = chain.design()?;
         let beats = Beats::of_frames(&design, &chain.vectors(frames), chain.interval());
-        Ok(Self { top: design.name, files: design.rtl, beats, multiplier: Multiplier::Dsp })
+        let hard = chain.units().any(|unit| unit.multiplier == Multiplier::Dsp);
+        let multiplier = if hard { Multiplier::Dsp } else { Multiplier::Fabric };
+        Ok(Self { top: design.name, files: design.rtl, beats, multiplier })
     }
 }

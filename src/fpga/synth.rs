@@ -333,13 +333,13 @@ impl Work<'_> {
         let top = &self.subject.top;
         let map = format!("{} {multiplier} -top {top}\nwrite_json netlist.json\n", fabric.synth);
         let show = "tee -o stat.json stat -json\nsplitnets\nwrite_verilog -noattr netlist.v\n";
+        self.yosys("synth", &(read + &map + show))?;
         if let Some(registers) = &fabric.absorption {
-            self.yosys("synth", &(read + &map))?;
             let absorbed = absorb(&self.netlist()?, top, registers).map_err(|e| Failure::Failed(format!("{e:#}")))?;
-            self.file("netlist.json", &absorbed.text)?;
-            self.yosys("show", &format!("read_json netlist.json\n{show}"))?;
-        } else {
-            self.yosys("synth", &(read + &map + show))?;
+            if absorbed.registers > 0 {
+                self.file("netlist.json", &absorbed.text)?;
+                self.yosys("show", &format!("read_json netlist.json\n{show}"))?;
+            }
         }
         let stat = fs::read_to_string(self.folder.join("stat.json"));
         let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;

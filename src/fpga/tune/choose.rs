@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(best(&rows), (Evidence::PnrOpen, vec![120, 120, 120], 1, 1));
         rows.push(row(FAST, Evidence::PnrOpen, 950, Some(50.0)));
         assert_eq!(best(&rows), (Evidence::PnrOpen, vec![950, 950, 120], 2, 2));
-        assert_eq!((pace(&rows[4]), latency(&rows[4])), (10.0 * 20.0, Some(20.0 * (10 + 8) as f64)));
+        assert_eq!((pace(&rows[4]), latency(&rows[4])), (10.0 * 20.0, Some(20.0 * (10 + 9) as f64)));
         let failed = Row { outcome: Some(Outcome::WrongAnswer), lut: None, ..row(FAST, Evidence::Csim, 0, None) };
         rows.push(failed);
         assert_eq!(best(&rows), (Evidence::PnrOpen, vec![120, 120, 120], 1, 1), "wrong anywhere is wrong");
