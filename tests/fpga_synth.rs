@@ -58,6 +58,36 @@ fn a_netlist_that_differs_is_a_wrong_answer() {
 }
 
 #[test]
+fn a_register_that_is_lost_on_its_way_into_a_block_is_a_wrong_answer() {
+    for (register, of) in [("REG_OUTPUT_CLK(\"CLK0\")", "NONE"), ("REGMODE_A(\"OUTREG\")", "NOREG")] {
+        let broken = format!("{}(\"{of}\")", register.split('(').next().unwrap());
+        let lossy = format!(
+            "/usr/bin/yosys \"$@\"\nif [ -f netlist.v ]; then grep -qF '{register}' netlist.v || exit 9; sed -i 's/{register}/{broken}/' netlist.v; fi"
+        );
+        let row = design(&[("yosys", &lossy)], &["--until", "synth"]);
+        assert_eq!(row["outcome"], "WrongAnswer", "{register}: {row}");
+    }
+}
+
+#[test]
+fn netlists_of_every_fabric_are_proved_with_their_blocks() {
+    let root = tools(&[]);
+    let row = |design: &str, target: &str| {
+        let out = bitsmith(root.path(), &[design, "--target", target, "--until", "synth", "--json"]).assert().success();
+        serde_json::from_slice::<Value>(&out.get_output().stdout).unwrap()["designs"][0].clone()
+    };
+    // block RAM that is only read and one that is written too, products by hard multipliers, and what scales sums
+    let design = "mvau.w8a8.r2c68.pe1.simd1.shift8";
+    for (target, dsp) in [("ice40up5k", 3), ("xczu3eg", 3)] {
+        let row = row(design, target);
+        assert_eq!((row["outcome"].as_str(), row["evidence"].as_str()), (Some("Checked"), Some("synth-open")), "{row}");
+        assert_eq!((row["dsp"].as_u64(), row["bram"].as_u64() >= Some(2)), (Some(dsp), true), "{row}");
+    }
+    let many = row("mvau.w8a8.r9c1.pe9", "ice40up5k");
+    assert!(many["message"].as_str().unwrap().starts_with("does not fit: 9 DSP, of 8 it may take 6"), "{many}");
+}
+
+#[test]
 fn failures_are_rows_and_a_clock_not_reached_is_none() {
     let only_version = "case \"$1\" in -V|--version) echo 'fake 1 (x)'; exit 0;; esac\n";
     let endless = design(&[("yosys", &format!("{only_version}sleep 60"))], &["--until", "synth", "--limit", "1.5"]);

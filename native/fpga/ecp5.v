@@ -1,5 +1,6 @@
 // Behaviour of the ECP5 cells that synthesis leaves without any: written from what the cells' documents say they do, for
-// checking netlists only. Registers inside of MULT18X18D are not modelled: synthesis uses none, and one would be seen as X.
+// checking netlists only. Registers of MULT18X18D begin unknown, as nothing promises them a value; one that is on and has
+// no clock, no enable or a clock other than CLK0 shows as X.
 module MULT18X18D (
     input A0, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15, A16, A17,
     input B0, B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13, B14, B15, B16, B17,
@@ -13,13 +14,28 @@ module MULT18X18D (
     parameter REG_INPUTB_CLK = "NONE";
     parameter REG_PIPELINE_CLK = "NONE";
     parameter REG_OUTPUT_CLK = "NONE";
-    wire [17:0] a = {A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0};
-    wire [17:0] b = {B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6, B5, B4, B3, B2, B1, B0};
-    wire signed [35:0] wide_a = {{18{SIGNEDA & a[17]}}, a};
-    wire signed [35:0] wide_b = {{18{SIGNEDB & b[17]}}, b};
-    localparam PLAIN = REG_INPUTA_CLK == "NONE" && REG_INPUTB_CLK == "NONE" && REG_PIPELINE_CLK == "NONE" &&
-                       REG_OUTPUT_CLK == "NONE";
-    wire [35:0] p = PLAIN ? wide_a * wide_b : 36'bx;
+    wire [17:0] given_a = {A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0};
+    wire [17:0] given_b = {B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6, B5, B4, B3, B2, B1, B0};
+    // a register stands between what is given and what is used: it has the clock enable and the reset of its number
+    reg [18:0] held_a, held_b;
+    reg [35:0] held_pipeline, held_output;
+    wire [18:0] at_a = {SIGNEDA, given_a}, at_b = {SIGNEDB, given_b};
+    wire [18:0] a = REG_INPUTA_CLK == "NONE" ? at_a : REG_INPUTA_CLK == "CLK0" ? held_a : 19'bx;
+    wire [18:0] b = REG_INPUTB_CLK == "NONE" ? at_b : REG_INPUTB_CLK == "CLK0" ? held_b : 19'bx;
+    wire signed [35:0] wide_a = {{18{a[18] & a[17]}}, a[17:0]};
+    wire signed [35:0] wide_b = {{18{b[18] & b[17]}}, b[17:0]};
+    wire [35:0] product = wide_a * wide_b;
+    wire [35:0] piped = REG_PIPELINE_CLK == "NONE" ? product : REG_PIPELINE_CLK == "CLK0" ? held_pipeline : 36'bx;
+    wire [35:0] p = REG_OUTPUT_CLK == "NONE" ? piped : REG_OUTPUT_CLK == "CLK0" ? held_output : 36'bx;
+    always @(posedge CLK0) begin
+        if (RST0 !== 1'b0) {held_a, held_b, held_pipeline, held_output} <= RST0 ? 110'b0 : 110'bx;
+        else if (CE0 !== 1'b0) begin
+            held_a <= CE0 ? at_a : 19'bx;
+            held_b <= CE0 ? at_b : 19'bx;
+            held_pipeline <= CE0 ? product : 36'bx;
+            held_output <= CE0 ? piped : 36'bx;
+        end
+    end
     assign {P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19, P18,
             P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = p;
 endmodule
@@ -130,10 +146,10 @@ module DP16KD (
 
     wire [13:0] ada = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
     wire [17:0] dia = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
-    reg [35:0] doa = 0;
+    reg [35:0] doa = 0, held_a = 0;
     wire [13:0] adb = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
     wire [17:0] dib = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
-    reg [35:0] dob = 0;
+    reg [35:0] dob = 0, held_b = 0;
 
     function [35:0] part(input integer width, input [13:0] ad, input [17:0] word, input [17:0] above);
         case (width)
@@ -168,7 +184,7 @@ module DP16KD (
     wire [9:0] ata = DATA_WIDTH_A == 36 ? {ada[13:5], 1'b0} : ada[13:4];
     always @(posedge CLKA) if (CEA) begin
         if (RSTA) doa <= 0;
-        else if (!WEA) doa <= REGMODE_A == "NOREG" ? part(DATA_WIDTH_A, ada, words[ata], words[ata | 10'd1]) : 36'bx;
+        else if (!WEA) doa <= part(DATA_WIDTH_A, ada, words[ata], words[ata | 10'd1]);
         else if (WRITEMODE_A == "READBEFOREWRITE") doa <= part(DATA_WIDTH_A, ada, words[ata], words[ata | 10'd1]);
         else if (WRITEMODE_A == "WRITETHROUGH") doa <= 36'bx;
         if (WEA) begin
@@ -178,7 +194,7 @@ module DP16KD (
     wire [9:0] atb = DATA_WIDTH_B == 36 ? {adb[13:5], 1'b0} : adb[13:4];
     always @(posedge CLKB) if (CEB) begin
         if (RSTB) dob <= 0;
-        else if (!WEB) dob <= REGMODE_B == "NOREG" ? part(DATA_WIDTH_B, adb, words[atb], words[atb | 10'd1]) : 36'bx;
+        else if (!WEB) dob <= part(DATA_WIDTH_B, adb, words[atb], words[atb | 10'd1]);
         else if (WRITEMODE_B == "READBEFOREWRITE") dob <= part(DATA_WIDTH_B, adb, words[atb], words[atb | 10'd1]);
         else if (WRITEMODE_B == "WRITETHROUGH") dob <= 36'bx;
         if (WEB) begin
@@ -186,6 +202,12 @@ module DP16KD (
         end
     end
 
-    assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = DATA_WIDTH_B == 36 ? dob[17:0] : doa[17:0];
-    assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = DATA_WIDTH_B == 36 ? dob[35:18] : dob[17:0];
+    // the registers behind, with enables of their own; a synchronous reset wants the enable too
+    always @(posedge CLKA) if (OCEA) held_a <= RSTA ? 36'b0 : doa;
+    always @(posedge CLKB) if (OCEB) held_b <= RSTB ? 36'b0 : dob;
+    wire [35:0] outa = REGMODE_A == "NOREG" ? doa : REGMODE_A == "OUTREG" ? held_a : 36'bx;
+    wire [35:0] outb = REGMODE_B == "NOREG" ? dob : REGMODE_B == "OUTREG" ? held_b : 36'bx;
+
+    assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = DATA_WIDTH_B == 36 ? outb[17:0] : outa[17:0];
+    assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = DATA_WIDTH_B == 36 ? outb[35:18] : outb[17:0];
 endmodule

@@ -187,6 +187,16 @@ impl Chain {
         each.max().unwrap_or(0)
     }
 
+    /// Multiply-accumulates for one frame.
+    pub fn macs(&self) -> u64 {
+        let mut elements = self.frame;
+        let each = self.stages.iter().map(|stage| {
+            elements = stage_output(stage, elements);
+            if let Stage::Unit { unit, .. } = stage { (elements * unit.columns) as u64 } else { 0 }
+        });
+        each.sum()
+    }
+
     /// What comes out for one frame.
     pub fn law(&self, frame: &[i32]) -> Vec<i32> {
         self.stages.iter().fold(frame.to_vec(), |x, stage| stage.law(&x))

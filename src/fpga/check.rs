@@ -1,4 +1,4 @@
-//! Is a description of a unit right? RTL and netlists are simulated with the same beats, by chance and extreme, and must
+//! Is a description of a unit, or of a network, right? RTL and netlists are simulated with the same beats, by chance and extreme, and must
 //! give every output of the law, with every bit known.
 
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
+use super::design::{Design, Vectors};
 use super::ir::{Mvau, UnitKind};
 use super::parameters::Parameters;
 use super::rtl::hex_word;
@@ -29,11 +30,16 @@ pub enum Verdict {
     Wrong(String),
 }
 
-/// Beats of a unit's streams, one hexadecimal word each.
+/// Beats of a design's streams, one hexadecimal word each.
 pub struct Beats {
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
+    /// Vectors, or frames, that they are.
     pub vectors: u64,
+    /// Bits of a beat that comes in, and of one that goes out.
+    pub widths: [usize; 2],
+    /// Clock cycles after which nobody waits any longer.
+    pub limit: u64,
 }
 
 impl Beats {
@@ -55,7 +61,17 @@ impl Beats {
             }
             outputs.extend(own.law(unit, &x).chunks(unit.pe).map(|c| hex_word(c.iter().map(|v| mask(*v, out)), out)));
         }
-        Self { inputs, outputs, vectors: vectors as u64 }
+        let widths = [unit.input_lanes() * a, unit.pe * out];
+        let limit = 16 * unit.cycles(vectors as u64) + 1000;
+        Self { inputs, outputs, vectors: vectors as u64, widths, limit }
+    }
+
+    /// Those of recorded frames of a design that takes about `interval` cycles for one.
+    pub fn of_frames(design: &Design, frames: &Vectors, interval: u64) -> Self {
+        let [inputs, outputs] = design.vector_files(frames).map(|(_, text)| text.lines().map(String::from).collect());
+        let count = frames.inputs.len() as u64;
+        let widths = [design.input.width(), design.output.width()];
+        Self { inputs, outputs, vectors: count, widths, limit: 16 * (count + 8) * interval + 10_000 }
     }
 }
 
@@ -83,7 +99,6 @@ impl Simulator {
         &self,
         (folder, name): (&Path, &str),
         top: &str,
-        unit: &Mvau,
         sources: &[PathBuf],
         include: &[PathBuf],
         beats: &Beats,
@@ -97,18 +112,16 @@ impl Simulator {
         fs::write(folder.join("bench.v"), BENCH).map_err(failed)?;
         fs::write(folder.join("inputs.hex"), beats.inputs.join("\n") + "\n").map_err(failed)?;
         fs::write(folder.join("outputs.hex"), beats.outputs.join("\n") + "\n").map_err(failed)?;
-        let out = unit.pe * unit.output_bits() as usize;
-        let limit = 16 * unit.cycles(beats.vectors) + 1000;
         let program = format!("{name}.vvp");
         let mut compile = Command::new(&self.compiler.path);
         compile.args(["-g2012", "-s", "bench", "-o", &program]);
         for (macro_name, value) in [
             ("UNIT", top.to_string()),
-            ("INPUT_BITS", (unit.input_lanes() * unit.activation_bits as usize).to_string()),
-            ("OUTPUT_BITS", out.to_string()),
+            ("INPUT_BITS", beats.widths[0].to_string()),
+            ("OUTPUT_BITS", beats.widths[1].to_string()),
             ("INPUTS", beats.inputs.len().to_string()),
             ("OUTPUTS", beats.outputs.len().to_string()),
-            ("LIMIT", limit.to_string()),
+            ("LIMIT", beats.limit.to_string()),
         ] {
             compile.arg(format!("-D{macro_name}={value}"));
         }

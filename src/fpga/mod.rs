@@ -1,6 +1,7 @@
 //! Designs for FPGAs: folded units that stream activations past weights kept on the chip. One representation, from which
 //! HLS C++ and SystemVerilog are emitted and by which both are checked. `docs/fpga.md` tells the story.
 
+pub mod absorb;
 pub mod chain;
 pub mod check;
 pub mod design;
@@ -18,6 +19,7 @@ pub mod resources;
 pub mod row;
 pub mod rtl;
 pub mod sim;
+pub mod subject;
 pub mod sv;
 pub mod synth;
 pub mod tool;

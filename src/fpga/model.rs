@@ -63,7 +63,9 @@ impl Folded {
                 line[4] += x[i];
             }
         }
-        solve(system).map(Self).context("these rows do not tell the terms of the model apart")
+        let found = solve(system.map(|line| line.to_vec()).to_vec());
+        let found = found.and_then(|f| <[f64; 4]>::try_from(f).ok());
+        found.map(Self).context("these rows do not tell the terms of the model apart")
     }
 
     /// Look-up tables; never less than one.
@@ -77,21 +79,24 @@ impl Folded {
     }
 }
 
-/// Gaussian elimination with pivots; none where the system has no one solution.
-fn solve(mut m: [[f64; 5]; 4]) -> Option<[f64; 4]> {
-    for k in 0..4 {
-        let pivot = (k..4).max_by(|a, b| m[*a][k].abs().total_cmp(&m[*b][k].abs()))?;
+/// Gaussian elimination with pivots, of lines of coefficients with what they come to at the end; none where the system has no
+/// one solution.
+fn solve(mut m: Vec<Vec<f64>>) -> Option<Vec<f64>> {
+    let count = m.len();
+    let scale: f64 = m.iter().flatten().fold(0.0, |most, x| x.abs().max(most));
+    for k in 0..count {
+        let pivot = (k..count).max_by(|a, b| m[*a][k].abs().total_cmp(&m[*b][k].abs()))?;
         m.swap(k, pivot);
-        let line = m[k];
-        if line[k].abs() < 1e-18 {
+        let line = m[k].clone();
+        if line[k].abs() <= scale * 1e-14 {
             return None;
         }
         for (_, other) in m.iter_mut().enumerate().filter(|(i, _)| *i != k) {
             let factor = other[k] / line[k];
-            other.iter_mut().zip(line).for_each(|(x, y)| *x -= factor * y);
+            other.iter_mut().zip(&line).for_each(|(x, y)| *x -= factor * y);
         }
     }
-    Some(std::array::from_fn(|i| m[i][4] / m[i][i]))
+    Some((0..count).map(|i| m[i][count] / m[i][i]).collect())
 }
 
 #[cfg(test)]

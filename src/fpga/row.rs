@@ -1,8 +1,10 @@
 //! One row of `fpga.csv`: what is known of a design on a device, by one class of evidence. Columns: `docs/formats.md`.
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Evidence;
+use super::chain::{Chain, Stage};
 use super::device::Device;
 use super::ir::Mvau;
 use super::resources::Resources;
@@ -142,6 +144,23 @@ impl Row {
         row.seconds = (figures.seconds * 10.0).round() / 10.0;
         row.message = figures.message.clone();
         row
+    }
+
+    /// What the open tools found of a chain, `design` by name; a call is one frame. Where frames did not follow one another as
+    /// its formula says, no cycles are claimed.
+    pub fn of_chain(design: &str, chain: &Chain, device: &Device, figures: &Figures, tools: &str) -> Result<Self> {
+        let unit = chain.stages.iter().find_map(|s| if let Stage::Unit { unit, .. } = s { Some(unit) } else { None });
+        let unit = unit.with_context(|| format!("{design}: a chain without units"))?;
+        let mut row = Self::of(unit, device, 1, figures, tools);
+        row.design = design.into();
+        row.interval = chain.interval();
+        let before = (figures.vectors.saturating_sub(1)) * row.interval;
+        row.cycles = figures.cycles.and_then(|c| c.checked_sub(before)).filter(|c| *c > 0);
+        let two = |x: f64| (x * 100.0).round() / 100.0;
+        row.call_ns = row.cycles.zip(row.fmax_mhz).map(|(c, mhz)| two(c as f64 * 1e3 / mhz));
+        let per_second = row.fmax_mhz.map(|mhz| mhz * 1e6 / row.interval as f64);
+        row.gmacs = per_second.map(|n| (chain.macs() as f64 * n * 1e-9 * 1e4).round() / 1e4);
+        Ok(row)
     }
 
     /// Is it the same design on the same device, by the same tools?

@@ -1,4 +1,4 @@
-//! From a unit to the cells, the clock and the proof of it, by open tools:
+//! From a unit, or a network that streams, to the cells, the clock and the proof of it, by open tools:
 //!
 //! RTL -> simulation -> synthesis -> simulation of the netlist -> place and route, with several seeds
 //!
@@ -11,13 +11,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::Evidence;
-use super::check::{Beats, Simulator, Verdict};
+use super::absorb::{absorb, both_sides};
+use super::check::{Simulator, Verdict};
 use super::device::Device;
+use super::fabric::Fabric;
 use super::ir::{Multiplier, Mvau};
 use super::parameters::Parameters;
 use super::reports::{nextpnr, yosys};
 use super::resources::Resources;
-use super::rtl::{self, MODULES};
+use super::rtl::MODULES;
+use super::subject::Subject;
 use super::tool::{self, Failure, Limits, Program};
 use crate::record::Outcome;
 use crate::stats::median;
@@ -98,8 +101,7 @@ impl Figures {
 /// Minutes and memory that tools may take of one design, unless told otherwise.
 pub const LIMITS: Limits = Limits { seconds: 900.0, memory: 4 << 30 };
 /// Vectors of a simulation: the extreme ones and as many by chance.
-const VECTORS: usize = 8;
-const TOP: &str = "unit";
+pub const VECTORS: usize = 8;
 
 impl Flow {
     /// The tools that designs need to go as far as `until`.
@@ -152,26 +154,38 @@ impl Flow {
         folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
-        self.go_on(Figures::none(), unit, own, until, folder, stop)
+        self.run_subject(&Subject::of_unit(unit, own, VECTORS), until, folder, stop)
     }
 
-    /// The same of a unit of which some figures are known. Where they are of synthesis, `folder` holds what it left.
+    /// The same of anything that streams.
+    /// # Errors
+    /// As [`Flow::run`].
+    pub fn run_subject(
+        &self,
+        subject: &Subject,
+        until: Stage,
+        folder: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Figures, Failure> {
+        self.go_on(Figures::none(), subject, until, folder, stop)
+    }
+
+    /// The same of a subject of which some figures are known. Where they are of synthesis, `folder` holds what it left.
     /// # Errors
     /// As [`Flow::run`].
     pub fn go_on(
         &self,
         known: Figures,
-        unit: &Mvau,
-        own: &Parameters,
+        subject: &Subject,
         until: Stage,
         folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
         let begun = Instant::now();
-        let mut figures = known;
+        let mut figures = Figures { vectors: subject.beats.vectors, ..known };
         // the tools run elsewhere
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
-        let work = Work { flow: self, unit, own, folder: &folder, stop };
+        let work = Work { flow: self, subject, folder: &folder, stop };
         let end = work.stages(until, &mut figures);
         figures.seconds = begun.elapsed().as_secs_f64();
         match end {
@@ -206,8 +220,7 @@ fn data_folder(program: &Path) -> Option<PathBuf> {
 /// One design on its way.
 struct Work<'a> {
     flow: &'a Flow,
-    unit: &'a Mvau,
-    own: &'a Parameters,
+    subject: &'a Subject,
     folder: &'a Path,
     stop: &'a AtomicBool,
 }
@@ -240,14 +253,13 @@ impl Work<'_> {
     /// Simulation, synthesis, simulation of the netlist.
     fn prove(&self, until: Stage, figures: &mut Figures) -> Result<(), Failure> {
         let sources = self.write()?;
-        let beats = Beats::new(self.unit, self.own, VECTORS, 1);
-        figures.cycles = Some(self.simulate("rtl", &sources, &[], &beats, figures)?);
+        figures.cycles = Some(self.simulate("rtl", &sources, &[], figures)?);
         if until < Stage::Synthesized {
             return Ok(());
         }
         let cells = self.synthesize(&sources)?;
         let netlist = self.netlist_sources()?;
-        let cycles = self.simulate("netlist", &netlist, &self.include(), &beats, figures)?;
+        let cycles = self.simulate("netlist", &netlist, &self.include(), figures)?;
         if Some(cycles) != figures.cycles {
             figures.outcome = Outcome::WrongAnswer;
             let rtl = figures.cycles.unwrap_or(0);
@@ -255,6 +267,8 @@ impl Work<'_> {
         }
         // cells of a netlist that nobody has proved are not told
         (figures.resources, figures.evidence) = (cells, Evidence::SynthOpen);
+        figures.message =
+            self.flow.device.lacks(&cells).map_or(String::new(), |lacks| format!("does not fit: {lacks}"));
         Ok(())
     }
 
@@ -268,13 +282,12 @@ impl Work<'_> {
     }
 
     fn write(&self) -> Result<Vec<PathBuf>, Failure> {
-        let text = rtl::unit(TOP, self.unit, self.own);
-        self.file(&format!("{TOP}.weights.hex"), &text.weights)?;
         let modules = MODULES.iter().map(|(name, text)| (*name, *text));
-        let own = format!("{TOP}.sv");
-        let all = modules.chain([(own.as_str(), text.module.as_str())]);
-        let ram = self.flow.device.fabric().distributed_words > 0;
-        all.map(|(name, text)| self.file(name, &for_yosys(text, ram))).collect()
+        let own = self.subject.files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let (sources, memories): (Vec<_>, Vec<_>) = modules.chain(own).partition(|(name, _)| name.ends_with(".sv"));
+        memories.iter().try_for_each(|(name, text)| self.file(name, text).map(drop))?;
+        let fabric = self.flow.device.fabric();
+        sources.iter().map(|(name, text)| self.file(name, &for_yosys(text, fabric))).collect()
     }
 
     /// Clock cycles; a wrong answer is a failure, and noted in the outcome.
@@ -283,11 +296,11 @@ impl Work<'_> {
         name: &str,
         sources: &[PathBuf],
         include: &[PathBuf],
-        beats: &Beats,
         figures: &mut Figures,
     ) -> Result<u64, Failure> {
         let (flow, at) = (self.flow, (self.folder, name));
-        let verdict = flow.simulator.check(at, TOP, self.unit, sources, include, beats, flow.limits(), self.stop)?;
+        let (top, beats) = (&self.subject.top, &self.subject.beats);
+        let verdict = flow.simulator.check(at, top, sources, include, beats, flow.limits(), self.stop)?;
         match verdict {
             Verdict::Right { cycles } => Ok(cycles),
             Verdict::Wrong(why) => {
@@ -299,23 +312,46 @@ impl Work<'_> {
 
     fn synthesize(&self, sources: &[PathBuf]) -> Result<Resources, Failure> {
         let fabric = self.flow.device.fabric();
-        let multiplier = if self.unit.multiplier == Multiplier::Dsp { fabric.dsp } else { fabric.no_dsp };
+        let multiplier = if self.subject.multiplier == Multiplier::Dsp { fabric.dsp } else { fabric.no_dsp };
         let names = sources.iter().filter_map(|s| s.file_name()).map(|n| n.to_string_lossy().into_owned());
         // nets of one bit each for the simulator: one that many cells drive parts of is worked out as a whole at every change
         // of a bit, which costs thirty times as much
-        let script = format!(
-            "read_verilog -sv {}\n{} {multiplier} -top {TOP}\nwrite_json netlist.json\ntee -o stat.json stat -json\n\
-             splitnets\nwrite_verilog -noattr netlist.v\n",
-            names.collect::<Vec<_>>().join(" "),
-            fabric.synth,
-        );
-        self.file("synth.ys", &script)?;
-        let mut yosys = Command::new(&self.flow.yosys.path);
-        yosys.args(["-q", "synth.ys"]);
-        tool::run(&mut yosys, self.folder, "yosys.log", self.flow.limits(), self.stop)?;
+        let read = format!("read_verilog -sv {}\n", names.collect::<Vec<_>>().join(" "));
+        let top = &self.subject.top;
+        let map = format!("{} {multiplier} -top {top}\nwrite_json netlist.json\n", fabric.synth);
+        let show = "tee -o stat.json stat -json\nsplitnets\nwrite_verilog -noattr netlist.v\n";
+        if let Some(registers) = &fabric.absorption {
+            self.yosys("synth", &(read + &map))?;
+            let absorbed = absorb(&self.netlist()?, top, registers).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+            self.file("netlist.json", &absorbed.text)?;
+            self.yosys("show", &format!("read_json netlist.json\n{show}"))?;
+        } else {
+            self.yosys("synth", &(read + &map + show))?;
+        }
         let stat = fs::read_to_string(self.folder.join("stat.json"));
         let stat = stat.map_err(|_| Failure::Failed("synthesis ended without statistics".into()))?;
         yosys::parse(&stat, fabric).map_err(|e| Failure::Failed(format!("{e:#}")))
+    }
+
+    fn netlist(&self) -> Result<String, Failure> {
+        let text = fs::read_to_string(self.folder.join("netlist.json"));
+        text.map_err(|_| Failure::Failed("synthesis ended without a netlist".into()))
+    }
+
+    /// MHz that no clock is told above: what the ways inside of blocks allow, which place and route does not time.
+    fn most_mhz(&self) -> Result<f64, Failure> {
+        let Some(with) = &self.flow.device.fabric().absorption else { return Ok(f64::INFINITY) };
+        let both =
+            both_sides(&self.netlist()?, &self.subject.top, with).map_err(|e| Failure::Failed(format!("{e:#}")))?;
+        Ok(if both { 1e3 / with.inside_ns } else { f64::INFINITY })
+    }
+
+    fn yosys(&self, name: &str, script: &str) -> Result<(), Failure> {
+        let file = format!("{name}.ys");
+        self.file(&file, script)?;
+        let mut yosys = Command::new(&self.flow.yosys.path);
+        yosys.args(["-q", &file]);
+        tool::run(&mut yosys, self.folder, &format!("{name}.log"), self.flow.limits(), self.stop).map(drop)
     }
 
     fn include(&self) -> Vec<PathBuf> {
@@ -355,7 +391,8 @@ impl Work<'_> {
         match (ended, text) {
             (Ok(_) | Err(Failure::Failed(_)), Ok(text)) => {
                 let report = nextpnr::parse(&text, device.fabric()).map_err(|e| Failure::Failed(format!("{e:#}")))?;
-                Ok((report.resources, report.fmax_mhz))
+                let most = self.most_mhz()?;
+                Ok((report.resources, report.fmax_mhz.map(|mhz| mhz.min(most))))
             }
             (Err(e), _) => Err(e),
             (Ok(_), Err(_)) => Err(Failure::Failed("place and route ended without a report".into())),
@@ -364,15 +401,19 @@ impl Work<'_> {
 }
 
 /// Memories of look-up tables that are never written: Yosys makes these of plain logic, and refuses `distributed` where
-/// such memories cannot begin with given words. So with all of them where the fabric has no RAM of look-up tables.
-fn for_yosys(text: &str, ram: bool) -> String {
+/// such memories cannot begin with given words. So with all of them where the fabric has no RAM of look-up tables. Products
+/// are kept as they are where it would lose one.
+fn for_yosys(text: &str, fabric: &Fabric) -> String {
+    let ram = fabric.distributed_words > 0;
     let written = |line: &str| -> Option<bool> {
         let name = line.trim_start().strip_prefix("(* ram_style = \"distributed\" *)")?;
         let name = name.rsplit_once("] ")?.1.split('[').next()?;
         Some(ram && !text.contains(&format!(" {name}[0] = ")) && !text.contains(&format!(", {name});")))
     };
+    let product = |line: &str| line.trim_start().starts_with("logic signed") && line.ends_with("product;");
     let line = |l: &str| match written(l) {
         Some(false) => l.replace("\"distributed\"", "\"logic\""),
+        _ if fabric.keep_products && product(l) => l.replace("logic signed", "(* keep *) logic signed"),
         _ => l.to_string(),
     };
     text.lines().map(|l| line(l) + "\n").collect()

@@ -1,5 +1,5 @@
 // mvau.w4a4.r4c6.pe2.simd3.block.reg.tree1.acc10.thr2.x1.dsp
-// 4 cycles from vector to vector, 10 from the last input to the last output
+// 4 cycles from vector to vector, 11 from the last input to the last output
 module golden (
     input  logic clk,
     input  logic rst,
@@ -42,19 +42,19 @@ module golden (
         end
     end
     // and on its way: is it one, is it the first of an output, is it the last
-    logic [4:0] valid;
-    logic [4:0] firsts;
-    logic [4:0] lasts;
+    logic [5:0] valid;
+    logic [5:0] firsts;
+    logic [5:0] lasts;
     always_ff @(posedge clk) begin
         if (rst) begin
-            valid <= 5'h0;
+            valid <= 6'h0;
         end else begin
-            valid <= {valid[3:0], issue};
+            valid <= {valid[4:0], issue};
         end
     end
     always_ff @(posedge clk) begin
-        firsts <= {firsts[3:0], first};
-        lasts <= {lasts[3:0], last};
+        firsts <= {firsts[4:0], first};
+        lasts <= {lasts[4:0], last};
     end
     // weights, and the activations that they meet
     (* ram_style = "block" *) logic [23:0] weights[0:3];
@@ -89,13 +89,19 @@ module golden (
     end
     // products
     logic [47:0] products;
+    logic [23:0] factors;
+    logic [11:0] inputs;
+    always_ff @(posedge clk) begin
+        factors <= w;
+        inputs <= x;
+    end
     for (p = 0; p < 2; p = p + 1) begin : output_lane
         for (s = 0; s < 3; s = s + 1) begin : input_lane
             logic signed [4:0] activation;
-            assign activation = $signed({1'b0, x[(s) * 4 +: 4]});
+            assign activation = $signed({1'b0, inputs[(s) * 4 +: 4]});
             logic signed [7:0] product;
             logic signed [3:0] weight;
-            assign weight = $signed(w[(p * 3 + s) * 4 +: 4]);
+            assign weight = $signed(factors[(p * 3 + s) * 4 +: 4]);
             always_ff @(posedge clk) begin
                 product <= weight * activation;
             end
@@ -139,10 +145,10 @@ module golden (
         logic signed [9:0] base;
         logic signed [9:0] term;
         logic signed [9:0] total;
-        assign base = firsts[4] ? 10'sh0 : total;
+        assign base = firsts[5] ? 10'sh0 : total;
         assign term = $signed(terms[p * 10 +: 10]);
         always_ff @(posedge clk) begin
-            if (valid[4]) begin
+            if (valid[5]) begin
                 total <= base + term;
             end
         end
@@ -152,17 +158,7 @@ module golden (
         if (rst) begin
             done <= 1'b0;
         end else begin
-            done <= valid[4] && lasts[4];
-        end
-    end
-    logic [0:0] sum_fold;
-    always_ff @(posedge clk) begin
-        if (rst) begin
-            sum_fold <= 1'h0;
-        end else begin
-            if (valid[4] && lasts[4]) begin
-                sum_fold <= sum_fold == 1'h1 ? 1'h0 : sum_fold + 1'h1;
-            end
+            done <= valid[5] && lasts[5];
         end
     end
     // what becomes of them
@@ -176,6 +172,16 @@ module golden (
     end
     logic complete;
     assign complete = stages[2];
+    logic [0:0] sum_fold;
+    always_ff @(posedge clk) begin
+        if (rst) begin
+            sum_fold <= 1'h0;
+        end else begin
+            if (valid[5] && lasts[5]) begin
+                sum_fold <= sum_fold == 1'h1 ? 1'h0 : sum_fold + 1'h1;
+            end
+        end
+    end
     logic [0:0] fold0;
     always_ff @(posedge clk) begin
         fold0 <= sum_fold;
@@ -191,12 +197,14 @@ module golden (
         threshold0_0[1] = 10'h327;
     end
     logic [9:0] limit0_0;
+    always_ff @(posedge clk) begin
+        limit0_0 <= threshold0_0[sum_fold];
+    end
     logic signed [9:0] sum0_0;
     logic [0:0] code0_0;
     always_ff @(posedge clk) begin
-        limit0_0 <= threshold0_0[sum_fold];
-        sum0_0 <= $signed(sum[0 +: 10]);
         code0_0 <= $signed(sum[0 +: 10]) >= $signed(limit0_0);
+        sum0_0 <= $signed(sum[0 +: 10]);
     end
     (* ram_style = "distributed" *) logic [9:0] threshold0_1[0:3];
     initial begin
@@ -206,16 +214,20 @@ module golden (
         threshold0_1[3] = 10'h85;
     end
     logic [9:0] limit0_1;
-    logic signed [9:0] sum0_1;
-    logic [1:0] code0_1;
-    logic signed [9:0] held0_1;
-    logic [0:0] prefix0_1;
     always_ff @(posedge clk) begin
         limit0_1 <= threshold0_1[{fold1, code0_0}];
-        held0_1 <= sum0_0;
-        prefix0_1 <= code0_0;
-        sum0_1 <= held0_1;
-        code0_1 <= {prefix0_1, held0_1 >= $signed(limit0_1)};
+    end
+    logic signed [9:0] sum0_1;
+    logic [1:0] code0_1;
+    logic signed [9:0] held0_1_0;
+    logic [0:0] prefix0_1_0;
+    always_ff @(posedge clk) begin
+        held0_1_0 <= sum0_0;
+        prefix0_1_0 <= code0_0;
+    end
+    always_ff @(posedge clk) begin
+        code0_1 <= {prefix0_1_0, held0_1_0 >= $signed(limit0_1)};
+        sum0_1 <= held0_1_0;
     end
     assign result[0 +: 2] = code0_1;
     (* ram_style = "distributed" *) logic [9:0] threshold1_0[0:1];
@@ -224,12 +236,14 @@ module golden (
         threshold1_0[1] = 10'ha5;
     end
     logic [9:0] limit1_0;
+    always_ff @(posedge clk) begin
+        limit1_0 <= threshold1_0[sum_fold];
+    end
     logic signed [9:0] sum1_0;
     logic [0:0] code1_0;
     always_ff @(posedge clk) begin
-        limit1_0 <= threshold1_0[sum_fold];
-        sum1_0 <= $signed(sum[10 +: 10]);
         code1_0 <= $signed(sum[10 +: 10]) >= $signed(limit1_0);
+        sum1_0 <= $signed(sum[10 +: 10]);
     end
     (* ram_style = "distributed" *) logic [9:0] threshold1_1[0:3];
     initial begin
@@ -239,16 +253,20 @@ module golden (
         threshold1_1[3] = 10'h106;
     end
     logic [9:0] limit1_1;
-    logic signed [9:0] sum1_1;
-    logic [1:0] code1_1;
-    logic signed [9:0] held1_1;
-    logic [0:0] prefix1_1;
     always_ff @(posedge clk) begin
         limit1_1 <= threshold1_1[{fold1, code1_0}];
-        held1_1 <= sum1_0;
-        prefix1_1 <= code1_0;
-        sum1_1 <= held1_1;
-        code1_1 <= {prefix1_1, held1_1 >= $signed(limit1_1)};
+    end
+    logic signed [9:0] sum1_1;
+    logic [1:0] code1_1;
+    logic signed [9:0] held1_1_0;
+    logic [0:0] prefix1_1_0;
+    always_ff @(posedge clk) begin
+        held1_1_0 <= sum1_0;
+        prefix1_1_0 <= code1_0;
+    end
+    always_ff @(posedge clk) begin
+        code1_1 <= {prefix1_1_0, held1_1_0 >= $signed(limit1_1)};
+        sum1_1 <= held1_1_0;
     end
     assign result[2 +: 2] = code1_1;
     // the output queue
