@@ -1,6 +1,6 @@
 /* The device-side program: runs the batch of emitted kernels that it is linked with, as native/README.md says.
  * A kernel that crashes or hangs takes this process with it: the tool starts another. Needs libc and pthreads only. */
-#include "timing.h"
+#include "counters.h"
 
 static void do_hello(const int64_t *v) {
     (void)v;
@@ -28,7 +28,7 @@ static const struct command {
 } commands[] = {
     {"hello", "", do_hello},         {"load", "bn", do_load},   {"alloc", "bn", do_alloc}, {"free", "b", do_free},
     {"bind", "koooozzt", do_bind},    {"check", "ks", do_check}, {"dump", "", do_dump},     {"regime", "rn", do_regime},
-    {"watch", "", do_watch},
+    {"watch", "", do_watch},           {"count", "kc", do_count},
 };
 
 static void execute(char *line) {

@@ -17,8 +17,8 @@ struct bs_args {
                          of decoded weights: f32 scale, f32 bias, table */
     void *out;        /* [m, n]: s32 (int8), u8 (qdq) or f32 (f32io) */
     void *work;       /* scratch of the calling thread, 64-byte aligned, bs_entry.work_bytes long */
-    int32_t zero;     /* zero point of u8 activations: what padding reads as */
-    int32_t out_zero; /* qdq: zero point of the u8 output */
+    int32_t zero;     /* zero point of u8 activations: what padding reads as; f32io with a static grid: its zero point */
+    int32_t out_zero; /* qdq: zero point of the u8 output; f32io with a static grid: the bits of its f32 scale */
 };
 
 /* Thread `thread` of `threads` computes its own share of the output; no thread waits for another. */

@@ -31,6 +31,7 @@ pub mod search;
 pub mod bench;
 pub mod timing;
 pub mod whole;
+pub mod decision;
 pub mod certificate;
 pub mod run;
 pub mod sessions;

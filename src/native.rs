@@ -19,6 +19,7 @@ pub static FILES: &[(&str, &str)] = &[
     ("commands.h", include_str!("../native/commands.h")),
     ("watch.h", include_str!("../native/watch.h")),
     ("timing.h", include_str!("../native/timing.h")),
+    ("counters.h", include_str!("../native/counters.h")),
     ("count/count.c", include_str!("../native/count/count.c")),
     ("count/x86.s", include_str!("../native/count/x86.s")),
     ("count/arm.s", include_str!("../native/count/arm.s")),
@@ -70,12 +71,14 @@ pub struct Tile {
     pub bits: usize,
     /// Vector registers there are.
     pub regs: usize,
-    /// Of a `chain` tile: products of one step that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
+    /// Of a `chain` tile, and of a `dot` tile that widens sums of 16 bits: products that meet in a 16-bit lane. Of a `bits` tile: bits of one step that are
     /// counted in a byte, 0 where sums are as wide as the accumulators. Of a `lut` tile: tables of one step that meet in a
     /// 16-bit lane.
     pub lanes: usize,
-    /// Of a `chain` tile: what it takes off activations before it multiplies them.
+    /// What it takes off activations before it multiplies them: 128 where u8 become s8.
     pub off: usize,
+    /// Depth of an output that lies together in a packed vector, before the next output's; all of it in most.
+    pub run: usize,
     /// Of a tile of narrow weights: the tile whose words multiply them once a panel was unpacked.
     pub plain: Option<Box<Tile>>,
 }
@@ -205,6 +208,7 @@ fn tile(stem: &str, lanes: usize, prefix: &str) -> Option<Tile> {
             regs: field("REGS")?,
             lanes: field("LANES").unwrap_or(1),
             off: field("OFF").unwrap_or(0),
+            run: field("RUN").or_else(|| field("K")).unwrap_or(1),
             plain: plain(text, prefix).and_then(|name| tile(stem, lanes, name)).map(Box::new),
         }),
         None => {

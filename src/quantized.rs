@@ -1,6 +1,8 @@
 //! A layer under a scheme: corrected, calibrated, quantized and ready to run, in the arithmetic of its kernels where it has
 //! some.
 
+use std::sync::Arc;
+
 use crate::candidate::Contract;
 use crate::layer::{Op, Shape};
 use crate::op;
@@ -38,7 +40,7 @@ pub struct QuantizedLayer {
     /// Of the qdq contract: the range of the outputs, before a ReLU.
     out: Option<(f32, f32)>,
     /// Where the layer runs as two: its factors.
-    parts: Option<Box<[QuantizedLayer; 2]>>,
+    parts: Option<[Arc<QuantizedLayer>; 2]>,
 }
 
 impl QuantizedLayer {
@@ -108,8 +110,8 @@ impl QuantizedLayer {
         let between: Vec<Vec<f32>> =
             samples.iter().map(|x| op::forward(&first.shape, false, x, &first.weights, &first.bias)).collect();
         let between: Vec<&[f32]> = between.iter().map(Vec::as_slice).collect();
-        let parts =
-            [Self::of(first, samples, scheme, Contract::F32io), Self::of(second, &between, scheme, Contract::F32io)];
+        let parts = [(first, samples), (second, &between)]
+            .map(|(part, samples)| Arc::new(Self::of(part, samples, scheme, Contract::F32io)));
         let at = |i: usize| {
             let (row, column) = (i / k, i % k);
             let terms = (0..rank)
@@ -131,7 +133,7 @@ impl QuantizedLayer {
             activations: parts[0].activations.clone(),
             fixed: None,
             out: None,
-            parts: Some(Box::new(parts)),
+            parts: Some(parts),
         }
     }
 
@@ -150,8 +152,8 @@ impl QuantizedLayer {
     }
 
     /// The factors that the layer runs as, where it runs as two.
-    pub fn parts(&self) -> Option<&[QuantizedLayer; 2]> {
-        self.parts.as_deref()
+    pub fn parts(&self) -> Option<&[Arc<QuantizedLayer>; 2]> {
+        self.parts.as_ref()
     }
 
     /// The range of all outputs of the calibration samples.
@@ -162,7 +164,7 @@ impl QuantizedLayer {
 
     /// The layer's output, [m, n], for activations of the shape that the layer had or of its first lines.
     pub fn forward(&self, shape: &Shape, relu: bool, x: &[f32]) -> Vec<f32> {
-        if let Some([first, second]) = self.parts.as_deref() {
+        if let Some([first, second]) = self.parts.as_ref() {
             let (before, after) = compress::shapes(shape, first.bias.len());
             return second.forward(&after, relu, &first.forward(&before, false, x));
         }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::probe::Roofs;
 use crate::certificate::{Winner, winners};
+use crate::decision::Whole;
 use crate::host::Host;
 use crate::record::{Accuracy, Baseline, Energy, Final, Modelled, Record, read_table};
 
@@ -66,6 +67,8 @@ pub struct Run {
     /// None where `host.toml` is missing.
     pub provenance: Option<Provenance>,
     pub winners: Vec<Winner>,
+    /// What a run of a model chose.
+    pub whole: Option<Whole>,
 }
 
 impl Run {
@@ -85,6 +88,7 @@ impl Run {
             baselines: read_table(&dir.join("baselines.csv"))?,
             energy: read_table(&dir.join("energy.csv"))?,
             provenance: read_provenance(dir)?,
+            whole: Whole::of(dir)?,
             records,
             finals,
             modelled,

@@ -241,6 +241,8 @@ fn all_operations() -> Model {
         U::LeakyRelu(0.2),
         U::Sigmoid,
         U::Tanh,
+        U::Sin,
+        U::Cos,
         U::Gelu,
         U::GeluTanh,
         U::Erf,
@@ -264,6 +266,12 @@ fn all_operations() -> Model {
         ends.push(add(&mut g, Operation::Binary(op), &[row, x]));
     }
     ends.push(add(&mut g, Operation::Binary(B::Pow), &[positive, whole]));
+    let signs = add(&mut g, Operation::Unary(U::Sign), &[x]);
+    for op in [B::Equal, B::Less, B::Greater] {
+        let holds = add(&mut g, Operation::Binary(op), &[signs, row]);
+        let equal = add(&mut g, Operation::Binary(op), &[signs, signs]);
+        ends.extend([holds, equal, add(&mut g, Operation::Where, &[holds, whole, row])]);
+    }
     for fold in [Fold::Mean, Fold::Sum, Fold::Max, Fold::Min] {
         for (axes, keep) in [(vec![2, 3], true), (vec![1], false)] {
             ends.push(add(&mut g, Operation::Reduce { fold, axes, keep }, &[x]));

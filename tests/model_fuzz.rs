@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bitsmith::model::aimet::Encodings;
 use bitsmith::model::program::{Numbers, Program};
 use bitsmith::model::{Given, Model};
 use fastrand::Rng;
@@ -94,8 +95,49 @@ fn fuzz(format: &str, names: &[&str]) -> (usize, usize) {
     (read, run)
 }
 
+/// Encodings of tensors that float.onnx has, and of some that it has not.
+const ENCODINGS: &str = r#"{"version": "0.6.1", "activation_encodings": {"y": [{"bitwidth": 8, "dtype": "int", "is_symmetric": "False",
+    "max": 4.0, "min": -4.0, "offset": -128, "scale": 0.03125}], "x": [{"bitwidth": 16, "offset": -32768, "scale": 0.0001}],
+    "nothing": [{"bitwidth": 8, "offset": 0, "scale": 1.0}]}, "param_encodings": {"W": [{"bitwidth": 4, "offset": -8, "scale": 0.1}]}}"#;
+
+fn damaged_encodings() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
+    let model = Model::read(&folder.join("float.onnx"), &Given::default()).unwrap();
+    let names = |c: bool| model.graph.values.iter().filter(move |v| v.constant.is_some() == c).map(|v| v.name.as_str());
+    let text = ENCODINGS.replace("\"y\"", &format!("{:?}", names(false).last().unwrap()));
+    let layer = model.layers()[0].node;
+    let text = text.replace("\"W\"", &format!("{:?}", model.graph.values[model.graph.nodes[layer].inputs[1]].name));
+    let mut rng = Rng::with_seed(12);
+    let (mut read, mut run) = (0, 0);
+    for i in 0..MUTANTS {
+        let mut bytes = mutated(&mut rng, &[text.clone().into_bytes()]);
+        if i % 2 == 0 {
+            // a digit for a digit keeps it readable
+            bytes = text.clone().into_bytes();
+            let digits: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at].is_ascii_digit()).collect();
+            (0..rng.usize(1..4)).for_each(|_| bytes[digits[rng.usize(0..digits.len())]] = rng.u8(b'0'..=b'9'));
+        }
+        let before = NOW.load(Ordering::Relaxed);
+        MOST.store(before, Ordering::Relaxed);
+        let outcome = Encodings::parse(&bytes);
+        let taken = MOST.load(Ordering::Relaxed).saturating_sub(before);
+        assert!(taken <= 2 * bytes.len() + ROOM, "mutant {i}: {} bytes took {taken}", bytes.len());
+        let Ok(encodings) = outcome else { continue };
+        read += 1;
+        let Ok(encoded) = model.encoded(&encodings) else { continue };
+        if i % 8 == 0 {
+            let size = model.runnable().unwrap().iter().product();
+            let _ = Program::new(&encoded, Numbers::AsIs).unwrap().run(&vec![0.5; size]);
+            run += 1;
+        }
+    }
+    assert!(read > 5000 && run > 500, "{read} were read, {run} run");
+}
+
 #[test]
 fn damaged_models_are_refused_or_read() {
+    // one after the other: what is allocated is counted for all threads together
+    damaged_encodings();
     for (format, names, least) in [
         ("onnx", &["float.onnx", "qdq.onnx", "qlinear.onnx", "odd.onnx"][..], 500),
         ("tflite", &["float.tflite", "int8.tflite"][..], 500),

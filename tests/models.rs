@@ -1,9 +1,12 @@
 //! Models of users: read, run and scored. The expected answers are ONNX Runtime's and LiteRT's (`data/models/make.py`).
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use bitsmith::model::aimet::Encodings;
 use bitsmith::model::graph::Operation;
 use bitsmith::model::program::{Numbers, Program};
 use bitsmith::model::{Given, InputShape, Model};
@@ -81,6 +84,54 @@ fn what_is_not_understood_is_named_with_its_reason() {
     assert!(wrong.contains("open dimension"), "{wrong}");
     let outside = format!("{:#}", Model::read(&folder().join("outside.onnx"), &Given::default()).unwrap_err());
     assert!(outside.contains("`../../../Cargo.toml` is not in the model's folder; move it there"), "{outside}");
+}
+
+/// Published topologies as exporters write them, opset by opset (`zoo.py`), sample by sample beside ONNX Runtime.
+#[test]
+fn networks_of_exporters_give_the_answers_of_onnx_runtime() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zoo.py");
+    let out = std::process::Command::new(common::python()).arg(script).arg(dir.path()).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let answers = fs::read(dir.path().join("answers.safetensors")).unwrap();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for entry in fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()) {
+        if entry.extension().is_none_or(|e| e != "onnx") {
+            continue;
+        }
+        count += 1;
+        let stem = entry.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut model = Model::read(&entry, &Given::default()).unwrap();
+        // QONNX's grids of activations are part of what its models say
+        let mut how = if stem.starts_with("qonnx") { Numbers::AsIs } else { Numbers::Float };
+        if stem == "aimet" {
+            let encodings = Encodings::read(&dir.path().join("aimet.encodings")).unwrap();
+            model = model.encoded(&encodings).unwrap();
+            let note = model.graph.notes.last().unwrap();
+            assert!(note.contains("encodings of 16 of 16 weights, 13 of 13 activations"), "{note}");
+            how = Numbers::AsIs;
+        }
+        if let Err(why) = model.runnable() {
+            wrong.push(format!("{stem}: {why:#}"));
+            continue;
+        }
+        let program = Program::new(&model, how).unwrap();
+        let tensor = |part: &str| Tensor::from_safetensors(&answers, &format!("{stem}.{part}")).unwrap();
+        let (x, y) = (tensor("x"), tensor("y"));
+        for (x, y) in x.data.chunks(x.shape[1]).zip(y.data.chunks(y.shape[1])) {
+            let got = program.run(x).unwrap();
+            assert_eq!(got.len(), y.len(), "{stem}");
+            let most = y.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let off = got.iter().zip(y).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+            // f32 throughout on their side, f64 sums on ours
+            if off > 2e-5 * most {
+                wrong.push(format!("{stem}: off by {off} of {most}"));
+            }
+        }
+        assert!(!model.layers().is_empty(), "{stem}");
+    }
+    assert!(wrong.is_empty() && count >= 42, "{count}: {wrong:#?}");
 }
 
 #[test]
@@ -191,6 +242,22 @@ fn tune_chooses_a_scheme_for_each_layer_and_runs_the_network() {
     let whole: Vec<&str> = table.lines().nth(1).unwrap().split(',').collect();
     assert!(["Measured", "Checked"].contains(&whole[5]) && whole[7] == "8", "{table}");
     assert!(fs::read_to_string(run.join("steps.csv")).unwrap().contains("kernel"));
+    // the ladder: in f32, under the scheme alone, as chosen; on the samples that nothing was chosen by
+    let ladder = fs::read_to_string(run.join("networks.csv")).unwrap();
+    let rungs: Vec<Vec<&str>> = ladder.lines().skip(1).map(|l| l.split(',').collect()).collect();
+    assert_eq!(
+        rungs.iter().map(|r| (r[1], r[3])).collect::<Vec<_>>(),
+        [("f32", "20"), ("w8a8", "20"), ("chosen", "20")]
+    );
+    assert!(fs::read_to_string(run.join("network.csv")).unwrap().contains(",all-"));
+    let front = fs::read_to_string(run.join("front.csv")).unwrap();
+    assert!(
+        front.lines().any(|l| l.starts_with("latency_ns,")) && front.lines().any(|l| l.ends_with(",f32;f32;f32")),
+        "{front}"
+    );
+    let decision: Value = serde_json::from_str(&fs::read_to_string(run.join("chosen.json")).unwrap()).unwrap();
+    assert_eq!(decision["schemes"].as_object().unwrap().len(), 3);
+    assert!(fs::read_to_string(run.join("report.html")).unwrap().contains("The network that was chosen"));
     let size = bitsmith(&["plan", "run/costs.csv", "--minimize", "kl", "--limit", "bytes=800", "--json"], dir.path());
     let document: Value = serde_json::from_str(&size.1).unwrap();
     assert_eq!(document["optimal"], Value::Bool(true));
@@ -204,4 +271,7 @@ fn tune_chooses_a_scheme_for_each_layer_and_runs_the_network() {
     let before = fs::read_to_string(run.join("sensitivity.csv")).unwrap();
     let again = bitsmith(&["tune", "--resume", "run"], dir.path());
     assert_eq!((again.0, fs::read_to_string(run.join("sensitivity.csv")).unwrap()), (0, before), "{}", again.2);
+    let after = fs::read_to_string(run.join("networks.csv")).unwrap();
+    assert_eq!(after.lines().take(3).collect::<Vec<_>>(), ladder.lines().take(3).collect::<Vec<_>>());
+    assert_eq!(after.lines().count(), 4, "{after}");
 }

@@ -140,7 +140,7 @@ fn mistakes_are_answered_and_change_nothing() {
         bind 0 0 1 2 201 0 0 1|bind 0 0 1 2 3 0 0 0|bind 0 0 1 2 3 0 0 257|bind 0 0 1 2 3 2147483648 0 1|bind 0 0 1 2 3 a 0 1|\
         bind 0 0 1 2 3 0|check 0 left|check 0|check 6|check 6 up|check 6 Left|check 99 left|check -1 left|regime|\
         regime warm 1|regime hot|regime hot -1|dump 0|time|time 6|time 6:|time :1|time 6:0|time 6:-1|time 6:1:1|time 6:x|\
-        time 99:1|time 0:1|time 6:1 0:1| |  ";
+        time 99:1|time 0:1|time 6:1 0:1|count|count 6|count 6 0|count 6 x|count 99 1|count 0 1| |  ";
     for mistake in mistakes.split('|') {
         let answer = talk.ask(mistake);
         assert!(answer.starts_with("err ") && answer.len() > 8, "`{mistake}`: `{answer}`");
@@ -180,6 +180,21 @@ fn hello_says_what_is_there() {
     assert!(number(fields[3], "timer_ns=") > 0);
     assert_eq!(number(fields[4], "cpus="), 1);
     assert_eq!(fields[5], if cfg!(target_arch = "aarch64") { "tick=cntvct_el0" } else { "tick=clock_monotonic_raw" });
+}
+
+/// Either what the CPU counted, which is no less than the loop has instructions, or why it does not count.
+#[test]
+fn cycles_and_instructions_are_counted_or_it_is_told_why_not() {
+    let mut talk = Talk::start(&[]);
+    talk.load(4096);
+    talk.bind(FILL, 4096);
+    let answer = talk.ask(&format!("count {FILL} 10"));
+    let Some(counts) = answer.strip_prefix("ok ") else {
+        assert!(answer.starts_with("err no hardware counters: "), "{answer}");
+        return;
+    };
+    let counts: Vec<u64> = counts.split(' ').map(|n| n.parse().unwrap()).collect();
+    assert!(counts.len() == 3 && counts[2] == 11 && counts[0] > 0 && counts[1] > 11 * 4096 / 64, "{counts:?}");
 }
 
 /// A tree as Linux shows it, of a board with one sensor, one fan, and one cooler of cpus.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bitsmith::candidate::Regime;
+use bitsmith::candidate::{Contract, Regime};
+use bitsmith::decision::{Decision, FRONT, FrontPoint, Limits};
+use bitsmith::model::score::{Answers, NetworkScore, score};
 use bitsmith::record::{Accuracy, Energy, Final, Outcome, Record, read_table};
 use bitsmith::report::{Beside, CHARTS, Prices, build, markdown, summary, tables, write_sheets};
 use bitsmith::run::Run;
 use bitsmith::target::Evidence;
+use bitsmith::whole::measure::NetworkTime;
 use serde::Serialize;
 
 /// A copy of the sample run, which a test may spoil.
@@ -147,8 +150,8 @@ fn weights_of_many_widths_are_a_chart() {
 fn a_whole_run() {
     let sample = Sample::new();
     let report = sample.report();
-    // weights of two widths are too few for the chart of bits
-    let drawn = CHARTS.iter().map(|c| c.name).filter(|n| *n != "bits");
+    // weights of two widths are too few for the chart of bits, and it is no run of a model
+    let drawn = CHARTS.iter().map(|c| c.name).filter(|n| !["bits", "ladder", "front"].contains(n));
     assert_eq!(report.kinds(), drawn.collect::<Vec<_>>());
     assert_eq!(report.charts.keys().filter(|c| c.starts_with("heatmap-")).count(), 12);
     for r in &sample.records {
@@ -305,14 +308,147 @@ fn the_sample_is_of_the_present_format() {
     assert!(run.provenance.is_some_and(|p| p.roofs.is_some() && p.target_title.contains("test data")));
 }
 
+/// What a run of a model leaves: conv1 and fc in w8a8, conv2 in f32, of 40 samples; `w2a8` gets every second one wrong.
+fn choice(sample: &Sample, network: &str, evidence: Evidence) {
+    let answers = |wrong: usize| {
+        let one = |i: usize| {
+            let class = if wrong > 0 && i.is_multiple_of(wrong) { (i + 1) % 4 } else { i % 4 };
+            (0..4).map(|c| if c == class { 5.0 } else { i as f32 * 1e-3 }).collect()
+        };
+        Answers { outputs: (0..40).map(one).collect(), probabilities: false }
+    };
+    let labels: Vec<u8> = (0..40).map(|i| i % 4).collect();
+    let of = |scheme: &str, wrong: usize, bytes: f64| {
+        let row = score(network, scheme, Contract::F32io, &answers(wrong), &answers(0), &labels);
+        NetworkScore { weight_bytes: bytes, ..row }
+    };
+    let time = |assignment: &str, ns: f64| NetworkTime {
+        network: network.into(),
+        assignment: assignment.into(),
+        target: "x86-avx2".into(),
+        regime: Regime::Hot,
+        threads: 1,
+        outcome: if evidence == Evidence::Measured { Outcome::Measured } else { Outcome::Checked },
+        evidence,
+        checked: 8,
+        exact: false,
+        worst_error: 1e-3,
+        sessions: 3,
+        rounds: 90,
+        median_ns: Some(ns),
+        ci_low_ns: Some(ns * 0.99),
+        ci_high_ns: Some(ns * 1.01),
+        predicted_ns: Some(ns / 1.25),
+        predicted_low_ns: Some(ns / 1.26),
+        predicted_high_ns: Some(ns / 1.24),
+        ratio: Some(1.25),
+        ratio_low: Some(1.24),
+        ratio_high: Some(1.26),
+        layers_ns: Some(ns / 2.0),
+        glue_ns: Some(ns * 0.3),
+        layers_in_place_ns: Some(ns / 2.0),
+        glue_in_place_ns: Some(ns * 0.3),
+        arena_bytes: 1,
+        weight_bytes: 1,
+        source_hash: String::new(),
+        compiler: String::new(),
+        host: String::new(),
+        message: String::new(),
+    };
+    let scores = [of("f32", 0, 4000.0), of("w8a8", 20, 1000.0), of("w2a8", 2, 300.0), of("chosen", 40, 2000.0)];
+    let times = [time("chosen-1", 43_210.0), time("all-f32", 98_760.0), time("all-w8a8", 41_000.0)];
+    let schemes = [("conv1", "w8a8"), ("conv2", "f32"), ("fc", "w8a8")];
+    let decision = Decision {
+        schemes: schemes.iter().map(|(l, s)| ((*l).to_string(), (*s).into())).collect(),
+        latency_ns: 33_000.0,
+        bytes: 2000.0,
+        predicted_kl: 0.02,
+        measured_kl: Some(0.03),
+        predicted_drop: 1.0,
+        measured_drop: 2,
+        chosen_on: 40,
+        float: scores[0].clone(),
+        chosen: scores[3].clone(),
+        limits: Limits { drop: Some(0.05), latency_ns: Some(50_000.0), bytes: None },
+        how: "the fastest that loses no more <than> asked".into(),
+        whole: Some(times[0].clone()),
+    };
+    let dir = sample.path();
+    fs::write(dir.join("chosen.json"), serde_json::to_string(&decision).unwrap()).unwrap();
+    write(&dir.join("networks.csv"), &scores);
+    write(&dir.join("network.csv"), &times);
+    let mut costs = String::from("layer,tie,scheme,kl,drop,latency_ns,bytes\n");
+    for (i, (layer, _)) in schemes.iter().enumerate() {
+        let at = (i + 1) as f64;
+        costs += &format!("{layer},,f32,0,0,{},{}\n", 30_000.0 * at, 1200.0 * at);
+        costs += &format!("{layer},,w8a8,{},1,{},{}\n", 0.005 * at, 9_000.0 * at, 300.0 * at);
+        costs += &format!("{layer},,w2a8,{},9,{},{}\n", 0.4 * at, 8_000.0 * at, 90.0 * at);
+    }
+    fs::write(dir.join("costs.csv"), costs).unwrap();
+    let point = |against: &str, kl: f64, latency_ns: f64, bytes: f64| FrontPoint {
+        against: against.into(),
+        kl,
+        drop: 0.0,
+        latency_ns,
+        bytes,
+        measured_kl: (kl > 0.0).then_some(kl * 1.5),
+        measured_drop: None,
+        whole: true,
+        schemes: "f32;f32;f32".into(),
+    };
+    let both = |against: &str| [point(against, 0.1, 54_000.0, 1800.0), point(against, 0.0, 180_000.0, 7200.0)];
+    write(&dir.join(FRONT), &[both("latency_ns"), both("bytes")].concat());
+}
+
 #[test]
-fn what_a_model_was_given_layer_by_layer_stands_beside_single_formats() {
+fn what_a_run_of_a_model_chose_stands_above_all_else() {
     let sample = Sample::new();
-    let said = "this run chose layer by layer: w8a8 for 2, f32 for 1";
-    assert!(!sample.report().html.contains("this run chose"));
-    let rows = "layer,scheme\nconv1,w8a8\nconv2,f32\nfc,w8a8\n";
-    fs::write(sample.path().join("assignment.csv"), rows).unwrap();
-    assert!(sample.report().html.contains(said));
+    assert!(!sample.report().html.contains("The network that was chosen"));
+    choice(&sample, "<net>", Evidence::Measured);
+    let report = sample.report();
+    let html = &report.html;
+    let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("The network that was chosen") < at(">The ladder<") && at(">The front<") < at("What to deploy"));
+    for text in [
+        "w8a8 (2), f32 (1). 43.2 µs (42.78 – 43.64 µs) as one program, measured: 1.250 of the 34.6 µs that its steps take alone",
+        "Top-1 97.50 % (87.1 – 99.6), which cannot be told from f32&#x27;s 100.00 % on 40 samples",
+        "2.3× (2.24 – 2.33)",
+        "within noise<small>2 lost, 0 won, p = 0.500",
+        "differs<small>20 lost, 0 won, p &lt; 0.001",
+        "no more &lt;than&gt; asked",
+        "but this run chose layer by layer: w8a8 (2), f32 (1)",
+        "Weights 2.00 kB, in f32 4.00 kB",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    let svg = |stem: &str| report.charts.iter().find(|c| c.0.starts_with(stem)).unwrap().1;
+    for text in ["98.8 µs", "41.0 µs", "43.2 µs", "not measured", "97.50", "as chosen", "limit 50.0 µs", "w2a8"] {
+        assert!(svg("ladder-").contains(text), "{text}");
+    }
+    for text in ["as chosen", "measured divergence", "one scheme for all layers", "\nlimit\n"] {
+        assert!(svg("front-").contains(text), "{text}");
+    }
+    // the tables too
+    let run = Run::load(sample.path()).unwrap();
+    let page = tables(&[&run], &Beside::default()).unwrap();
+    assert_eq!(page["chosen"][0]["rungs"][3]["ns"].as_f64(), Some(43_210.0));
+    let names: Vec<_> = write_sheets(&page, &sample.path().join("tables")).unwrap();
+    assert!(names.iter().any(|p| p.ends_with("chosen.csv")), "{names:?}");
+    assert!(markdown(&[&run], &Beside::default()).unwrap().contains("| as chosen | 43.2 µs |"));
+}
+
+#[test]
+fn a_choice_without_a_program_shows_no_time_of_one() {
+    let sample = Sample::new();
+    choice(&sample, "net", Evidence::Emulated);
+    let report = sample.report();
+    assert!(report.html.contains("33.0 µs, its layers added up, each timed alone"));
+    assert!(!report.html.contains("43.2 µs") && !report.html.contains("98.8 µs"), "no time from an emulator");
+    let ladder = report.charts.iter().find(|c| c.0.starts_with("ladder-")).unwrap().1;
+    assert!(ladder.contains("layers added up") && ladder.contains("33.0 µs") && ladder.contains("54.0 µs"), "{ladder}");
+    fs::write(sample.path().join("chosen.json"), "{").unwrap();
+    let error = format!("{:#}", build(sample.path()).unwrap_err());
+    assert!(error.contains("chosen.json is damaged") && error.contains("tune --resume"), "{error}");
 }
 
 #[test]

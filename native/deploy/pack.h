@@ -10,7 +10,7 @@ struct bs_layout {
     uint32_t depthwise;            /* 0 or 1 */
     uint32_t n, k;                 /* outputs, inputs of each; weights are row-major [n][k] */
     uint32_t segments;             /* contiguous pieces of k: rows of the window */
-    uint32_t lanes, depth;         /* outputs and inputs of a vector */
+    uint32_t lanes, depth, run;    /* outputs and inputs of a vector, inputs of an output that lie together */
     uint32_t vectors;              /* vectors of a panel */
     uint32_t bits;                 /* of a stored weight: 1 to 8, 16 (s16) or 32 (f32) */
     uint32_t group;                /* inputs that share a scale; 0 where all of an output do */
@@ -94,12 +94,13 @@ static inline uint8_t *bs_pack(const struct bs_layout *l, const void *weights, c
                         out = bs_push_planes(out, l, (const int8_t *)weights, column, s * segment, from, segment);
                         continue;
                     }
-                    for (uint32_t lane = 0; lane < l->lanes; lane++)
-                        for (uint32_t d = from; d < from + l->depth; d++) {
-                            int there = column + lane < l->n && d < segment;
-                            int64_t at = (int64_t)(column + lane) * l->k + s * segment + d;
-                            out = bs_push(out, l, weights, there ? at : -1);
-                        }
+                    for (uint32_t run = from; run < from + l->depth; run += l->run)
+                        for (uint32_t lane = 0; lane < l->lanes; lane++)
+                            for (uint32_t d = run; d < run + l->run; d++) {
+                                int there = column + lane < l->n && d < segment;
+                                int64_t at = (int64_t)(column + lane) * l->k + s * segment + d;
+                                out = bs_push(out, l, weights, there ? at : -1);
+                            }
                 }
                 uint32_t end = from + l->depth;
                 if (!groups || (end % l->group && end < segment)) continue;

@@ -7,7 +7,7 @@
 
 /* ---- tile mm_amx: rows of sums are finished by the words of 16 x s32. A register's number is part of the instruction, so
  * what names one is a macro. ---- */
-enum { mm_amx_M = 16, mm_amx_N = 16, mm_amx_K = 64, mm_amx_ELEM = 1, mm_amx_RHS = 1, mm_amx_REGS = 8 };
+enum { mm_amx_M = 16, mm_amx_N = 16, mm_amx_K = 64, mm_amx_ELEM = 1, mm_amx_RHS = 1, mm_amx_REGS = 8, mm_amx_RUN = 4 };
 BS_U8_WORDS(mm_amx, avx512_range, avx512_quant_u8)
 BS_INT_WORDS(mm_amx, s32x16, __m512i)
 #define mm_amx_row s32x16_load

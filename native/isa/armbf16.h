@@ -41,6 +41,7 @@ BS_WORD void bfdot_bfmmla_hide_sums(bfdot_bfmmla_sum *s) { __asm__ volatile("" :
 BS_WORD bfloat16x8_t bfdot_bfmmla_lhs_load(const uint16_t *p, const uint16_t *q) {
     return vreinterpretq_bf16_u16(vcombine_u16(vld1_u16(p), vld1_u16(q)));
 }
+BS_WORD bfloat16x8_t bfdot_bfmmla_lhs_packed(const uint16_t *p) { return vreinterpretq_bf16_u16(vld1q_u16(p)); }
 BS_WORD bfdot_bfmmla_rhs bfdot_bfmmla_rhs_load(const void *p) {
     const uint16_t *codes = p;
     return (bfdot_bfmmla_rhs){{vreinterpretq_bf16_u16(vld1q_u16(codes)), vreinterpretq_bf16_u16(vld1q_u16(codes + 8))}};

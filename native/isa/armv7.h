@@ -21,6 +21,8 @@ BS_WORD int32x4_t vcvtnq_s32_f32(float32x4_t v) {
 BS_WORD int16x8_t vmlal_high_s8(int16x8_t c, int8x16_t a, int8x16_t b) {
     return vmlal_s8(c, vget_high_s8(a), vget_high_s8(b));
 }
+BS_WORD int16x8_t vmull_high_s8(int8x16_t a, int8x16_t b) { return vmull_s8(vget_high_s8(a), vget_high_s8(b)); }
+BS_WORD int32x4_t vaddw_high_s16(int32x4_t a, int16x8_t b) { return vaddw_s16(a, vget_high_s16(b)); }
 BS_WORD int32x4_t vmlal_high_s16(int32x4_t c, int16x8_t a, int16x8_t b) {
     return vmlal_s16(c, vget_high_s16(a), vget_high_s16(b));
 }
@@ -35,26 +37,26 @@ BS_WORD float32x4_t vfmaq_n_f32(float32x4_t c, float32x4_t a, float b) { return 
 #define BS_TILES_ARMV7 "dot_mull dot_mulllane dot_mullseptet dot_mullsextet dot_mullquintet dot_mullnibble dot_mulltriplet dot_mullcrumb chain_long chain_longnibble chain_longcrumb f32_quad dw_mull dwf_quad"
 
 /* ---- tiles dot_mull*: as dot_pair* ---- */
-enum { dot_mull_N = 4, dot_mull_K = 8, dot_mull_ELEM = 1, dot_mull_RHS = 1, dot_mull_REGS = 6 };
+enum { dot_mull_N = 4, dot_mull_K = 8, dot_mull_ELEM = 1, dot_mull_RHS = 1, dot_mull_REGS = 6, dot_mull_LANES = 2, dot_mull_OFF = 128, dot_mull_RUN = 4 };
 NEON_DOT(dot_mull, pair, pair, 8, 1)
 NEON_WHOLE(dot_mull)
 #define dot_mull_opaque(x) NEON_OPAQUE(dot_mull, x)
-enum { dot_mullseptet_N = 4, dot_mullseptet_K = 32, dot_mullseptet_ELEM = 1, dot_mullseptet_BITS = 7, dot_mullseptet_REGS = 4 };
+enum { dot_mullseptet_N = 4, dot_mullseptet_K = 32, dot_mullseptet_ELEM = 1, dot_mullseptet_BITS = 7, dot_mullseptet_REGS = 4, dot_mullseptet_OFF = 128 };
 #define dot_mullseptet_plain dot_mull
 NEON_NARROW(dot_mullseptet, pair, pair, 7, 4)
-enum { dot_mullsextet_N = 4, dot_mullsextet_K = 16, dot_mullsextet_ELEM = 1, dot_mullsextet_BITS = 6, dot_mullsextet_REGS = 4 };
+enum { dot_mullsextet_N = 4, dot_mullsextet_K = 16, dot_mullsextet_ELEM = 1, dot_mullsextet_BITS = 6, dot_mullsextet_REGS = 4, dot_mullsextet_OFF = 128 };
 #define dot_mullsextet_plain dot_mull
 NEON_NARROW(dot_mullsextet, pair, pair, 6, 2)
-enum { dot_mullquintet_N = 4, dot_mullquintet_K = 32, dot_mullquintet_ELEM = 1, dot_mullquintet_BITS = 5, dot_mullquintet_REGS = 4 };
+enum { dot_mullquintet_N = 4, dot_mullquintet_K = 32, dot_mullquintet_ELEM = 1, dot_mullquintet_BITS = 5, dot_mullquintet_REGS = 4, dot_mullquintet_OFF = 128 };
 #define dot_mullquintet_plain dot_mull
 NEON_NARROW(dot_mullquintet, pair, pair, 5, 4)
-enum { dot_mullnibble_N = 4, dot_mullnibble_K = 8, dot_mullnibble_ELEM = 1, dot_mullnibble_BITS = 4, dot_mullnibble_REGS = 5 };
+enum { dot_mullnibble_N = 4, dot_mullnibble_K = 8, dot_mullnibble_ELEM = 1, dot_mullnibble_BITS = 4, dot_mullnibble_REGS = 5, dot_mullnibble_OFF = 128 };
 #define dot_mullnibble_plain dot_mull
 NEON_NARROW(dot_mullnibble, pair, pair, 4, 1)
-enum { dot_mulltriplet_N = 4, dot_mulltriplet_K = 32, dot_mulltriplet_ELEM = 1, dot_mulltriplet_BITS = 3, dot_mulltriplet_REGS = 4 };
+enum { dot_mulltriplet_N = 4, dot_mulltriplet_K = 32, dot_mulltriplet_ELEM = 1, dot_mulltriplet_BITS = 3, dot_mulltriplet_REGS = 4, dot_mulltriplet_OFF = 128 };
 #define dot_mulltriplet_plain dot_mull
 NEON_NARROW(dot_mulltriplet, pair, pair, 3, 4)
-enum { dot_mullcrumb_N = 4, dot_mullcrumb_K = 16, dot_mullcrumb_ELEM = 1, dot_mullcrumb_BITS = 2, dot_mullcrumb_REGS = 4 };
+enum { dot_mullcrumb_N = 4, dot_mullcrumb_K = 16, dot_mullcrumb_ELEM = 1, dot_mullcrumb_BITS = 2, dot_mullcrumb_REGS = 4, dot_mullcrumb_OFF = 128 };
 #define dot_mullcrumb_plain dot_mull
 NEON_NARROW(dot_mullcrumb, pair, pair, 2, 2)
 
@@ -64,7 +66,7 @@ NEON_LANES(dot_mulllane)
 #define dot_mulllane_opaque(x) NEON_OPAQUE(dot_mulllane, x)
 
 /* ---- tiles chain_long*: as chain_mlal, chain_nibble and chain_crumb ---- */
-enum { chain_long_N = 4, chain_long_K = 8, chain_long_ELEM = 1, chain_long_RHS = 1, chain_long_REGS = 4, chain_long_LANES = 2, chain_long_OFF = 128 };
+enum { chain_long_N = 4, chain_long_K = 8, chain_long_ELEM = 1, chain_long_RHS = 1, chain_long_REGS = 4, chain_long_LANES = 2, chain_long_OFF = 128, chain_long_RUN = 4 };
 NEON_CHAIN(chain_long, 1)
 NEON_WHOLE(chain_long)
 #define chain_long_opaque(x) chain_long_hide(&(x))

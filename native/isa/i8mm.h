@@ -6,14 +6,17 @@
 #define BS_TILES_I8MM "dot_usmmla dot_usmmlaseptet dot_usmmlasextet dot_usmmlaquintet dot_usmmlanibble dot_usmmlatriplet dot_usmmlacrumb dot_usdot dot_usdotfour dot_usdotseptet dot_usdotsextet dot_usdotquintet dot_usdotnibble dot_usdottriplet dot_usdotcrumb f32_fma dw_mlal dw_usdot dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 typedef uint8x8_t usdot_eight;
+#define usdot_ROWS NEON_U8
+#define usdot_SPARE(BITS) 0
 BS_WORD void usdot_hide(uint8x8_t *x) { __asm__ volatile("" : "+w"(*x)); }
-BS_WORD uint8x8_t usdot_load(const uint8_t *p) { return vld1_u8(p); }
+#define usdot_load vld1_u8
+#define usdot_staged vld1_u8
 BS_WORD int32x4_t usdot_two(int32x4_t c, uint8x8_t x, int8x16_t a, int8x16_t b) {
     return vsudotq_lane_s32(vsudotq_lane_s32(c, a, x, 0), b, x, 1);
 }
 
 /* ---- tile dot_usdot: 4 outputs x 8 products a step ---- */
-enum { dot_usdot_N = 4, dot_usdot_K = 8, dot_usdot_ELEM = 1, dot_usdot_RHS = 1, dot_usdot_REGS = 30 };
+enum { dot_usdot_N = 4, dot_usdot_K = 8, dot_usdot_ELEM = 1, dot_usdot_RHS = 1, dot_usdot_REGS = 30, dot_usdot_RUN = 4 };
 NEON_DOT(dot_usdot, usdot, s32x4, 8, 1)
 NEON_WHOLE(dot_usdot)
 #define dot_usdot_opaque(x) NEON_OPAQUE(dot_usdot, x)
@@ -75,6 +78,11 @@ typedef struct { int32x4_t two[2]; } usmmla_sums; /* row 0 with outputs 0 and 1,
         return T##_raw(rows[0], rows[1]); \
     } \
     BS_WORD T##_lhs T##_lhs_load(const uint8_t *p, const uint8_t *q) { return T##_raw(p, q); } \
+    BS_WORD T##_lhs T##_lhs_packed(const uint8_t *p) { \
+        T##_lhs x; \
+        for (int i = 0; i < EIGHTS; i++) x.x[i] = vld1q_u8(p + 16 * i); \
+        return x; \
+    } \
     BS_WORD T##_sum T##_none(void) { return (T##_sum){{vdupq_n_s32(0), vdupq_n_s32(0)}}; } \
     BS_WORD T##_sum T##_dot(T##_sum s, T##_lhs x, T##_rhs b) { \
         for (int i = 0; i < EIGHTS; i++) { \
@@ -107,22 +115,22 @@ enum { dot_usmmla_M = 2, dot_usmmla_N = 4, dot_usmmla_K = 8, dot_usmmla_ELEM = 1
 I8MM_ROWS(dot_usmmla, 8, 1)
 #define dot_usmmla_opaque(x) NEON_OPAQUE(dot_usmmla, x)
 BS_WORD dot_usmmla_rhs dot_usmmla_rhs_load(const int8_t *p) { return (dot_usmmla_rhs){{vld1q_s8(p), vld1q_s8(p + 16)}}; }
-enum { dot_usmmlaseptet_M = 2, dot_usmmlaseptet_N = 4, dot_usmmlaseptet_K = 64, dot_usmmlaseptet_ELEM = 1, dot_usmmlaseptet_BITS = 7, dot_usmmlaseptet_REGS = 8 };
+enum { dot_usmmlaseptet_M = 2, dot_usmmlaseptet_N = 4, dot_usmmlaseptet_K = 64, dot_usmmlaseptet_ELEM = 1, dot_usmmlaseptet_BITS = 7, dot_usmmlaseptet_REGS = 8, dot_usmmlaseptet_RUN = 8 };
 #define dot_usmmlaseptet_plain dot_usmmla
 I8MM_NARROW_ROWS(dot_usmmlaseptet, 7, 8)
-enum { dot_usmmlasextet_M = 2, dot_usmmlasextet_N = 4, dot_usmmlasextet_K = 32, dot_usmmlasextet_ELEM = 1, dot_usmmlasextet_BITS = 6, dot_usmmlasextet_REGS = 10 };
+enum { dot_usmmlasextet_M = 2, dot_usmmlasextet_N = 4, dot_usmmlasextet_K = 32, dot_usmmlasextet_ELEM = 1, dot_usmmlasextet_BITS = 6, dot_usmmlasextet_REGS = 10, dot_usmmlasextet_RUN = 8 };
 #define dot_usmmlasextet_plain dot_usmmla
 I8MM_NARROW_ROWS(dot_usmmlasextet, 6, 4)
-enum { dot_usmmlaquintet_M = 2, dot_usmmlaquintet_N = 4, dot_usmmlaquintet_K = 64, dot_usmmlaquintet_ELEM = 1, dot_usmmlaquintet_BITS = 5, dot_usmmlaquintet_REGS = 8 };
+enum { dot_usmmlaquintet_M = 2, dot_usmmlaquintet_N = 4, dot_usmmlaquintet_K = 64, dot_usmmlaquintet_ELEM = 1, dot_usmmlaquintet_BITS = 5, dot_usmmlaquintet_REGS = 8, dot_usmmlaquintet_RUN = 8 };
 #define dot_usmmlaquintet_plain dot_usmmla
 I8MM_NARROW_ROWS(dot_usmmlaquintet, 5, 8)
-enum { dot_usmmlanibble_M = 2, dot_usmmlanibble_N = 4, dot_usmmlanibble_K = 16, dot_usmmlanibble_ELEM = 1, dot_usmmlanibble_BITS = 4, dot_usmmlanibble_REGS = 12 };
+enum { dot_usmmlanibble_M = 2, dot_usmmlanibble_N = 4, dot_usmmlanibble_K = 16, dot_usmmlanibble_ELEM = 1, dot_usmmlanibble_BITS = 4, dot_usmmlanibble_REGS = 12, dot_usmmlanibble_RUN = 8 };
 #define dot_usmmlanibble_plain dot_usmmla
 I8MM_NARROW_ROWS(dot_usmmlanibble, 4, 2)
-enum { dot_usmmlatriplet_M = 2, dot_usmmlatriplet_N = 4, dot_usmmlatriplet_K = 64, dot_usmmlatriplet_ELEM = 1, dot_usmmlatriplet_BITS = 3, dot_usmmlatriplet_REGS = 8 };
+enum { dot_usmmlatriplet_M = 2, dot_usmmlatriplet_N = 4, dot_usmmlatriplet_K = 64, dot_usmmlatriplet_ELEM = 1, dot_usmmlatriplet_BITS = 3, dot_usmmlatriplet_REGS = 8, dot_usmmlatriplet_RUN = 8 };
 #define dot_usmmlatriplet_plain dot_usmmla
 I8MM_NARROW_ROWS(dot_usmmlatriplet, 3, 8)
-enum { dot_usmmlacrumb_M = 2, dot_usmmlacrumb_N = 4, dot_usmmlacrumb_K = 32, dot_usmmlacrumb_ELEM = 1, dot_usmmlacrumb_BITS = 2, dot_usmmlacrumb_REGS = 10 };
+enum { dot_usmmlacrumb_M = 2, dot_usmmlacrumb_N = 4, dot_usmmlacrumb_K = 32, dot_usmmlacrumb_ELEM = 1, dot_usmmlacrumb_BITS = 2, dot_usmmlacrumb_REGS = 10, dot_usmmlacrumb_RUN = 8 };
 #define dot_usmmlacrumb_plain dot_usmmla
 I8MM_NARROW_ROWS(dot_usmmlacrumb, 2, 4)
 

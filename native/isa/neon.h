@@ -1,20 +1,28 @@
 /* ARM Advanced SIMD (NEON) of armv8-a: exact u8 x s8 by 8-bit products that meet in 16 bits, without the dot-product
  * instructions of later cores. There is no product of mixed signs: activations become s8 by turning their top bit
- * over, which takes 128 off, and 128 times the sum of the weights is added at the end. That sum is kept beside every
- * row's sums, is the same for all rows of a block, and compilers keep one of it. */
+ * over, which takes 128 off (T_OFF). */
 #ifndef BS_ISA_NEON_H
 #define BS_ISA_NEON_H
 #include "neon_sums.h"
 #define BS_TILES_NEON "dot_pair dot_lane dot_pairseptet dot_pairsextet dot_pairquintet dot_pairnibble dot_pairtriplet dot_paircrumb chain_mlal chain_nibble chain_crumb f32_fma dw_mlal dwf_fma bits_cnt lut_tbl table_tblnibble table_tblcrumb table_tblbit table_ldbyte int_neon e4m3_neon e5m2_neon f16_neon bf16_neon"
 
 /* ---- Tiles of 4 outputs whose weights lie in vectors of [output][4 of depth], two of which are multiplied at a time.
- * CORE says how: CORE_eight is 8 activations, CORE_load reads them, CORE_two adds two vectors' products to INT_sums. ---- */
+ * CORE says how: CORE_eight is 8 activations, CORE_load and CORE_staged read them, CORE_two adds two vectors' products to
+ * INT_sums, CORE_weigh their weights, and CORE_ROWS is NEON_S8, or NEON_U8 where products are of mixed signs. ---- */
+#define NEON_S8(T, CORE, INT, TWOS) \
+    BS_S8_WORDS(T, neon_range, neon_stage_s8, neon_quant_s8) \
+    BS_WORD INT##_sums T##_restore(INT##_sums c, INT##_sums w) { return INT##_restore(c, w); } \
+    BS_WORD INT##_sums T##_weigh(INT##_sums w, T##_rhs b) { \
+        for (int i = 0; i < TWOS; i++) w = CORE##_weigh(w, b.part[2 * i], b.part[2 * i + 1]); \
+        return w; \
+    }
+#define NEON_U8(T, CORE, INT, TWOS) BS_U8_WORDS(T, neon_range, neon_quant_u8)
 #define NEON_DOT(T, CORE, INT, BITS, TWOS) \
     typedef struct { CORE##_eight x[TWOS]; } T##_lhs; \
     typedef struct { int8x16_t part[2 * TWOS]; } T##_rhs; \
-    BS_U8_WORDS(T, neon_range, neon_quant_u8) \
+    CORE##_ROWS(T, CORE, INT, TWOS) \
     BS_INT_WORDS(T, INT, INT##_sums) \
-    BS_GROUP_WORDS(T, INT, INT##_sums, f32x4, float32x4_t, 1 << (8 - BITS)) \
+    BS_GROUP_WORDS(T, INT, INT##_sums, f32x4, float32x4_t, 1 << (8 - BITS) >> CORE##_SPARE(BITS)) \
     NEON_EIGHTS(T, CORE, TWOS) \
     BS_WORD INT##_sums T##_dot(INT##_sums c, T##_lhs x, T##_rhs b) { \
         for (int i = 0; i < TWOS; i++) c = CORE##_two(c, x.x[i], b.part[2 * i], b.part[2 * i + 1]); \
@@ -32,17 +40,17 @@
         memcpy(all, p, (size_t)n); \
         return T##_raw(all); \
     } \
-    BS_WORD T##_lhs T##_lhs_load(const uint8_t *p) { return T##_raw(p); } \
+    BS_WORD T##_lhs T##_lhs_load(const T##_elem *p) { \
+        T##_lhs x; \
+        for (int i = 0; i < TWOS; i++) x.x[i] = CORE##_staged(p + 8 * i); \
+        return x; \
+    } \
     BS_WORD void T##_hide(T##_lhs *x) { \
         for (int i = 0; i < TWOS; i++) CORE##_hide(x->x + i); \
     }
 #define NEON_OPAQUE(T, x) _Generic((x), T##_lhs: T##_hide, default: T##_hide_sums)(&(x))
-/* 8 of depth of each output lie together: every other 4 of them to either vector */
 #define NEON_WHOLE(T) \
-    BS_WORD T##_rhs T##_rhs_load(const int8_t *p) { \
-        int32x4x2_t v = vld2q_s32((const void *)p); \
-        return (T##_rhs){{vreinterpretq_s8_s32(v.val[0]), vreinterpretq_s8_s32(v.val[1])}}; \
-    }
+    BS_WORD T##_rhs T##_rhs_load(const int8_t *p) { return (T##_rhs){{vld1q_s8(p), vld1q_s8(p + 16)}}; }
 /* Weights of fewer bits, unpacked in registers. A field of every byte is moved to the byte's top, so that a weight of B
  * bits reads as 2^(8 - B) times itself, sign and all; `settle` and the groups' scales undo that. */
 BS_WORD uint8x16_t neon_field(uint8x16_t v, int from, int width, int to) {
@@ -68,66 +76,75 @@ BS_WORD int8x16_t neon_part(const int8_t *p, int bits, int parts, int i) { retur
     NEON_DOT(T, CORE, INT, BITS, TWOS) \
     BS_WORD T##_rhs T##_rhs_load(const int8_t *p) { \
         T##_rhs b; \
-        for (int i = 0; i < 2 * TWOS; i++) b.part[i] = neon_part(p, BITS, 2 * TWOS, i); \
+        for (int i = 0; i < 2 * TWOS; i++) { \
+            b.part[i] = neon_part(p, BITS, 2 * TWOS, i); \
+            if (CORE##_SPARE(BITS)) b.part[i] = vshrq_n_s8(b.part[i], 1); \
+        } \
         return b; \
     } \
-    BS_WORD INT##_sums T##_settle(INT##_sums c) { return INT##_of(vshrq_n_s32(INT##_settled(c), 8 - BITS)); } \
+    BS_WORD INT##_sums T##_settle(INT##_sums c) { \
+        return INT##_of(INT##_settled(c) >> (8 - BITS - CORE##_SPARE(BITS))); \
+    } \
     BS_WORD void T##_unpack(int8_t *to, int64_t next, const int8_t *p) { \
         T##_rhs b = T##_rhs_load(p); \
-        for (int i = 0; i < TWOS; i++) { \
-            int32x4x2_t two = {{vreinterpretq_s32_s8(b.part[2 * i]), vreinterpretq_s32_s8(b.part[2 * i + 1])}}; \
-            vst2q_s32((int32_t *)(to + i * next), two); \
-        } \
+        for (int i = 0; i < 2 * TWOS; i++) vst1q_s8(to + i / 2 * next + i % 2 * 16, b.part[i]); \
     }
 
-/* ---- tile dot_pair: 4 outputs x 8 products a step. Two products of s8 and s8 meet in 16 bits, where they come to
- * -32512..32768: one too many, so that every pair begins at -32. An output's four pairs then lack 128, which one more
- * in the sum of its weights makes up for. ---- */
-typedef struct { int32x4_t low, high, sum; } pair_sums; /* outputs 0, 0, 1, 1; 2, 2, 3, 3; sums of weights */
+/* ---- tile dot_pair: 4 outputs x 8 products a step. Two products of s8 and s8 meet in 16 bits, which hold two of -128 x 127
+ * and not two of -128 x -128 (T_LANES). So weights of fewer bits, which could be -128 at the top of a byte, stay a place
+ * below it (CORE_SPARE). ---- */
+typedef struct { int32x4_t low, high; } pair_sums; /* outputs 0, 0, 1, 1; 2, 2, 3, 3 */
 typedef struct { int8x16_t a, b; } pair_eight;
-BS_WORD int32x4_t pair_settled(pair_sums v) { return vaddq_s32(vpaddq_s32(v.low, v.high), vshlq_n_s32(v.sum, 7)); }
+#define pair_ROWS NEON_S8
+#define pair_SPARE(BITS) ((BITS) < 8)
+BS_WORD int32x4_t pair_settled(pair_sums v) { return vpaddq_s32(v.low, v.high); }
 BS_WORD pair_sums pair_of(int32x4_t v) {
     const int32x4_t zero = vdupq_n_s32(0);
-    return (pair_sums){vzip1q_s32(v, zero), vzip2q_s32(v, zero), zero};
+    return (pair_sums){vzip1q_s32(v, zero), vzip2q_s32(v, zero)};
 }
-/* not `sum`, which all rows of a block share */
+BS_WORD pair_sums pair_restore(pair_sums c, pair_sums w) {
+    return (pair_sums){s32x4_restore(c.low, w.low), s32x4_restore(c.high, w.high)};
+}
 BS_WORD void pair_sums_hide(pair_sums *v) { __asm__ volatile("" : "+w"(v->low), "+w"(v->high)); }
 BS_WORD void pair_hide(pair_eight *x) { __asm__ volatile("" : "+w"(x->a), "+w"(x->b)); }
 NEON_SETTLING_WORDS(pair, s32x4, float32x4_t)
-BS_WORD int8x8_t neon_signed(const uint8_t *p) { return vreinterpret_s8_u8(veor_u8(vld1_u8(p), vdup_n_u8(128))); }
-BS_WORD pair_eight pair_load(const uint8_t *p) {
-    int32x2_t x = vreinterpret_s32_s8(neon_signed(p));
-    return (pair_eight){vreinterpretq_s8_s32(vdupq_lane_s32(x, 0)), vreinterpretq_s8_s32(vdupq_lane_s32(x, 1))};
+BS_WORD pair_eight pair_of_eight(int8x8_t x) {
+    int32x2_t v = vreinterpret_s32_s8(x);
+    return (pair_eight){vreinterpretq_s8_s32(vdupq_lane_s32(v, 0)), vreinterpretq_s8_s32(vdupq_lane_s32(v, 1))};
 }
+BS_WORD pair_eight pair_load(const uint8_t *p) { return pair_of_eight(neon_signed(p)); }
+BS_WORD pair_eight pair_staged(const int8_t *p) { return pair_of_eight(vld1_s8(p)); }
 BS_WORD pair_sums pair_two(pair_sums c, pair_eight x, int8x16_t a, int8x16_t b) {
-    const int16x8_t begin = vdupq_n_s16(-32), more = vreinterpretq_s16_s32(vdupq_n_s32(1));
-    int16x8_t low = vmlal_s8(begin, vget_low_s8(x.a), vget_low_s8(a)), high = vmlal_high_s8(begin, x.a, a);
+    int16x8_t low = vmull_s8(vget_low_s8(x.a), vget_low_s8(a)), high = vmull_high_s8(x.a, a);
     c.low = vpadalq_s16(c.low, vmlal_s8(low, vget_low_s8(x.b), vget_low_s8(b)));
     c.high = vpadalq_s16(c.high, vmlal_high_s8(high, x.b, b));
-    c.sum = vpadalq_s16(c.sum, vpadalq_s8(vpadalq_s8(more, a), b));
     return c;
 }
-enum { dot_pair_N = 4, dot_pair_K = 8, dot_pair_ELEM = 1, dot_pair_RHS = 1, dot_pair_REGS = 13 };
+BS_WORD pair_sums pair_weigh(pair_sums w, int8x16_t a, int8x16_t b) {
+    int16x8_t two = vpadalq_s8(vpaddlq_s8(a), b);
+    return (pair_sums){vaddw_s16(w.low, vget_low_s16(two)), vaddw_high_s16(w.high, two)};
+}
+enum { dot_pair_N = 4, dot_pair_K = 8, dot_pair_ELEM = 1, dot_pair_RHS = 1, dot_pair_REGS = 13, dot_pair_LANES = 2, dot_pair_OFF = 128, dot_pair_RUN = 4 };
 NEON_DOT(dot_pair, pair, pair, 8, 1)
 NEON_WHOLE(dot_pair)
 #define dot_pair_opaque(x) NEON_OPAQUE(dot_pair, x)
 #define dot_pairseptet_plain dot_pair
-enum { dot_pairseptet_N = 4, dot_pairseptet_K = 32, dot_pairseptet_ELEM = 1, dot_pairseptet_BITS = 7, dot_pairseptet_REGS = 9 };
+enum { dot_pairseptet_N = 4, dot_pairseptet_K = 32, dot_pairseptet_ELEM = 1, dot_pairseptet_BITS = 7, dot_pairseptet_REGS = 9, dot_pairseptet_OFF = 128 };
 NEON_NARROW(dot_pairseptet, pair, pair, 7, 4)
 #define dot_pairsextet_plain dot_pair
-enum { dot_pairsextet_N = 4, dot_pairsextet_K = 16, dot_pairsextet_ELEM = 1, dot_pairsextet_BITS = 6, dot_pairsextet_REGS = 11 };
+enum { dot_pairsextet_N = 4, dot_pairsextet_K = 16, dot_pairsextet_ELEM = 1, dot_pairsextet_BITS = 6, dot_pairsextet_REGS = 11, dot_pairsextet_OFF = 128 };
 NEON_NARROW(dot_pairsextet, pair, pair, 6, 2)
 #define dot_pairquintet_plain dot_pair
-enum { dot_pairquintet_N = 4, dot_pairquintet_K = 32, dot_pairquintet_ELEM = 1, dot_pairquintet_BITS = 5, dot_pairquintet_REGS = 9 };
+enum { dot_pairquintet_N = 4, dot_pairquintet_K = 32, dot_pairquintet_ELEM = 1, dot_pairquintet_BITS = 5, dot_pairquintet_REGS = 9, dot_pairquintet_OFF = 128 };
 NEON_NARROW(dot_pairquintet, pair, pair, 5, 4)
 #define dot_pairnibble_plain dot_pair
-enum { dot_pairnibble_N = 4, dot_pairnibble_K = 8, dot_pairnibble_ELEM = 1, dot_pairnibble_BITS = 4, dot_pairnibble_REGS = 12 };
+enum { dot_pairnibble_N = 4, dot_pairnibble_K = 8, dot_pairnibble_ELEM = 1, dot_pairnibble_BITS = 4, dot_pairnibble_REGS = 12, dot_pairnibble_OFF = 128 };
 NEON_NARROW(dot_pairnibble, pair, pair, 4, 1)
 #define dot_pairtriplet_plain dot_pair
-enum { dot_pairtriplet_N = 4, dot_pairtriplet_K = 32, dot_pairtriplet_ELEM = 1, dot_pairtriplet_BITS = 3, dot_pairtriplet_REGS = 9 };
+enum { dot_pairtriplet_N = 4, dot_pairtriplet_K = 32, dot_pairtriplet_ELEM = 1, dot_pairtriplet_BITS = 3, dot_pairtriplet_REGS = 9, dot_pairtriplet_OFF = 128 };
 NEON_NARROW(dot_pairtriplet, pair, pair, 3, 4)
 #define dot_paircrumb_plain dot_pair
-enum { dot_paircrumb_N = 4, dot_paircrumb_K = 16, dot_paircrumb_ELEM = 1, dot_paircrumb_BITS = 2, dot_paircrumb_REGS = 11 };
+enum { dot_paircrumb_N = 4, dot_paircrumb_K = 16, dot_paircrumb_ELEM = 1, dot_paircrumb_BITS = 2, dot_paircrumb_REGS = 11, dot_paircrumb_OFF = 128 };
 NEON_NARROW(dot_paircrumb, pair, pair, 2, 2)
 
 /* ---- tile dot_lane: 8 outputs x 4 products a step, widened to 16 bits; for depths that fill no 8 products ---- */
@@ -164,13 +181,12 @@ enum { dot_lane_N = 8, dot_lane_K = 4, dot_lane_ELEM = 2, dot_lane_RHS = 1, dot_
 NEON_LANES(dot_lane)
 #define dot_lane_opaque(x) NEON_OPAQUE(dot_lane, x)
 
-/* ---- tiles chain_*: as dot_pair, but products of narrow weights add up in 16 bits until they are widened. Activations are
- * s8, so that a chain comes to no more than half of what the law allows for. ---- */
+/* ---- tiles chain_*: as dot_pair, but products of narrow weights add up in 16 bits until they are widened. ---- */
 #define NEON_CHAIN(T, TWOS) \
     typedef struct { pair_eight x[TWOS]; } T##_lhs; \
     typedef struct { int8x16_t part[2 * TWOS]; } T##_rhs; \
-    typedef struct { int16x8_t low, high, sum; } T##_sum; \
-    BS_U8_WORDS(T, neon_range, neon_quant_u8) \
+    typedef struct { int16x8_t low, high; } T##_sum; \
+    NEON_S8(T, pair, pair, TWOS) \
     BS_INT_WORDS(T, pair, pair_sums) \
     BS_GROUP_WORDS(T, pair, pair_sums, f32x4, float32x4_t, 1) \
     NEON_EIGHTS(T, pair, TWOS) \
@@ -180,12 +196,11 @@ NEON_LANES(dot_lane)
             int8x16_t a = i % 2 ? x.x[i / 2].b : x.x[i / 2].a; \
             s.low = vmlal_s8(s.low, vget_low_s8(a), vget_low_s8(b.part[i])); \
             s.high = vmlal_high_s8(s.high, a, b.part[i]); \
-            s.sum = vpadalq_s8(s.sum, b.part[i]); \
         } \
         return s; \
     } \
     BS_WORD pair_sums T##_widen(pair_sums c, T##_sum s) { \
-        return (pair_sums){vpadalq_s16(c.low, s.low), vpadalq_s16(c.high, s.high), vpadalq_s16(c.sum, s.sum)}; \
+        return (pair_sums){vpadalq_s16(c.low, s.low), vpadalq_s16(c.high, s.high)}; \
     }
 #define NEON_CHAIN_NARROW(T, BITS, TWOS) \
     NEON_CHAIN(T, TWOS) \
@@ -194,7 +209,7 @@ NEON_LANES(dot_lane)
         for (int i = 0; i < 2 * TWOS; i++) b.part[i] = vshrq_n_s8(neon_part(p, BITS, 2 * TWOS, i), 8 - BITS); \
         return b; \
     }
-enum { chain_mlal_N = 4, chain_mlal_K = 8, chain_mlal_ELEM = 1, chain_mlal_RHS = 1, chain_mlal_REGS = 9, chain_mlal_LANES = 2, chain_mlal_OFF = 128 };
+enum { chain_mlal_N = 4, chain_mlal_K = 8, chain_mlal_ELEM = 1, chain_mlal_RHS = 1, chain_mlal_REGS = 9, chain_mlal_LANES = 2, chain_mlal_OFF = 128, chain_mlal_RUN = 4 };
 NEON_CHAIN(chain_mlal, 1)
 NEON_WHOLE(chain_mlal)
 #define chain_mlal_opaque(x) chain_mlal_hide(&(x))

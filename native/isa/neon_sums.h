@@ -19,6 +19,12 @@ BS_WORD void neon_range(const float *x, int64_t n, float *low, float *high) {
     *high = vmaxvq_f32(vmaxq_f32(vmaxq_f32(hi[0], hi[1]), vmaxq_f32(hi[2], hi[3])));
     scalar_range(x + i, n - i, low, high);
 }
+BS_WORD int8x8_t neon_signed(const uint8_t *p) { return vreinterpret_s8_u8(veor_u8(vld1_u8(p), vdup_n_u8(128))); }
+BS_WORD void neon_stage_s8(int8_t *to, const uint8_t *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) vst1_s8(to + i, neon_signed(x + i));
+    scalar_stage_s8(to + i, x + i, n - i);
+}
 BS_WORD void neon_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) vst1q_s16(to + i, vreinterpretq_s16_u16(vmovl_u8(vld1_u8(x + i))));
@@ -37,6 +43,12 @@ BS_WORD void neon_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_gri
     for (; i + 8 <= n && !g.shift; i += 8) vst1_u8(to + i, neon_codes(x + i, g));
     scalar_quant_u8(to + i, x + i, n - i, g);
 }
+BS_WORD void neon_quant_s8(int8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    int64_t i = 0;
+    for (; i + 8 <= n && !g.shift; i += 8)
+        vst1_s8(to + i, vreinterpret_s8_u8(veor_u8(neon_codes(x + i, g), vdup_n_u8(128))));
+    scalar_quant_s8(to + i, x + i, n - i, g);
+}
 BS_WORD void neon_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     int64_t i = 0;
     for (; i + 8 <= n && !g.shift; i += 8)
@@ -48,6 +60,7 @@ BS_WORD void neon_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_gr
 typedef int32x4_t s32x4_sums;
 BS_WORD int32x4_t s32x4_settled(int32x4_t v) { return v; }
 BS_WORD int32x4_t s32x4_of(int32x4_t v) { return v; }
+BS_WORD int32x4_t s32x4_restore(int32x4_t c, int32x4_t w) { return vaddq_s32(c, vshlq_n_s32(w, 7)); }
 BS_WORD void s32x4_sums_hide(int32x4_t *v) { __asm__ volatile("" : "+w"(*v)); }
 BS_WORD int32x4_t s32x4_zero(void) { return vdupq_n_s32(0); }
 BS_WORD int32x4_t s32x4_load_n(const int32_t *p, int n) {

@@ -26,6 +26,13 @@ BS_WORD struct bs_grid bs_grid_of(float low, float high, int32_t top) {
     g.zero = g.zero > top ? top : g.zero;
     return g;
 }
+/* one that was found beforehand: the words that bs_args has for it; numbers are within 2^31 steps of 0 */
+BS_WORD struct bs_grid bs_grid_fixed(int32_t zero, int32_t scale, int32_t top, int32_t shift) {
+    struct bs_grid g = {0, 0, zero, top, shift};
+    memcpy(&g.scale, &scale, 4);
+    if (!shift) g.inverse = 1.0f / g.scale;
+    return g;
+}
 /* the mean size of n > 0 numbers: number i is added to sum i % 32, then sums 16, 8, 4, 2 and 1 apart are added up */
 typedef float bs_eight __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t bs_eight_bits __attribute__((vector_size(32)));
@@ -44,6 +51,11 @@ BS_WORD float bs_mean_size(const float *x, int64_t n) {
 BS_WORD struct bs_grid bs_grid_of_signs(const float *x, int64_t n) {
     struct bs_grid g = {bs_mean_size(x, n), 0, 1, 1, 1};
     if (!(g.scale >= 0x1p-100f)) g.scale = 0x1p-100f;
+    return g;
+}
+/* the same grid for codes that are `off` less */
+BS_WORD struct bs_grid bs_grid_less(struct bs_grid g, int32_t off) {
+    g.zero -= off << g.shift;
     return g;
 }
 BS_WORD uint8_t bs_quantize(float x, struct bs_grid g) {
@@ -116,6 +128,10 @@ BS_WORD void scalar_range(const float *x, int64_t n, float *low, float *high) {
     for (int64_t i = 0; i < n; i++) *low = x[i] < *low ? x[i] : *low, *high = x[i] > *high ? x[i] : *high;
 }
 BS_WORD void scalar_stage_u8(uint8_t *to, const uint8_t *x, int64_t n) { memcpy(to, x, (size_t)n); }
+/* 128 less */
+BS_WORD void scalar_stage_s8(int8_t *to, const uint8_t *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (int8_t)(x[i] - 128);
+}
 BS_WORD void scalar_stage_s16(int16_t *to, const uint8_t *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] = x[i];
 }
@@ -128,6 +144,9 @@ BS_WORD void scalar_stage_bf16(float *to, const float *x, int64_t n) {
 }
 BS_WORD void scalar_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
     for (int64_t i = 0; i < n; i++) to[i] = bs_quantize(x[i], g);
+}
+BS_WORD void scalar_quant_s8(int8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    for (int64_t i = 0; i < n; i++) to[i] = (int8_t)(bs_quantize(x[i], g) - 128);
 }
 BS_WORD void scalar_quant_s16(int16_t *to, const float *x, int64_t n, struct bs_grid g) {
     for (int64_t i = 0; i < n; i++) to[i] = bs_quantize(x[i], g);

@@ -41,23 +41,30 @@ BS_WORD void sve_range(const float *x, int64_t n, float *low, float *high) {
     for (int j = 1; j < 4; j++) lo[0] = svmin_f32_x(SVE_ALL, lo[0], lo[j]), hi[0] = svmax_f32_x(SVE_ALL, hi[0], hi[j]);
     *low = svminv_f32(SVE_ALL, lo[0]), *high = svmaxv_f32(SVE_ALL, hi[0]);
 }
-BS_WORD void sve_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
-    if (g.shift) {
-        scalar_quant_u8(to, x, n, g);
-        return;
-    }
+/* codes less `off` */
+BS_WORD void sve_quant(uint8_t *to, const float *x, int64_t n, struct bs_grid g, int32_t off) {
     for (int64_t i = 0; i < n; i += BS_LANES) {
         svbool_t some = SVE_FIRST(n - i);
         sve_f32 y = svrintn_f32_x(some, svmul_n_f32_x(some, svld1_f32(some, x + i), g.inverse));
         sve_s32 q = svadd_n_s32_x(some, svcvt_s32_f32_x(some, y), g.zero);
-        svst1b_s32(some, (int8_t *)to + i, svmin_n_s32_x(some, svmax_n_s32_x(some, q, 0), g.top));
+        q = svsub_n_s32_x(some, svmin_n_s32_x(some, svmax_n_s32_x(some, q, 0), g.top), off);
+        svst1b_s32(some, (int8_t *)to + i, q);
     }
+}
+BS_WORD void sve_quant_u8(uint8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    if (g.shift) scalar_quant_u8(to, x, n, g);
+    else sve_quant(to, x, n, g, 0);
+}
+BS_WORD void sve_quant_s8(int8_t *to, const float *x, int64_t n, struct bs_grid g) {
+    if (g.shift) scalar_quant_s8(to, x, n, g);
+    else sve_quant((uint8_t *)to, x, n, g, 128);
 }
 
 /* ---- accumulators: a vector of s32, and of f32 ---- */
 typedef sve_s32 svs32_sums;
 BS_WORD sve_s32 svs32_settled(sve_s32 v) { return v; }
 BS_WORD sve_s32 svs32_of(sve_s32 v) { return v; }
+BS_WORD sve_s32 svs32_restore(sve_s32 c, sve_s32 w) { return svadd_s32_x(SVE_ALL, c, svlsl_n_s32_x(SVE_ALL, w, 7)); }
 BS_WORD void svs32_sums_hide(sve_s32 *v) { __asm__ volatile("" : "+w"(*v)); }
 BS_WORD sve_s32 svs32_zero(void) { return svdup_n_s32(0); }
 BS_WORD sve_s32 svs32_plus(sve_s32 v, const int32_t *p) { return svadd_s32_x(SVE_ALL, v, svld1_s32(SVE_ALL, p)); }
@@ -138,11 +145,20 @@ BS_WORD sve_f32 svs32_scaled(sve_f32 f, sve_s32 c, sve_f32 scale) {
 }
 
 /* ---- tiles whose weights lie in vectors of [output][4 of depth]. CORE says how they are multiplied: CORE_four is 4
- * activations, given to every lane, CORE_load reads them, CORE_one adds a vector's products to INT_sums. ---- */
+ * activations, given to every lane, CORE_load and CORE_staged read them, CORE_one adds a vector's products to INT_sums,
+ * CORE_weigh its weights, and CORE_ROWS is SVE_S8, or SVE_U8 where products are of mixed signs. ---- */
+#define SVE_S8(T, CORE, INT, PARTS) \
+    BS_S8_WORDS(T, sve_range, neon_stage_s8, sve_quant_s8) \
+    BS_WORD INT##_sums T##_restore(INT##_sums c, INT##_sums w) { return INT##_restore(c, w); } \
+    BS_WORD INT##_sums T##_weigh(INT##_sums w, T##_rhs b) { \
+        for (int i = 0; i < PARTS; i++) w = CORE##_weigh(w, b.part[i]); \
+        return w; \
+    }
+#define SVE_U8(T, CORE, INT, PARTS) BS_U8_WORDS(T, sve_range, sve_quant_u8)
 #define SVE_DOT(T, CORE, INT, BITS, PARTS) \
     typedef struct { CORE##_four x[PARTS]; } T##_lhs; \
     typedef struct { sve_s8 part[PARTS]; } T##_rhs; \
-    BS_U8_WORDS(T, sve_range, sve_quant_u8) \
+    CORE##_ROWS(T, CORE, INT, PARTS) \
     BS_INT_WORDS(T, INT, INT##_sums) \
     BS_GROUP_WORDS(T, INT, INT##_sums, svf32, sve_f32, 1 << (8 - BITS)) \
     BS_WORD T##_lhs T##_raw(const uint8_t *p) { \
@@ -155,7 +171,11 @@ BS_WORD sve_f32 svs32_scaled(sve_f32 f, sve_s32 c, sve_f32 scale) {
         memcpy(all, p, (size_t)n); \
         return T##_raw(all); \
     } \
-    BS_WORD T##_lhs T##_lhs_load(const uint8_t *p) { return T##_raw(p); } \
+    BS_WORD T##_lhs T##_lhs_load(const T##_elem *p) { \
+        T##_lhs x; \
+        for (int i = 0; i < PARTS; i++) x.x[i] = CORE##_staged(p + 4 * i); \
+        return x; \
+    } \
     BS_WORD INT##_sums T##_dot(INT##_sums c, T##_lhs x, T##_rhs b) { \
         for (int i = 0; i < PARTS; i++) c = CORE##_one(c, x.x[i], b.part[i]); \
         return c; \
@@ -201,48 +221,43 @@ BS_WORD sve_s8 sve_part_of(const int8_t *p, int bits, int parts, int i, int byte
         for (int i = 0; i < PARTS; i++) \
             svst1_s8(svptrue_b8(), to + i * next, sve_part_of(p, BITS, PARTS, i, 4 * BS_LANES)); \
     }
-BS_WORD sve_u8 sve_four(const uint8_t *p) {
+BS_WORD sve_u8 sve_four(const void *p) {
     uint32_t four;
     memcpy(&four, p, 4);
     return svreinterpret_u8_u32(svdup_n_u32(four));
 }
 
 /* ---- tiles dot_svdot*: 4 products a lane ---- */
-typedef struct { sve_s32 v, sum; } svdot_sums; /* sum: of the weights */
 typedef sve_s8 svdot_four;
-BS_WORD sve_s32 svdot_settled(svdot_sums c) { return svadd_s32_x(SVE_ALL, c.v, svlsl_n_s32_x(SVE_ALL, c.sum, 7)); }
-BS_WORD svdot_sums svdot_of(sve_s32 v) { return (svdot_sums){v, svdup_n_s32(0)}; }
-/* not `sum`, which all rows of a block share */
-BS_WORD void svdot_sums_hide(svdot_sums *c) { __asm__ volatile("" : "+w"(c->v)); }
-NEON_SETTLING_WORDS(svdot, svs32, sve_f32)
+#define svdot_ROWS SVE_S8
 BS_WORD sve_s8 svdot_load(const uint8_t *p) {
     return svreinterpret_s8_u8(sveor_n_u8_x(svptrue_b8(), sve_four(p), 128));
 }
-BS_WORD svdot_sums svdot_one(svdot_sums c, sve_s8 x, sve_s8 b) {
-    return (svdot_sums){svdot_s32(c.v, x, b), svdot_s32(c.sum, b, svdup_n_s8(1))};
-}
-enum { dot_svdot_N = BS_LANES, dot_svdot_K = 4, dot_svdot_ELEM = 1, dot_svdot_RHS = 1, dot_svdot_REGS = 26 };
-SVE_DOT(dot_svdot, svdot, svdot, 8, 1)
+BS_WORD sve_s8 svdot_staged(const int8_t *p) { return svreinterpret_s8_u8(sve_four(p)); }
+BS_WORD sve_s32 svdot_one(sve_s32 c, sve_s8 x, sve_s8 b) { return svdot_s32(c, x, b); }
+BS_WORD sve_s32 svdot_weigh(sve_s32 w, sve_s8 b) { return svdot_s32(w, b, svdup_n_s8(1)); }
+enum { dot_svdot_N = BS_LANES, dot_svdot_K = 4, dot_svdot_ELEM = 1, dot_svdot_RHS = 1, dot_svdot_REGS = 32, dot_svdot_OFF = 128 };
+SVE_DOT(dot_svdot, svdot, svs32, 8, 1)
 SVE_WHOLE(dot_svdot)
 #define dot_svdot_opaque(x) NEON_OPAQUE(dot_svdot, x)
-enum { dot_svdotseptet_N = BS_LANES, dot_svdotseptet_K = 32, dot_svdotseptet_ELEM = 1, dot_svdotseptet_BITS = 7, dot_svdotseptet_REGS = 18 };
+enum { dot_svdotseptet_N = BS_LANES, dot_svdotseptet_K = 32, dot_svdotseptet_ELEM = 1, dot_svdotseptet_BITS = 7, dot_svdotseptet_REGS = 22, dot_svdotseptet_OFF = 128 };
 #define dot_svdotseptet_plain dot_svdot
-SVE_NARROW(dot_svdotseptet, svdot, svdot, 7, 8)
-enum { dot_svdotsextet_N = BS_LANES, dot_svdotsextet_K = 16, dot_svdotsextet_ELEM = 1, dot_svdotsextet_BITS = 6, dot_svdotsextet_REGS = 22 };
+SVE_NARROW(dot_svdotseptet, svdot, svs32, 7, 8)
+enum { dot_svdotsextet_N = BS_LANES, dot_svdotsextet_K = 16, dot_svdotsextet_ELEM = 1, dot_svdotsextet_BITS = 6, dot_svdotsextet_REGS = 26, dot_svdotsextet_OFF = 128 };
 #define dot_svdotsextet_plain dot_svdot
-SVE_NARROW(dot_svdotsextet, svdot, svdot, 6, 4)
-enum { dot_svdotquintet_N = BS_LANES, dot_svdotquintet_K = 32, dot_svdotquintet_ELEM = 1, dot_svdotquintet_BITS = 5, dot_svdotquintet_REGS = 18 };
+SVE_NARROW(dot_svdotsextet, svdot, svs32, 6, 4)
+enum { dot_svdotquintet_N = BS_LANES, dot_svdotquintet_K = 32, dot_svdotquintet_ELEM = 1, dot_svdotquintet_BITS = 5, dot_svdotquintet_REGS = 22, dot_svdotquintet_OFF = 128 };
 #define dot_svdotquintet_plain dot_svdot
-SVE_NARROW(dot_svdotquintet, svdot, svdot, 5, 8)
-enum { dot_svdotnibble_N = BS_LANES, dot_svdotnibble_K = 8, dot_svdotnibble_ELEM = 1, dot_svdotnibble_BITS = 4, dot_svdotnibble_REGS = 25 };
+SVE_NARROW(dot_svdotquintet, svdot, svs32, 5, 8)
+enum { dot_svdotnibble_N = BS_LANES, dot_svdotnibble_K = 8, dot_svdotnibble_ELEM = 1, dot_svdotnibble_BITS = 4, dot_svdotnibble_REGS = 28, dot_svdotnibble_OFF = 128 };
 #define dot_svdotnibble_plain dot_svdot
-SVE_NARROW(dot_svdotnibble, svdot, svdot, 4, 2)
-enum { dot_svdottriplet_N = BS_LANES, dot_svdottriplet_K = 32, dot_svdottriplet_ELEM = 1, dot_svdottriplet_BITS = 3, dot_svdottriplet_REGS = 18 };
+SVE_NARROW(dot_svdotnibble, svdot, svs32, 4, 2)
+enum { dot_svdottriplet_N = BS_LANES, dot_svdottriplet_K = 32, dot_svdottriplet_ELEM = 1, dot_svdottriplet_BITS = 3, dot_svdottriplet_REGS = 22, dot_svdottriplet_OFF = 128 };
 #define dot_svdottriplet_plain dot_svdot
-SVE_NARROW(dot_svdottriplet, svdot, svdot, 3, 8)
-enum { dot_svdotcrumb_N = BS_LANES, dot_svdotcrumb_K = 16, dot_svdotcrumb_ELEM = 1, dot_svdotcrumb_BITS = 2, dot_svdotcrumb_REGS = 22 };
+SVE_NARROW(dot_svdottriplet, svdot, svs32, 3, 8)
+enum { dot_svdotcrumb_N = BS_LANES, dot_svdotcrumb_K = 16, dot_svdotcrumb_ELEM = 1, dot_svdotcrumb_BITS = 2, dot_svdotcrumb_REGS = 26, dot_svdotcrumb_OFF = 128 };
 #define dot_svdotcrumb_plain dot_svdot
-SVE_NARROW(dot_svdotcrumb, svdot, svdot, 2, 4)
+SVE_NARROW(dot_svdotcrumb, svdot, svs32, 2, 4)
 
 /* ---- tile f32_sv ---- */
 enum { f32_sv_N = BS_LANES, f32_sv_K = 1, f32_sv_ELEM = 4, f32_sv_RHS = 4, f32_sv_REGS = 32 };

@@ -11,7 +11,9 @@
 
 /* ---- tiles dot_svusdot*: 4 products a lane ---- */
 typedef sve_u8 svusdot_four;
+#define svusdot_ROWS SVE_U8
 BS_WORD sve_u8 svusdot_load(const uint8_t *p) { return sve_four(p); }
+#define svusdot_staged svusdot_load
 BS_WORD sve_s32 svusdot_one(sve_s32 c, sve_u8 x, sve_s8 b) { return svusdot_s32(c, x, b); }
 enum { dot_svusdot_N = BS_LANES, dot_svusdot_K = 4, dot_svusdot_ELEM = 1, dot_svusdot_RHS = 1, dot_svusdot_REGS = 32 };
 SVE_DOT(dot_svusdot, svusdot, svs32, 8, 1)
@@ -62,6 +64,11 @@ BS_WORD sve_u8 sve_two_rows(const uint8_t *p, const uint8_t *q) {
         return T##_raw(rows[0], rows[1]); \
     } \
     BS_WORD T##_lhs T##_lhs_load(const uint8_t *p, const uint8_t *q) { return T##_raw(p, q); } \
+    BS_WORD T##_lhs T##_lhs_packed(const uint8_t *p) { \
+        T##_lhs x; \
+        for (int i = 0; i < EIGHTS; i++) x.x[i] = svld1rq_u8(svptrue_b8(), p + 16 * i); \
+        return x; \
+    } \
     BS_WORD T##_sum T##_none(void) { return (T##_sum){{svdup_n_s32(0), svdup_n_s32(0)}}; } \
     BS_WORD T##_sum T##_dot(T##_sum s, T##_lhs x, T##_rhs b) { \
         for (int i = 0; i < EIGHTS; i++) { \
@@ -99,22 +106,22 @@ SVE_ROWS(dot_svmmla, 8, 1)
 BS_WORD dot_svmmla_rhs dot_svmmla_rhs_load(const int8_t *p) {
     return (dot_svmmla_rhs){{svld1_s8(svptrue_b8(), p), svld1_s8(svptrue_b8(), p + 4 * BS_LANES)}};
 }
-enum { dot_svmmlaseptet_M = 2, dot_svmmlaseptet_N = BS_LANES, dot_svmmlaseptet_K = 64, dot_svmmlaseptet_ELEM = 1, dot_svmmlaseptet_BITS = 7, dot_svmmlaseptet_REGS = 8 };
+enum { dot_svmmlaseptet_M = 2, dot_svmmlaseptet_N = BS_LANES, dot_svmmlaseptet_K = 64, dot_svmmlaseptet_ELEM = 1, dot_svmmlaseptet_BITS = 7, dot_svmmlaseptet_REGS = 8, dot_svmmlaseptet_RUN = 8 };
 #define dot_svmmlaseptet_plain dot_svmmla
 SVE_NARROW_ROWS(dot_svmmlaseptet, 7, 8)
-enum { dot_svmmlasextet_M = 2, dot_svmmlasextet_N = BS_LANES, dot_svmmlasextet_K = 32, dot_svmmlasextet_ELEM = 1, dot_svmmlasextet_BITS = 6, dot_svmmlasextet_REGS = 10 };
+enum { dot_svmmlasextet_M = 2, dot_svmmlasextet_N = BS_LANES, dot_svmmlasextet_K = 32, dot_svmmlasextet_ELEM = 1, dot_svmmlasextet_BITS = 6, dot_svmmlasextet_REGS = 10, dot_svmmlasextet_RUN = 8 };
 #define dot_svmmlasextet_plain dot_svmmla
 SVE_NARROW_ROWS(dot_svmmlasextet, 6, 4)
-enum { dot_svmmlaquintet_M = 2, dot_svmmlaquintet_N = BS_LANES, dot_svmmlaquintet_K = 64, dot_svmmlaquintet_ELEM = 1, dot_svmmlaquintet_BITS = 5, dot_svmmlaquintet_REGS = 8 };
+enum { dot_svmmlaquintet_M = 2, dot_svmmlaquintet_N = BS_LANES, dot_svmmlaquintet_K = 64, dot_svmmlaquintet_ELEM = 1, dot_svmmlaquintet_BITS = 5, dot_svmmlaquintet_REGS = 8, dot_svmmlaquintet_RUN = 8 };
 #define dot_svmmlaquintet_plain dot_svmmla
 SVE_NARROW_ROWS(dot_svmmlaquintet, 5, 8)
-enum { dot_svmmlanibble_M = 2, dot_svmmlanibble_N = BS_LANES, dot_svmmlanibble_K = 16, dot_svmmlanibble_ELEM = 1, dot_svmmlanibble_BITS = 4, dot_svmmlanibble_REGS = 12 };
+enum { dot_svmmlanibble_M = 2, dot_svmmlanibble_N = BS_LANES, dot_svmmlanibble_K = 16, dot_svmmlanibble_ELEM = 1, dot_svmmlanibble_BITS = 4, dot_svmmlanibble_REGS = 12, dot_svmmlanibble_RUN = 8 };
 #define dot_svmmlanibble_plain dot_svmmla
 SVE_NARROW_ROWS(dot_svmmlanibble, 4, 2)
-enum { dot_svmmlatriplet_M = 2, dot_svmmlatriplet_N = BS_LANES, dot_svmmlatriplet_K = 64, dot_svmmlatriplet_ELEM = 1, dot_svmmlatriplet_BITS = 3, dot_svmmlatriplet_REGS = 8 };
+enum { dot_svmmlatriplet_M = 2, dot_svmmlatriplet_N = BS_LANES, dot_svmmlatriplet_K = 64, dot_svmmlatriplet_ELEM = 1, dot_svmmlatriplet_BITS = 3, dot_svmmlatriplet_REGS = 8, dot_svmmlatriplet_RUN = 8 };
 #define dot_svmmlatriplet_plain dot_svmmla
 SVE_NARROW_ROWS(dot_svmmlatriplet, 3, 8)
-enum { dot_svmmlacrumb_M = 2, dot_svmmlacrumb_N = BS_LANES, dot_svmmlacrumb_K = 32, dot_svmmlacrumb_ELEM = 1, dot_svmmlacrumb_BITS = 2, dot_svmmlacrumb_REGS = 10 };
+enum { dot_svmmlacrumb_M = 2, dot_svmmlacrumb_N = BS_LANES, dot_svmmlacrumb_K = 32, dot_svmmlacrumb_ELEM = 1, dot_svmmlacrumb_BITS = 2, dot_svmmlacrumb_REGS = 10, dot_svmmlacrumb_RUN = 8 };
 #define dot_svmmlacrumb_plain dot_svmmla
 SVE_NARROW_ROWS(dot_svmmlacrumb, 2, 4)
 #endif

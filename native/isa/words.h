@@ -114,6 +114,13 @@
     BS_WORD void T##_stage(uint8_t *to, const uint8_t *x, int64_t n) { scalar_stage_u8(to, x, n); } \
     BS_WORD void T##_quant(uint8_t *to, const float *x, int64_t n, struct bs_grid g) { QUANT(to, x, n, g); }
 
+/* how rows become s8, 128 less than codes */
+#define BS_S8_WORDS(T, RANGE, STAGE, QUANT) \
+    typedef int8_t T##_elem; \
+    BS_WORD void T##_range(const float *x, int64_t n, float *low, float *high) { RANGE(x, n, low, high); } \
+    BS_WORD void T##_stage(int8_t *to, const uint8_t *x, int64_t n) { STAGE(to, x, n); } \
+    BS_WORD void T##_quant(int8_t *to, const float *x, int64_t n, struct bs_grid g) { QUANT(to, x, n, g); }
+
 /* how rows become planes of bits, a few codes at a time */
 #define BS_BIT_ROWS(T, RANGE, QUANT, PLANES) \
     typedef uint32_t T##_elem; \

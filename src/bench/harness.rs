@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
+use super::counters::Counts;
 pub use super::process::Failure;
 use super::process::{Answer, Process};
 use super::watch::Sighting;
@@ -89,6 +90,18 @@ impl Harness {
             Ok((times, Sighting::parse(&answer)))
         } else {
             Err(Failure::Refused(format!("strange times `{answer}`")))
+        }
+    }
+
+    /// Cycles and instructions per call, by the device's own counters.
+    pub fn count(&mut self, kernel: usize, calls: u64) -> Answer<Counts> {
+        let answer = self.call(&format!("count {kernel} {calls}"), &[])?;
+        let numbers: Vec<f64> = answer.split(' ').filter_map(|w| w.parse().ok()).collect();
+        match numbers[..] {
+            [cycles, instructions, calls] if calls >= 1.0 => {
+                Ok(Counts { cycles: cycles / calls, instructions: instructions / calls })
+            }
+            _ => Err(Failure::Refused(format!("strange counts `{answer}`"))),
         }
     }
 

@@ -31,7 +31,7 @@ use crate::record::{Outcome, Record};
 use crate::stats::{median, median_interval};
 use crate::target::{Evidence, Target};
 use build::{Blame, Builder, Program};
-use counters::Counts;
+use counters::{Counters, Counts};
 use harness::Failure;
 use pace::Pace;
 use probe::Roofs;
@@ -83,6 +83,11 @@ impl Device {
     /// Does this target give times?
     pub fn times(&self) -> bool {
         self.target.runner.evidence == Evidence::Measured
+    }
+
+    /// Why no cycles and instructions are counted, as far as it is known before: a device elsewhere is asked with each kernel.
+    pub fn why_no_counters(&self) -> String {
+        if self.runner.is_here() { Counters::why_not().unwrap_or_default() } else { String::new() }
     }
 
     pub fn caches(&self) -> Caches {

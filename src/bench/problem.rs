@@ -10,6 +10,7 @@ use crate::kernel::{Arithmetic, Task};
 use crate::layer::Shape;
 use crate::op;
 use crate::scheme::Weights;
+use crate::scheme::affine::Grid;
 use crate::scheme::calibrate::MinMax;
 use crate::scheme::format::Fit;
 use crate::scheme::lattice::Matrix;
@@ -129,7 +130,9 @@ impl Problem {
             if op::rows_per_grid(shape) > 1 && set % 2 == 1 {
                 (x[0], x[len - 1]) = (9000.0, -9000.0);
             }
-            return Input { lhs: bytes(&x), expected: self.of_floats(&x, &columns.bias), ..Input::default() };
+            let fixed = self.task.has_static_grid().then(|| self.static_grid(set, &x));
+            let [zero, out_zero] = fixed.map_or([0; 2], |grid| grid.words());
+            return Input { lhs: bytes(&x), zero, out_zero, expected: self.of_floats(&x, &columns.bias, fixed) };
         }
         let top = self.task.scheme.greatest_activation() as i32;
         let (zero, out_zero) = ([0, top, (top + 1) / 2, top * 77 / 255][set % 4], [128, 0, 3, 255][set % 4]);
@@ -146,9 +149,17 @@ impl Problem {
         Input { lhs, zero, out_zero, expected }
     }
 
-    fn of_floats(&self, x: &[f32], bias: &[f32]) -> Expected {
+    /// A grid that leaves numbers out on both sides, one of all, one that begins at zero.
+    fn static_grid(&self, set: usize, x: &[f32]) -> Grid {
+        let kind = &self.task.scheme.activations.kind;
+        let ends: &[f32] = [&[-2.5, 4.0], x, &[0.0, 50.0]][set % 3];
+        kind.grid(ends).expect("integers have a grid")
+    }
+
+    fn of_floats(&self, x: &[f32], bias: &[f32], fixed: Option<Grid>) -> Expected {
         let (shape, relu) = (&self.task.shape, self.task.relu);
-        let grid = |row: &[f32]| self.task.scheme.activations.kind.grid(row).expect("integers have a grid");
+        let kind = &self.task.scheme.activations.kind;
+        let grid = |row: &[f32]| fixed.unwrap_or_else(|| kind.grid(row).expect("integers have a grid"));
         let out = match &self.weights {
             Weights::Int { codes, scales, group: None } => op::forward_int(shape, relu, x, (codes, scales), bias, grid),
             Weights::Int { codes, scales, group: Some(group) } => {

@@ -238,17 +238,38 @@ impl<'a> Session<'a> {
     /// Cycles and instructions per call of the survivors, where the kernel counts them.
     fn count(&mut self, kernels: &[usize], series: &[Series], regime: Regime) -> Vec<Option<Counts>> {
         let none = vec![None; kernels.len()];
-        if self.problem.task.threads > 1 || !self.runner.is_here() {
-            return none; // a process is counted by its first thread, and here
+        if self.problem.task.threads > 1 {
+            return none; // a process is counted by its first thread
+        }
+        if !self.runner.is_here() {
+            return self.count_there(kernels, series);
         }
         let Some(mut counters) = Counters::of_process(self.harness.pid) else { return none };
         let each = kernels.iter().zip(series).map(|(k, s)| {
-            let calls = (2e5 / s.samples.last()?.max(1.0)).ceil().clamp(1.0, 1e5) as u64;
+            let calls = counted(s)?;
             let made = calls + u64::from(regime == Regime::Hot); // with the one that warms up
             (!s.eliminated).then(|| counters.count(made, || self.harness.time(&[(*k, calls)]).is_ok()))?
         });
         each.collect()
     }
+
+    /// The same on another machine, by the harness itself.
+    fn count_there(&mut self, kernels: &[usize], series: &[Series]) -> Vec<Option<Counts>> {
+        let mut counts = vec![None; kernels.len()];
+        for ((count, kernel), s) in counts.iter_mut().zip(kernels).zip(series).filter(|(_, s)| !s.eliminated) {
+            let Some(calls) = counted(s) else { continue };
+            match self.harness.count(*kernel, calls) {
+                Ok(counted) => *count = Some(counted),
+                Err(_) => break, // it will not count the others either
+            }
+        }
+        counts
+    }
+}
+
+/// Calls of a kernel that are counted: some 0.2 ms of them.
+fn counted(series: &Series) -> Option<u64> {
+    Some((2e5 / series.samples.last()?.max(1.0)).ceil().clamp(1.0, 1e5) as u64)
 }
 
 /// Time one call to the harness may take, for a layer of so many multiply-accumulates: generous for portable C on a slow

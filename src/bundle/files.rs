@@ -178,11 +178,14 @@ fn kernels(bundle: &Bundle, variant: &Variant) -> Value {
 fn kernel(bundle: &Bundle, variant: &Variant, index: usize) -> Value {
     let (k, deployed): (&Kernel, &Deployed) = (&variant.kernels[index], &bundle.layers[index]);
     let (input, output) = deployed.quantized.grids(deployed.layer.relu);
-    let zero = |g: Option<crate::scheme::affine::Grid>| {
-        g.filter(|_| deployed.contract != Contract::F32io).map_or(0, |g| g.zero)
+    let zero = |g: Option<crate::scheme::affine::Grid>| g.map_or(0, |g| g.zero);
+    // of f32io both words are those of a static grid
+    let [zero, out_zero] = match deployed.contract {
+        Contract::F32io => input.map_or([0; 2], |g| g.words()),
+        _ => [zero(input), zero(output)],
     };
-    let layout = k.layout.as_ref().map_or(vec![0; 9], |l| {
-        let numbers = [l.n, l.k, l.segments, l.lanes, l.depth, l.vectors, l.bits, l.group];
+    let layout = k.layout.as_ref().map_or(vec![0; 10], |l| {
+        let numbers = [l.n, l.k, l.segments, l.lanes, l.depth, l.run, l.vectors, l.bits, l.group];
         std::iter::once(usize::from(l.depthwise)).chain(numbers).collect()
     });
     let time = match (k.median_ns, k.ci_ns) {
@@ -197,7 +200,7 @@ fn kernel(bundle: &Bundle, variant: &Variant, index: usize) -> Value {
         "weights": k.weights.start, "columns": k.columns.start, "weights_bytes": k.weights.len(),
         "input_bytes": deployed.input.len(), "output_bytes": deployed.output.bytes.len(),
         "work_bytes": k.source.work_bytes, "median_ns": k.median_ns.unwrap_or(0.0),
-        "zero": zero(input), "out_zero": zero(output), "layout": layout, "siblings": by_pace(bundle, variant, index),
+        "zero": zero, "out_zero": out_zero, "layout": layout, "siblings": by_pace(bundle, variant, index),
         "time": time, "evidence": k.record.evidence.name(),
         "exact": if deployed.output.bound.is_empty() { "exact" } else { "within the rounding bound" },
     })

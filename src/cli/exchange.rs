@@ -205,7 +205,7 @@ fn of_file(path: &Path, scheme: Option<&str>, options: &ModelOptions) -> Result<
         }
     };
     let test = Labelled { x: vec![], y: vec![] };
-    let loaded = Loaded { model, layers, calibration, test };
+    let loaded = Loaded { model, encoded: None, layers, calibration, test };
     let contract = options.contract.unwrap_or(Contract::F32io);
     quantized(loaded, |_| Ok(Some(scheme.clone())), contract, Some(path.into()))
 }

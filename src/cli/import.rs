@@ -9,6 +9,7 @@ use serde_json::json;
 use super::print;
 use crate::data::Parameters;
 use crate::layer::{Layer, Op};
+use crate::model::aimet::Encodings;
 use crate::model::graph::{Graph, ValueId};
 use crate::model::{Given, InputShape, Model, ModelLayer};
 use crate::run::write_file;
@@ -22,6 +23,9 @@ pub struct Args {
     /// Size of an input that the file leaves open; again for more
     #[arg(long = "shape", value_name = "INPUT=1x3x224x224")]
     shapes: Vec<InputShape>,
+    /// AIMET's encodings of the model's tensors
+    #[arg(long, value_name = "FILE.encodings")]
+    encodings: Option<PathBuf>,
     /// Layer file to write; the weights go beside it, as .safetensors
     #[arg(long, value_name = "NET.toml")]
     out: Option<PathBuf>,
@@ -37,7 +41,10 @@ Examples:
   bitsmith tune --layers net.toml";
 
 pub fn run(args: &Args) -> Result<()> {
-    let model = Model::read(&args.model, &Given::new(&args.shapes))?;
+    let mut model = Model::read(&args.model, &Given::new(&args.shapes))?;
+    if let Some(path) = &args.encodings {
+        model = model.encoded(&Encodings::read(path)?).with_context(|| path.display().to_string())?;
+    }
     let layers = model.layers();
     if let Some(out) = &args.out {
         export(&model, &layers, out)?;
@@ -99,8 +106,14 @@ fn text(model: &Model, layers: &[ModelLayer]) -> String {
     for (name, why) in model.without_kernels() {
         text += &format!("no kernels: {name}: {why}\n");
     }
-    for (node, why) in graph.unsupported() {
+    // what takes in something of no known shape says nothing of itself
+    let (after, first): (Vec<_>, Vec<_>) =
+        graph.unsupported().partition(|(n, _)| n.inputs.iter().any(|i| graph.dims(*i).is_none()));
+    for (node, why) in first {
         text += &format!("not understood: node `{}`: {why}\n", node.name);
+    }
+    if let Some((node, _)) = after.first() {
+        text += &format!("{} nodes take in what these would give, the first `{}`\n", after.len(), node.name);
     }
     match model.runnable() {
         Ok(_) => text + "everything in it is understood: `bitsmith accuracy --model` can run it\n",

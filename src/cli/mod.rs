@@ -3,6 +3,7 @@
 mod accuracy;
 mod baseline;
 mod choice;
+mod choose;
 mod compare;
 mod convert;
 mod design;

@@ -14,6 +14,7 @@ use super::under::{Origin, Under};
 use crate::candidate::Contract;
 use crate::data::Labelled;
 use crate::layer::Op;
+use crate::model::aimet::Encodings;
 use crate::model::program::{Numbers, Program, draft, quantized};
 use crate::model::score::{Answers, NetworkScore, answers, labelled, score};
 use crate::model::sensitivity::{affordable, inputs};
@@ -39,6 +40,9 @@ pub struct ModelArgs {
     /// Their classes: .npy of [n], from 0
     #[arg(long, value_name = "Y.npy", requires = "model")]
     labels: Option<PathBuf>,
+    /// AIMET's encodings of the model's tensors: what the row `as-is` runs on
+    #[arg(long, value_name = "FILE.encodings", requires = "model")]
+    encodings: Option<PathBuf>,
     /// Samples, from the first on, that calibrate and are not scored [default: a fifth, at most 200]
     #[arg(long, value_name = "N", requires = "model")]
     calibrate: Option<usize>,
@@ -59,6 +63,8 @@ pub const AS_IS: &str = "as-is";
 /// A model with its samples.
 pub struct Loaded {
     pub model: Model,
+    /// The same on the grids of encodings, where some are given.
+    pub encoded: Option<Model>,
     pub layers: Vec<ModelLayer>,
     pub calibration: Vec<Vec<f32>>,
     pub test: Labelled,
@@ -73,6 +79,9 @@ impl ModelArgs {
         let model = Model::read(path, &Given::new(&self.shapes))?;
         let dims = model.runnable().with_context(|| path.display().to_string())?.to_vec();
         let mut all = labelled(data.context("--data is missing")?, labels.context("--labels is missing")?, &dims)?;
+        let encode =
+            |path: &PathBuf| model.encoded(&Encodings::read(path)?).with_context(|| path.display().to_string());
+        let encoded = self.encodings.as_ref().map(encode).transpose()?;
         let layers = model.layers();
         let wanted = self.calibrate.unwrap_or((all.x.len() / 5).min(200));
         ensure!(wanted < all.x.len(), "--calibrate {wanted} leaves none of the {} samples to score", all.x.len());
@@ -82,7 +91,7 @@ impl ModelArgs {
         test.x.truncate(count);
         test.y.truncate(count);
         all.x.truncate(affordable(&model, &layers, wanted));
-        Ok(Loaded { model, layers, calibration: all.x, test })
+        Ok(Loaded { model, encoded, layers, calibration: all.x, test })
     }
 }
 
@@ -199,7 +208,7 @@ impl Loaded {
         ensure!(fewer, "{scheme}: no layer of this network can lose channels: {why}");
         let notes = slim.whole.iter().map(|(l, why)| format!("{l} keeps all channels: it {why}")).collect();
         let (calibration, test) = (self.calibration.clone(), self.test.clone());
-        let loaded = Self { model: slim.model, layers, calibration, test };
+        let loaded = Self { model: slim.model, encoded: None, layers, calibration, test };
         Ok(Some(Slimmer { loaded, scheme: rest, notes, given: slim.given }))
     }
 
@@ -218,13 +227,13 @@ impl Loaded {
     fn float_bytes(&self) -> f64 {
         self.layers.iter().map(|l| 4.0 * l.layer.shape.weights_len() as f64).sum()
     }
+}
 
-    /// Bytes of the weights as the file stores them.
-    fn stored_bytes(&self) -> f64 {
-        let graph = &self.model.graph;
-        let bits = |l: &ModelLayer| graph.values[graph.nodes[l.node].inputs[1]].quant.as_ref().map_or(32, |q| q.bits);
-        self.layers.iter().map(|l| f64::from(bits(l)) / 8.0 * l.layer.shape.weights_len() as f64).sum()
-    }
+/// Bytes of the weights as the file stores them.
+fn stored_bytes(model: &Model) -> f64 {
+    let graph = &model.graph;
+    let bits = |l: &ModelLayer| graph.values[graph.nodes[l.node].inputs[1]].quant.as_ref().map_or(32, |q| q.bits);
+    model.layers().iter().map(|l| f64::from(bits(l)) / 8.0 * l.layer.shape.weights_len() as f64).sum()
 }
 
 /// Does a layer under a scheme depend on what reached it?
@@ -266,10 +275,12 @@ pub fn accuracy(
     if !is_known(FLOAT) {
         keep(FLOAT, &truth, loaded.float_bytes(), String::new())?;
     }
-    if loaded.model.graph.quantized() && !is_known(AS_IS) {
+    let as_is = loaded.encoded.as_ref().unwrap_or(&loaded.model);
+    if as_is.graph.quantized() && !is_known(AS_IS) {
         ticker.begin(AS_IS, loaded.test.x.len());
-        let got = answers(&Program::new(&loaded.model, Numbers::AsIs)?, &loaded.test.x, &|| ticker.tick())?;
-        keep(AS_IS, &got, loaded.stored_bytes(), inexact(&loaded.model))?;
+        let got = answers(&Program::new(as_is, Numbers::AsIs)?, &loaded.test.x, &|| ticker.tick())?;
+        let said = loaded.encoded.as_ref().and_then(|m| m.graph.notes.last());
+        keep(AS_IS, &got, stored_bytes(as_is), said.map_or_else(|| inexact(as_is), Clone::clone))?;
     }
     let mut samples = None;
     for scheme in wanted.iter().filter(|s| s.to_string() != FLOAT && !is_known(&s.to_string())) {

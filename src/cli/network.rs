@@ -1,36 +1,26 @@
-//! `bitsmith tune --model`: each layer of a user's network under each scheme is measured, in time and in what it does to the
-//! network; one scheme for each layer is chosen within limits; and the chosen network is run as a whole.
+//! `bitsmith tune --model`: a user's network, its layers, and what each of them under each scheme does to the network.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::model::{FLOAT, Loaded, ModelArgs, Slimmer, Ticker, table_of};
-use super::plan::{figure, proof};
-use super::under::{Origin, Under};
-use super::whole;
-use crate::assign::{Assignment, Costs, Question, Row, front, solve};
+use super::model::{FLOAT, Loaded, ModelArgs, Slimmer, Ticker};
 use crate::candidate::Contract;
 use crate::data::Labelled;
+use crate::decision::Limits;
 use crate::layer::Layer;
-use crate::model::ModelLayer;
 use crate::model::program::{Numbers, Program};
-use crate::model::score::{NetworkScore, answers, score};
+use crate::model::score::answers;
 use crate::model::sensitivity::{Sensitivity, of_layer, row};
 use crate::model::slim::Mask;
 use crate::quantized::QuantizedLayer;
-use crate::record::{Table, read_table};
-use crate::run::{Run, write_file};
+use crate::record::Table;
 use crate::scheme;
-use crate::study::Plan;
-use crate::study::parts;
 
 /// What the chosen network must keep.
 #[derive(clap::Args, Clone, Debug, Default, Serialize, Deserialize)]
@@ -48,6 +38,13 @@ pub struct Goals {
 }
 
 impl Goals {
+    /// Where nothing is limited, top-1 is.
+    pub fn limits(&self) -> Limits {
+        let limited = self.max_latency.is_some() || self.max_size.is_some();
+        let drop = self.max_drop.or((!limited).then_some(0.01));
+        Limits { drop, latency_ns: self.max_latency, bytes: self.max_size }
+    }
+
     pub fn max_drop(&self) -> Option<f64> {
         self.max_drop
     }
@@ -82,31 +79,22 @@ pub struct Asked {
     pub schemes: Option<Vec<String>>,
 }
 
-/// Columns of `costs.csv`.
-const COLUMNS: [&str; 4] = ["kl", "drop", "latency_ns", "bytes"];
-const KL: usize = 0;
-const LATENCY: usize = 2;
-const BYTES: usize = 3;
-/// Longest search for an assignment.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Networks that are chosen and measured at most, each by what the ones before it taught.
-const TURNS: usize = 3;
-
 /// A model on its way through a run. Of the samples that are not for calibration the first half chooses, and the second,
 /// which nothing was chosen by, scores.
 pub struct Network<'a> {
-    loaded: Loaded,
+    pub(super) loaded: Loaded,
     /// The network as it was before channels were left out, where some were.
-    whole: Option<Loaded>,
+    pub(super) whole: Option<Loaded>,
     /// Outputs that its layers still give, by node.
-    given: HashMap<usize, Mask>,
+    pub(super) given: HashMap<usize, Mask>,
     /// Do layers make up for channels that are gone?
-    refits: bool,
-    goals: &'a Goals,
-    contract: Contract,
-    schemes: Vec<String>,
-    ticker: Ticker<'a>,
+    pub(super) refits: bool,
+    pub(super) goals: &'a Goals,
+    pub(super) contract: Contract,
+    /// Of the layers, channels aside; and as they were asked for.
+    pub(super) schemes: Vec<String>,
+    asked: Vec<String>,
+    pub(super) ticker: Ticker<'a>,
 }
 
 impl<'a> Network<'a> {
@@ -123,8 +111,8 @@ impl<'a> Network<'a> {
         let found: Vec<scheme::Scheme> = schemes.iter().map(|s| scheme::find(s)).collect::<Result<_>>()?;
         let slimming = found.iter().find(|s| s.channels().is_some());
         let Some(slimming) = slimming else {
-            let (schemes, given) = (schemes.to_vec(), HashMap::new());
-            return Ok(Self { loaded, whole: None, given, refits: false, goals, contract, schemes, ticker });
+            let (schemes, given, asked) = (schemes.to_vec(), HashMap::new(), vec![]);
+            return Ok(Self { loaded, whole: None, given, refits: false, goals, contract, schemes, asked, ticker });
         };
         let name = |s: &scheme::Scheme| s.channels().map(|(c, _)| c.name());
         let other = found.iter().find(|s| name(s) != name(slimming));
@@ -147,12 +135,20 @@ impl<'a> Network<'a> {
                 rest.push(scheme);
             }
         }
-        Ok(Self { loaded: slimmer, whole: Some(loaded), given, refits, goals, contract, schemes: rest, ticker })
+        let (whole, asked) = (Some(loaded), schemes.to_vec());
+        Ok(Self { loaded: slimmer, whole, given, refits, goals, contract, schemes: rest, asked, ticker })
     }
 
     /// The schemes of the layers, channels aside.
     pub fn schemes(&self) -> &[String] {
         &self.schemes
+    }
+
+    /// How one of them was named by who asked for it: with the channels that the network is to be without.
+    pub fn called(&self, scheme: &str) -> String {
+        let rest = |s: &scheme::Scheme| s.channels().map(|(_, rest)| rest.without_idle().to_string());
+        let same = |name: &&String| scheme::find(name).ok().and_then(|s| rest(&s)).is_some_and(|r| r == scheme);
+        self.asked.iter().find(same).map_or_else(|| scheme.into(), Clone::clone)
     }
 
     /// Writes the layers' weights into the run, and gives the layers whose kernels are to be timed: of those with one shape the
@@ -171,7 +167,7 @@ impl<'a> Network<'a> {
         Ok(once)
     }
 
-    fn halves(&self) -> [Labelled; 2] {
+    pub(super) fn halves(&self) -> [Labelled; 2] {
         let test = &self.loaded.test;
         let (x, y) = (test.x.split_at(test.x.len() / 2), test.y.split_at(test.x.len() / 2));
         [Labelled { x: x.0.to_vec(), y: y.0.to_vec() }, Labelled { x: x.1.to_vec(), y: y.1.to_vec() }]
@@ -218,286 +214,5 @@ impl<'a> Network<'a> {
         }
         self.ticker.end();
         Ok(())
-    }
-
-    /// What each choice costs, of those that were both measured and timed. Writes `costs.csv`.
-    fn costs(&self, dir: &Path, run: &Run) -> Result<Costs> {
-        let sensitivities: Vec<Sensitivity> = read_table(&dir.join("sensitivity.csv"))?;
-        let timed: HashMap<(String, String), f64> = run
-            .winners
-            .iter()
-            .filter_map(|w| Some(((w.record.layer.clone(), w.record.scheme.clone()), w.median_ns?)))
-            .collect();
-        let mut rows = Vec::new();
-        for l in &self.loaded.layers {
-            let same = |o: &&crate::model::ModelLayer| (o.layer.shape, o.layer.relu) == (l.layer.shape, l.layer.relu);
-            let first = self.loaded.layers.iter().find(same).unwrap_or(l);
-            // what runs as two layers takes the time of both
-            let time = |scheme: &str| {
-                let each = parts(&first.layer, scheme).into_iter();
-                each.map(|j| timed.get(&(j.layer.key(), j.scheme)).copied()).sum::<Option<f64>>()
-            };
-            for scheme in &self.schemes {
-                let known = sensitivities.iter().find(|s| (&s.layer, &s.scheme) == (&l.layer.name, scheme));
-                let (kl, drop, size) = match known {
-                    Some(s) => (s.kl, s.drop as f64, s.weight_bytes),
-                    None if scheme == FLOAT => (Some(0.0), 0.0, 4.0 * l.layer.shape.weights_len() as f64),
-                    None => continue,
-                };
-                let (Some(kl), Some(ns)) = (kl, time(scheme)) else { continue };
-                let costs = vec![kl, drop, ns, size];
-                rows.push(Row { layer: l.layer.name.clone(), tie: String::new(), scheme: scheme.clone(), costs });
-            }
-            let name = &l.layer.name;
-            ensure!(
-                rows.last().is_some_and(|r| r.layer == *name),
-                "layer `{name}` has no scheme with a measured time; see {}",
-                dir.join("records.csv").display()
-            );
-        }
-        let costs = Costs { columns: COLUMNS.map(String::from).to_vec(), rows };
-        let mut text = format!("layer,tie,scheme,{}\n", COLUMNS.join(","));
-        for r in &costs.rows {
-            let values: Vec<String> = r.costs.iter().map(ToString::to_string).collect();
-            text += &format!("{},,{},{}\n", r.layer, r.scheme, values.join(","));
-        }
-        write_file(&dir.join("costs.csv"), &text)?;
-        Ok(costs)
-    }
-
-    /// The layers' chosen schemes; none of f32 ones.
-    fn schemes_of(&self, chosen: &Assignment) -> Result<Vec<Option<scheme::Scheme>>> {
-        let of = |l: &ModelLayer| {
-            let found = chosen.schemes.iter().find(|(name, _)| *name == l.layer.name).map(|c| c.1.as_str());
-            found.filter(|s| *s != FLOAT).map(scheme::find).transpose()
-        };
-        self.loaded.layers.iter().map(of).collect()
-    }
-
-    /// Chooses, runs what was chosen on samples that had no part in it, and says how it compares with what was predicted.
-    /// # Errors
-    /// Limits that no assignment keeps; a run that was stopped.
-    pub fn choose(&self, dir: &Path, run: &Run, plan: &Plan) -> Result<(String, serde_json::Value)> {
-        let costs = self.costs(dir, run)?;
-        let names = costs.layers();
-        let float = Program::new(&self.loaded.model, Numbers::Float)?;
-        let samples = self.loaded.calibration_inputs(&float, &self.ticker)?;
-        let halves = self.halves();
-        let whole = self.whole.as_ref().unwrap_or(&self.loaded);
-        let teacher = Program::new(&whole.model, Numbers::Float)?;
-        let whole_inputs = whole.calibration_inputs(&teacher, &self.ticker)?;
-        let origin = Origin { whole, given: &self.given, inputs: &whole_inputs };
-        let truths = [0, 1].map(|i| {
-            self.ticker.begin(FLOAT, halves[i].x.len());
-            answers(&teacher, &halves[i].x, &|| self.ticker.tick())
-        });
-        let [truth, held] = truths;
-        let truths = [truth?, held?];
-        let name = &self.loaded.model.graph.name;
-        let run_on = |half: usize, chosen: &Assignment| -> Result<NetworkScore> {
-            let schemes = self.schemes_of(chosen)?;
-            let refits = self.refits || schemes.iter().flatten().any(|s| s.refits());
-            let origin = refits.then_some(&origin);
-            let Under { program, bytes, .. } =
-                self.loaded.under(&schemes, self.contract, &samples, origin, &self.ticker)?;
-            self.ticker.begin("chosen network", halves[half].x.len());
-            let got = answers(&program, &halves[half].x, &|| self.ticker.tick())?;
-            let row = score(name, "chosen", self.contract, &got, &truths[half], &halves[half].y);
-            Ok(NetworkScore { weight_bytes: bytes, ..row })
-        };
-        let select = |costs: &Costs, between: f64| self.select(costs, &names, between, |a| run_on(0, a));
-        let (first, first_how) = select(&costs, 0.0)?;
-        let mut closing = String::new();
-        let mut measured = None;
-        let (chosen, how) = match whole::why_not(self.contract) {
-            Some(why) => {
-                closing += why;
-                (first, first_how)
-            }
-            None => {
-                self.ticker.end();
-                let mut bench = whole::Bench::open(&self.loaded, (plan, run, dir), &samples, &halves[0].x)?;
-                let choice = self.close(&costs, (first, first_how), &float, &mut bench, &mut closing, &select)?;
-                measured = bench.last_of(&choice.2).cloned();
-                (choice.0, choice.1)
-            }
-        };
-        let chosen = Assignment::priced(&costs, chosen.schemes);
-        let (seen, scored) = (run_on(0, &chosen)?, run_on(1, &chosen)?);
-        self.ticker.end();
-        let base = score(name, FLOAT, self.contract, &truths[1], &truths[1], &halves[1].y);
-        let base = NetworkScore {
-            weight_bytes: whole.layers.iter().map(|l| 4.0 * l.layer.shape.weights_len() as f64).sum(),
-            ..base
-        };
-        let mut csv = String::from("layer,scheme\n");
-        chosen.schemes.iter().for_each(|(l, s)| csv += &format!("{l},{s}\n"));
-        write_file(&dir.join("assignment.csv"), &csv)?;
-        let document = json!({
-            "schemes": chosen.schemes.iter().map(|(l, s)| (l.clone(), json!(s))).collect::<serde_json::Map<_, _>>(),
-            "latency_ns": chosen.totals[LATENCY], "bytes": chosen.totals[BYTES],
-            "predicted_kl": chosen.totals[KL], "measured_kl": seen.kl, "predicted_drop": chosen.totals[1],
-            "measured_drop": seen.lost as i64 - seen.won as i64, "chosen_on": seen.samples, "float": base, "chosen": scored, "how": how.trim(),
-            "whole": measured,
-        });
-        let text = self.text(&costs, &chosen, &(how + &closing), &seen, &[base, scored]);
-        Ok((text, document))
-    }
-
-    /// The best assignment for the goals. `between` is what a network takes beside its layers: a limit of time is one of both.
-    fn select(
-        &self,
-        costs: &Costs,
-        names: &[&str],
-        between: f64,
-        run_on: impl Fn(&Assignment) -> Result<NetworkScore>,
-    ) -> Result<(Assignment, String)> {
-        let limits = [(LATENCY, self.goals.max_latency.map(|l| l - between)), (BYTES, self.goals.max_size)];
-        let limits: Vec<(usize, f64)> = limits.iter().filter_map(|(c, l)| l.map(|l| (*c, l))).collect();
-        let drop = self.goals.max_drop.or(limits.is_empty().then_some(0.01));
-        match drop {
-            None => {
-                let s = solve(costs, names, &Question { minimize: KL, limits }, PATIENCE)?;
-                let how = proof("divergence", &s);
-                Ok((s.assignment, how))
-            }
-            Some(most) => self.fastest_within(costs, names, limits, most, run_on),
-        }
-    }
-
-    /// Measures the chosen network as one program. Where it is not the sum of its parts, or takes longer than it may, every layer
-    /// is timed within networks and the choice is made again by these times, at most [`TURNS`] times; of the networks that were
-    /// measured and keep the limit the fastest is given, or, where only time or size is limited, the latest.
-    #[allow(clippy::type_complexity)]
-    fn close(
-        &self,
-        costs: &Costs,
-        first: (Assignment, String),
-        float: &Program,
-        bench: &mut whole::Bench,
-        said: &mut String,
-        select: &dyn Fn(&Costs, f64) -> Result<(Assignment, String)>,
-    ) -> Result<(Assignment, String, String)> {
-        let too_long = |ns: f64| self.goals.max_latency.is_some_and(|most| ns > most);
-        let mut known: Vec<(Assignment, String, String, f64)> = Vec::new();
-        let (mut next, mut how) = first;
-        for turn in 1..=TURNS {
-            let label = format!("chosen-{turn}");
-            let got = match bench.measure(&label, &next, float) {
-                Ok(got) => got,
-                Err(e) => {
-                    *said += &format!("the network as one program ({label}) was not measured: {e:#}\n");
-                    known.push((next, how, label, f64::INFINITY));
-                    break;
-                }
-            };
-            bench.last().into_iter().for_each(|row| *said += &whole::text(row));
-            let timed = got.rounds > 0;
-            let time = if timed { got.whole.ns } else { f64::INFINITY };
-            known.push((next.clone(), how.clone(), label, time));
-            if turn == TURNS || !timed || !(got.interacts() || too_long(time)) {
-                break;
-            }
-            if turn == 1 {
-                for scheme in &self.schemes {
-                    if let Some(all) = whole::uniform(costs, scheme).filter(|a| a.schemes != next.schemes) {
-                        match bench.measure(&format!("all-{scheme}"), &all, float) {
-                            Ok(_) => bench.last().into_iter().for_each(|row| *said += &whole::text(row)),
-                            Err(e) => *said += &format!("all layers in {scheme} were not measured: {e:#}\n"),
-                        }
-                    }
-                }
-            }
-            let in_place = bench.in_place(costs, LATENCY);
-            let layers = Assignment::priced(&in_place, next.schemes.clone()).totals[LATENCY];
-            match select(&in_place, (time - layers).max(0.0)) {
-                Ok((again, why)) if !known.iter().any(|k| k.0.schemes == again.schemes) => (next, how) = (again, why),
-                Ok(_) => {
-                    *said += "by times within networks the same schemes are chosen\n";
-                    break;
-                }
-                Err(e) => {
-                    *said += &format!("MISSED, what lies between layers counted: {e:#}\n");
-                    break;
-                }
-            }
-        }
-        let within = |k: &&(Assignment, String, String, f64)| !too_long(k.3);
-        let fastest = known.iter().filter(within).min_by(|a, b| a.3.total_cmp(&b.3));
-        let by_drop = self.goals.max_drop.is_some() || (self.goals.max_latency, self.goals.max_size) == (None, None);
-        let best = if by_drop { fastest } else { known.iter().rfind(within) };
-        let (assignment, how, label, _) = best.or(known.last()).context("nothing was measured")?.clone();
-        Ok((assignment, how, label))
-    }
-
-    /// The fastest assignment of the front of time and divergence whose network, run as a whole on the samples that choose,
-    /// loses no more than `most` of top-1. As the loss rises along the front but for chance, by halving.
-    fn fastest_within(
-        &self,
-        costs: &Costs,
-        names: &[&str],
-        limits: Vec<(usize, f64)>,
-        most: f64,
-        run_on: impl Fn(&Assignment) -> Result<NetworkScore>,
-    ) -> Result<(Assignment, String)> {
-        let front = front(costs, names, &Question { minimize: KL, limits }, LATENCY, PATIENCE)?;
-        let (mut low, mut high) = (0, front.points.len() - 1);
-        let loss = |i: usize| run_on(&front.points[i]).map(|s| (s.lost as f64 - s.won as f64) / s.samples as f64);
-        let mut tried = 0;
-        while low < high {
-            let middle = (low + high) / 2;
-            tried += 1;
-            if loss(middle)? <= most { high = middle } else { low = middle + 1 }
-        }
-        let kept = loss(low)? <= most;
-        let whole = if front.whole { "" } else { " (not all there are: the time was up)" };
-        let verdict = if kept {
-            format!("the fastest that loses no more than {:.3} % of top-1 on the samples that choose", most * 100.0)
-        } else {
-            format!("MISSED: none loses as little as {:.3} % of top-1; this one has the least divergence", most * 100.0)
-        };
-        let how = format!(
-            "{verdict}; of {} assignments on the front of time and divergence{whole}, {} were run as a whole\n",
-            front.points.len(),
-            tried + 1
-        );
-        Ok((front.points[low].clone(), how))
-    }
-
-    fn text(
-        &self,
-        costs: &Costs,
-        chosen: &Assignment,
-        how: &str,
-        seen: &NetworkScore,
-        rows: &[NetworkScore],
-    ) -> String {
-        let wide = chosen.schemes.iter().map(|(l, _)| l.len()).max().unwrap_or(0).clamp(5, 60) + 2;
-        let mut text = format!("\n{:<wide$}{:<18}{:>12}{:>12}{:>12}\n", "layer", "scheme", "KL, nats", "us", "kB");
-        let line = |name: &str, scheme: &str, c: &[f64]| {
-            format!(
-                "{name:<wide$}{scheme:<18}{:>12}{:>12}{:>12}\n",
-                figure(c[KL]),
-                figure(c[LATENCY] / 1e3),
-                figure(c[BYTES] / 1e3)
-            )
-        };
-        for (layer, scheme) in &chosen.schemes {
-            let row = costs.rows.iter().find(|r| (&r.layer, &r.scheme) == (layer, scheme));
-            text += &row.map(|r| line(layer, scheme, &r.costs)).unwrap_or_default();
-        }
-        text += &line("total", "", &chosen.totals);
-        text += how;
-        text += &format!(
-            "predicted by adding up the layers: KL {} nats, {} of {} samples lost; measured, all layers together: KL {} nats, {} lost\n",
-            figure(chosen.totals[KL]),
-            chosen.totals[1],
-            seen.samples,
-            seen.kl.map_or("-".into(), figure),
-            seen.lost as i64 - seen.won as i64
-        );
-        text += "times of layers are medians, each timed alone\n\n";
-        text += &format!("on the {} samples that nothing was chosen by:\n", rows[0].samples);
-        text + &table_of(rows)
     }
 }

@@ -10,6 +10,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::choice::Choice;
+use super::choose::choose;
 use super::fpga;
 use super::model::ModelArgs;
 use super::network::{Asked, Goals, Network};
@@ -17,7 +18,7 @@ use super::progress::Bar;
 use super::{new_run_folder, print, read_plan, report, stop_flag};
 use crate::appraisal::{ACCURACY, appraise};
 use crate::bench::build::cache_folder;
-use crate::bench::{Device, counters::Counters, energy::Meter};
+use crate::bench::{Device, energy::Meter};
 use crate::certificate::{Group, Winner, group_of};
 use crate::fpga::device::Device as Fpga;
 use crate::record::{Accuracy, Energy, Table, read_table};
@@ -188,7 +189,7 @@ fn go_on_with(
     if stop.load(Ordering::Relaxed) {
         return Ok(document);
     }
-    let (text, chosen) = match network.choose(dir, &Run::load(dir)?, plan) {
+    let (text, chosen) = match choose(network, dir, &Run::load(dir)?, plan) {
         Err(_) if stop.load(Ordering::Relaxed) => {
             tell(&again)?;
             return Ok(document);
@@ -323,7 +324,7 @@ pub fn provenance(device: &Device, dir: &Path) -> Result<Provenance> {
         target_title: device.target.title.clone(),
         compiler: device.builder.id.clone(),
         compiler_flags: device.target.compiler.flags.clone(),
-        counters: Counters::why_not().unwrap_or_default(),
+        counters: device.why_no_counters(),
         energy: Meter::of(device).err().unwrap_or_default(),
         host: device.host.clone(),
         roofs: device.roofs.clone(),

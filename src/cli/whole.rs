@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::model::{FLOAT, Loaded};
@@ -13,12 +13,13 @@ use crate::bench::Device;
 use crate::bench::build::cache_folder;
 use crate::candidate::Contract;
 use crate::kernel::Task;
-use crate::model::Model;
 use crate::model::program::Program;
+use crate::model::{Model, ModelLayer};
+use crate::quantized::QuantizedLayer;
 use crate::report::format;
 use crate::run::{Run, write_file};
 use crate::scheme;
-use crate::study::{Plan, parts};
+use crate::study::{Job, Plan, parts};
 use crate::whole::measure::{Case, How, Measured, NetworkTime, StepTime, measure};
 use crate::whole::{Chosen, Kind, Whole};
 
@@ -41,6 +42,9 @@ pub struct Bench<'a> {
     rows: Vec<NetworkTime>,
     steps: Vec<StepTime>,
 }
+
+/// A layer under its scheme, by its node.
+type Layer = (usize, Arc<QuantizedLayer>);
 
 /// The scheme that an assignment gives a layer.
 fn scheme_in<'s>(assignment: &'s Assignment, layer: &str) -> &'s str {
@@ -67,49 +71,64 @@ impl<'a> Bench<'a> {
         Ok(Self { loaded, plan, run, dir, samples, inputs, device, rows: vec![], steps: vec![] })
     }
 
-    /// The kernels of an assignment, each as it won, with the layers' own weights.
-    fn kernels(&self, assignment: &Assignment) -> Result<Vec<Chosen>> {
+    /// The kernels of an assignment, each as it won, with the layers' own weights; and these layers, by their nodes.
+    fn kernels(&self, assignment: &Assignment) -> Result<(Vec<Chosen>, Vec<Layer>)> {
         let layers = &self.loaded.layers;
-        let mut all = Vec::new();
+        let (mut all, mut whole) = (Vec::new(), Vec::new());
         for (i, l) in layers.iter().enumerate() {
             let name = scheme_in(assignment, &l.layer.name);
             let same = |o: &&crate::model::ModelLayer| (o.layer.shape, o.layer.relu) == (l.layer.shape, l.layer.relu);
             let jobs = parts(&layers.iter().find(same).unwrap_or(l).layer, name);
-            let [job] = jobs.as_slice() else { bail!("layer {} is two under {name}", l.layer.name) };
-            let (key, dense) = (job.layer.key(), scheme::find(&job.scheme)?);
-            let won = self.run.winners.iter().find(|w| w.record.layer == key && w.record.scheme == job.scheme);
-            let won = won.with_context(|| format!("layer {key} has no right kernel of {}", job.scheme))?;
-            let task = Task {
-                shape: l.layer.shape,
-                relu: l.layer.relu,
-                scheme: dense,
-                contract: self.plan.contract,
-                isa: self.device.isa.clone(),
-                threads: self.plan.threads,
-                caches: self.device.caches(),
-            };
-            let schedule = won.record.schedule.parse()?;
-            let hash = task.emit(&schedule)?.hash();
-            let candidate = &won.record.candidate;
-            ensure!(
-                hash == won.record.source_hash,
-                "layer {key}: this version writes {candidate} differently than the one that was measured; tune again"
-            );
             let quantized =
                 Arc::new(self.loaded.quantize(i, &scheme::find(name)?, self.plan.contract, self.samples)?);
-            all.push(Chosen { node: l.node, layer: l.layer.name.clone(), task, schedule, quantized });
+            let run_as = quantized.parts().map_or_else(|| vec![quantized.clone()], |both| both.to_vec());
+            ensure!(run_as.len() == jobs.len(), "layer {} is {} under {name}", l.layer.name, jobs.len());
+            for (part, (job, own)) in jobs.iter().zip(run_as).enumerate() {
+                all.push(self.kernel(l, job, own, (part, jobs.len()))?);
+            }
+            if name != FLOAT {
+                whole.push((l.node, quantized));
+            }
         }
-        Ok(all)
+        Ok((all, whole))
+    }
+
+    /// The kernel of a layer, or of one of the parts that it runs as.
+    fn kernel(
+        &self,
+        l: &ModelLayer,
+        job: &Job,
+        quantized: Arc<QuantizedLayer>,
+        (part, of): (usize, usize),
+    ) -> Result<Chosen> {
+        let (key, dense) = (job.layer.key(), scheme::find(&job.scheme)?);
+        let won = self.run.winners.iter().find(|w| w.record.layer == key && w.record.scheme == job.scheme);
+        let won = won.with_context(|| format!("layer {key} has no right kernel of {}", job.scheme))?;
+        let task = Task {
+            shape: job.layer.shape,
+            relu: job.layer.relu,
+            scheme: dense,
+            contract: self.plan.contract,
+            isa: self.device.isa.clone(),
+            threads: self.plan.threads,
+            caches: self.device.caches(),
+        };
+        let schedule = won.record.schedule.parse()?;
+        let hash = task.emit(&schedule)?.hash();
+        let candidate = &won.record.candidate;
+        ensure!(
+            hash == won.record.source_hash,
+            "layer {key}: this version writes {candidate} differently than the one that was measured; tune again"
+        );
+        let layer = if of == 1 { l.layer.name.clone() } else { format!("{}.{}", l.layer.name, part + 1) };
+        Ok(Chosen { node: l.node, layer, task, schedule, quantized })
     }
 
     /// What the reference makes of the samples, and how far a right network may be from it: not at all where both compute the
     /// same; else no more than a quarter of what the schemes themselves change, as roundings may put a number on the next code.
-    fn cases(&self, float: &Program, (assignment, chosen): (&Assignment, &[Chosen]), exact: bool) -> Result<Vec<Case>> {
+    fn cases(&self, float: &Program, layers: Vec<Layer>, exact: bool) -> Result<Vec<Case>> {
         let mut program = float.clone();
-        chosen
-            .iter()
-            .filter(|c| scheme_in(assignment, &c.layer) != FLOAT)
-            .for_each(|c| program.set(c.node, c.quantized.clone()));
+        layers.into_iter().for_each(|(node, layer)| program.set(node, layer));
         let far = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0f32, |m, (x, y)| m.max((x - y).abs()));
         let case = |x: &Vec<f32>| {
             let (right, plain) = (program.run(x)?, float.run(x)?);
@@ -125,9 +144,9 @@ impl<'a> Bench<'a> {
     /// A device that is lost; files that cannot be written. A network that fails is a row.
     pub fn measure(&mut self, label: &str, assignment: &Assignment, float: &Program) -> Result<Measured> {
         let model: &Model = &self.loaded.model;
-        let chosen = self.kernels(assignment)?;
+        let (chosen, layers) = self.kernels(assignment)?;
         let whole = Whole::new(model, &chosen)?;
-        let cases = self.cases(float, (assignment, &chosen), whole.exact)?;
+        let cases = self.cases(float, layers, whole.exact)?;
         let how = How {
             regime: self.plan.regime,
             threads: self.plan.threads,
@@ -234,7 +253,8 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn write_table<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
+/// Writes a table anew.
+pub fn write_table<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
     let bytes = writer.into_inner().map_err(|e| e.into_error())?;

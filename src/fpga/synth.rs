@@ -101,7 +101,7 @@ impl Figures {
 /// Minutes and memory that tools may take of one design, unless told otherwise.
 pub const LIMITS: Limits = Limits { seconds: 900.0, memory: 4 << 30 };
 /// Vectors of a simulation: the extreme ones and as many by chance.
-pub const VECTORS: usize = 8;
+const VECTORS: usize = 8;
 
 impl Flow {
     /// The tools that designs need to go as far as `until`.
@@ -154,10 +154,25 @@ impl Flow {
         folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
-        self.run_subject(&Subject::of_unit(unit, own, VECTORS), until, folder, stop)
+        self.go_on(Figures::none(), unit, own, until, folder, stop)
     }
 
-    /// The same of anything that streams.
+    /// The same of a unit of which some figures are known. Where they are of synthesis, `folder` holds what it left.
+    /// # Errors
+    /// As [`Flow::run`].
+    pub fn go_on(
+        &self,
+        known: Figures,
+        unit: &Mvau,
+        own: &Parameters,
+        until: Stage,
+        folder: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Figures, Failure> {
+        self.go_on_with(known, &Subject::of_unit(unit, own, VECTORS), until, folder, stop)
+    }
+
+    /// The same of anything that streams, from the beginning.
     /// # Errors
     /// As [`Flow::run`].
     pub fn run_subject(
@@ -167,13 +182,11 @@ impl Flow {
         folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
-        self.go_on(Figures::none(), subject, until, folder, stop)
+        let known = Figures { vectors: subject.beats.vectors, ..Figures::none() };
+        self.go_on_with(known, subject, until, folder, stop)
     }
 
-    /// The same of a subject of which some figures are known. Where they are of synthesis, `folder` holds what it left.
-    /// # Errors
-    /// As [`Flow::run`].
-    pub fn go_on(
+    fn go_on_with(
         &self,
         known: Figures,
         subject: &Subject,
@@ -182,7 +195,7 @@ impl Flow {
         stop: &AtomicBool,
     ) -> Result<Figures, Failure> {
         let begun = Instant::now();
-        let mut figures = Figures { vectors: subject.beats.vectors, ..known };
+        let mut figures = known;
         // the tools run elsewhere
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
         let work = Work { flow: self, subject, folder: &folder, stop };

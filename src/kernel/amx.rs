@@ -6,7 +6,6 @@ use super::nest::Nest;
 use super::{Family, axes, product};
 use crate::emit::{Stmt, do_};
 use crate::layer::Op;
-use crate::scheme::Weights;
 
 pub const FAMILY: Family = Family {
     name: "amx",
@@ -18,7 +17,7 @@ pub const FAMILY: Family = Family {
     ops: &[Op::Gemm, Op::Gemv, Op::Conv2d],
     axes: axes::amx,
     inner,
-    pack,
+    pack: product::pack,
     steps: product::steps,
     parts: |_| 1,
 };
@@ -70,15 +69,4 @@ fn step(nest: &Nest, tiles: usize, vectors: usize, k: &str) -> Vec<Stmt> {
         body.extend((0..vectors).map(|v| do_(format!("{t}_tile_dot({}, {a}, {})", sum(nest, r, v), rhs(nest, v)))));
     }
     body
-}
-
-/// Every tile as [depth / 4][output][4]: a lane's products of one instruction are next to each other.
-fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
-    product::pack_with(nest, weights, |nest, weights, out, at| {
-        for four in (0..nest.stored.k).step_by(4) {
-            for lane in 0..nest.stored.n {
-                (four..four + 4).for_each(|depth| nest.push_weight(out, weights, at(lane, depth)));
-            }
-        }
-    })
 }

@@ -185,7 +185,8 @@ fn staging(task: &Task) -> Vec<Knob> {
     if raw { vec![Knob::word("raw"), staged] } else { vec![staged] }
 }
 
-/// MC, NC, KC so that what is reused stays in half of the second-level cache (rows, columns) or of the first (depth).
+/// MC, NC, KC so that what is reused stays in half of the second-level cache (rows, columns) or of the first (depth; rows
+/// too where each panel goes over all of them).
 fn caches(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec<Knob> {
     let (m, n, k) = (task.shape.m(), task.shape.n(), task.shape.k());
     let [rows, vectors] = schedule.sizes("b");
@@ -195,11 +196,13 @@ fn caches(task: &Task, family: &Family, tile: &Tile, schedule: &Schedule) -> Vec
         let fit = (fit / unit * unit).max(unit);
         if fit < whole { vec![0, fit] } else { vec![0] }
     };
-    let mc = if m == 1 {
-        vec![0]
-    } else {
-        blocked(m, l2 / 2 / (k * tile.elem * (family.parts)(task)).div_ceil(tile.per), rows)
-    };
+    let row = (k * tile.elem * (family.parts)(task)).div_ceil(tile.per);
+    let mut mc = if m == 1 { vec![0] } else { blocked(m, l2 / 2 / row, rows) };
+    if m > 1 && !schedule.has("mn") {
+        mc.extend(blocked(m, l1 / 2 / row, rows));
+        mc.sort_unstable();
+        mc.dedup();
+    }
     let unpacked = schedule.has("un");
     let nc = if m <= rows || unpacked { vec![0] } else { blocked(n, l2 / 2 / packed_bytes(task, family, tile), width) };
     let kc = if can_block_depth(task, tile, schedule.has("raw")) && m > 1 && !unpacked {

@@ -1,8 +1,8 @@
 //! `chain16`: weights or activations of few bits on instruction sets without a 32-bit dot product. Several vpmaddubsw products add
 //! up in 16 bits before they are widened, which halves the multiplications of exact 8-bit weights. The length of the chain
 //! is part of the schedule and bounded by proof: with codes of at most `c` in size, each step adds at most `top c` for each
-//! of the products that meet in a 16-bit lane, where `top` is the greatest activation, or what the tile takes off activations
-//! where that is more. So chains of `32767 / (top c lanes)` steps never overflow.
+//! of the products that meet in a 16-bit lane, where `top` is the greatest size of an activation less what the tile takes off
+//! it. So chains of `32767 / (top c lanes)` steps never overflow.
 
 use super::chain::{self, Words};
 use super::nest::Nest;
@@ -33,7 +33,7 @@ fn fits(task: &Task, tile: &Tile) -> bool {
 
 /// Steps that a chain may have.
 pub fn longest(task: &Task, tile: &Tile) -> usize {
-    let top = task.scheme.greatest_activation().max(tile.off);
+    let top = task.scheme.greatest_activation().saturating_sub(tile.off).max(tile.off);
     i16::MAX as usize / (top * task.scheme.greatest_code() * tile.lanes)
 }
 

@@ -15,9 +15,10 @@ pub struct Layout {
     pub k: usize,
     /// Contiguous pieces of the depth; of depthwise layers the rows of the window.
     pub segments: usize,
-    /// Outputs and depth of a vector, vectors of a panel.
+    /// Outputs and depth of a vector, depth of an output that lies together, vectors of a panel.
     pub lanes: usize,
     pub depth: usize,
+    pub run: usize,
     pub vectors: usize,
     /// Of a stored weight.
     pub bits: usize,
@@ -42,6 +43,7 @@ impl Task {
             segments: product::segments(&self.shape),
             lanes: stored.n,
             depth: stored.k,
+            run: stored.run,
             vectors: nest.vectors,
             bits: stored.bits,
             group: self.group().unwrap_or(0),

@@ -91,6 +91,11 @@ impl Task {
         !matches!(self.arithmetic(), Arithmetic::Float | Arithmetic::Coded)
     }
 
+    /// Is the grid of its activations found beforehand, and given to each call? Else a call finds its own.
+    pub fn has_static_grid(&self) -> bool {
+        matches!(self.arithmetic(), Arithmetic::Dynamic | Arithmetic::Groups) && self.scheme.activations.fixed.is_some()
+    }
+
     /// Are its weights decoded to reals?
     pub fn is_coded(&self) -> bool {
         self.arithmetic() == Arithmetic::Coded
@@ -174,26 +179,31 @@ impl Task {
     }
 
     /// The per-column parameters (`bs_args.cols`), each array padded to a multiple of the widest vector.
-    /// `init` is of the int8 and qdq contracts, `multiplier` of qdq, `bias` of f32io.
+    /// `init` is of the int8 and qdq contracts, `multiplier` of qdq, `bias` of f32io. With the sums of the weights is multiplied
+    /// what activations are more or less than what they stand for: their zero point, and what a tile takes off.
     pub fn pack_columns(&self, weights: &Weights, init: &[i32], multiplier: &[f32], bias: &[f32]) -> Vec<u8> {
-        let (mut out, n) = (Vec::new(), self.shape.n());
+        let (mut out, n, k) = (Vec::new(), self.shape.n(), self.shape.k());
         let mut array = |words: &mut dyn Iterator<Item = [u8; 4]>| {
             (0..column_stride(n)).for_each(|_| out.extend(words.next().unwrap_or([0; 4])));
         };
         let mut floats = |values: &[f32]| array(&mut values.iter().map(|v| v.to_le_bytes()));
         match (self.arithmetic(), weights) {
-            (Arithmetic::Int, _) => array(&mut init.iter().map(|v| v.to_le_bytes())),
-            (Arithmetic::Requant, _) => {
+            (Arithmetic::Int, Weights::Int { codes, .. }) => {
+                array(&mut init.iter().map(|v| v.to_le_bytes()));
+                array(&mut op::column_sums(codes, k).into_iter().map(i32::to_le_bytes));
+            }
+            (Arithmetic::Requant, Weights::Int { codes, .. }) => {
                 array(&mut init.iter().map(|v| v.to_le_bytes()));
                 array(&mut multiplier.iter().map(|v| v.to_le_bytes()));
+                array(&mut op::column_sums(codes, k).into_iter().map(i32::to_le_bytes));
             }
             (Arithmetic::Groups, Weights::Int { codes, scales, group: Some(group) }) => {
-                floats(&op::weight_sums(codes, scales, *group, self.shape.k()));
+                floats(&op::weight_sums(codes, scales, *group, k));
                 floats(bias);
             }
             (Arithmetic::Dynamic, Weights::Int { codes, scales, .. }) => {
                 floats(scales);
-                let sums = op::column_sums(codes, self.shape.k());
+                let sums = op::column_sums(codes, k);
                 array(&mut sums.iter().map(|v| v.to_le_bytes()));
                 array(&mut bias.iter().map(|v| v.to_le_bytes()));
             }

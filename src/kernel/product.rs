@@ -101,6 +101,9 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, stored: Group
         let steps = length.div_ceil(tile.k);
         let zero = |r, v| let_(&format!("{t}_acc"), format!("c{r}_{v}"), format!("{t}_zero()"));
         let mut body = if tile.m > 1 { no_sums(nest, rows, vectors) } else { each(&zero) };
+        if tile.off > 0 {
+            body.extend((0..vectors).map(|v| let_(&format!("{t}_acc"), format!("w{v}"), format!("{t}_zero()"))));
+        }
         if nest.has_points() {
             body.extend((0..vectors).map(|v| {
                 let at = format!("(const void *)(rhs + {})", v * tile.n);
@@ -122,8 +125,13 @@ fn groups(nest: &Nest, rows: usize, vectors: usize, depth: &Depth, stored: Group
             let word = format!("{}_{}", nest.stored.prefix, stored.scale.word());
             let_(&format!("const {t}_real"), format!("scale{v}"), format!("{word}({at})"))
         }));
-        body.extend(each(&|r, v| set(format!("f{r}_{v}"), format!("{t}_scaled(f{r}_{v}, c{r}_{v}, scale{v})"))));
-        body.extend((0..rows).map(|r| set(format!("a{r}"), format!("a{r} + {group}"))));
+        let sums = |r, v| match tile.off {
+            0 => format!("c{r}_{v}"),
+            _ => format!("{t}_restore(c{r}_{v}, w{v})"),
+        };
+        body.extend(each(&|r, v| set(format!("f{r}_{v}"), format!("{t}_scaled(f{r}_{v}, {}, scale{v})", sums(r, v)))));
+        let (addresses, each) = (rows.div_ceil(nest.rows_together()), group * nest.rows_together());
+        body.extend((0..addresses).map(|a| set(format!("a{a}"), format!("a{a} + {each}"))));
         body.push(set("rhs", format!("rhs + {}", scales + vectors * tile.n * stored.scale.bytes())));
         body
     };
@@ -151,6 +159,10 @@ pub fn raw_tail(nest: &Nest, rows: usize, r: usize, at: usize, rest: usize) -> S
 
 /// Step `k` of row `r` of `rows`, raw or staged, or of the tile's rows that begin there.
 pub fn whole_step(nest: &Nest, rows: usize, r: usize, k: &str) -> String {
+    if nest.packs_rows() {
+        let (t, each) = (&nest.tile.prefix, nest.tile.m * nest.tile.k);
+        return format!("{t}_lhs_packed(a{r} + ({k}) * {each})");
+    }
     let load = if nest.raw { "raw" } else { "lhs_load" };
     format!("{}_{load}({})", nest.tile.prefix, each_row(nest, rows, r, &format!("({k}) * {}", nest.tile.k)))
 }
@@ -213,6 +225,9 @@ pub fn step_into(
     for v in 0..vectors {
         let at = nest.rhs(&format!("({k}) * {vectors} + {v}"));
         body.push(let_(&format!("{t}_rhs"), format!("b{v}_{tag}"), format!("{t}_rhs_load({at})")));
+        if nest.tile.off > 0 && nest.task.group().is_some() {
+            body.push(set(format!("w{v}"), format!("{t}_weigh(w{v}, b{v}_{tag})")));
+        }
     }
     for r in 0..rows.div_ceil(nest.tile.m) {
         body.push(let_(&format!("{t}_lhs"), format!("x{r}_{tag}"), lhs(r)));
@@ -237,14 +252,15 @@ pub fn serves_groups(task: &Task, tile: &Tile) -> bool {
     task.group().is_none_or(|group| segments(&task.shape) == 1 && group.is_multiple_of(tile.k))
 }
 
-/// Every vector of [`pack_with`] as [lane][depth]. Of weights narrower than a byte see [`pack_narrow`].
+/// Every vector of [`pack_with`] as [depth / run][lane][run of depth]. Of weights narrower than a byte see [`pack_narrow`].
 pub fn pack(nest: &Nest, weights: &Weights) -> Vec<u8> {
     pack_with(nest, weights, |nest, weights, out, at| {
         if nest.stored.bits < 8 {
             return pack_narrow(nest.stored, weights, out, at);
         }
-        for lane in 0..nest.stored.n {
-            (0..nest.stored.k).for_each(|depth| nest.push_weight(out, weights, at(lane, depth)));
+        let (tile, run) = (nest.stored, nest.stored.run);
+        for (from, lane) in (0..tile.k).step_by(run).flat_map(|from| (0..tile.n).map(move |lane| (from, lane))) {
+            (from..from + run).for_each(|depth| nest.push_weight(out, weights, at(lane, depth)));
         }
     })
 }

@@ -92,6 +92,19 @@ impl Graph {
         Ok(new)
     }
 
+    /// A constant with one more dimension, of 1; codes stay codes.
+    /// # Errors
+    /// It is no constant.
+    pub fn widened(&mut self, id: ValueId, at: usize) -> Result<ValueId> {
+        let value = &self.values[id];
+        let mut array = value.constant.clone().with_context(|| format!("`{}` is no constant", value.name))?;
+        array.dims.insert(at, 1);
+        let (name, quant) = (value.name.clone(), value.quant.clone());
+        let new = self.constant(&name, array);
+        self.values[new].quant = quant.map(|q| Quant { axis: q.axis + usize::from(q.axis >= at), ..q });
+        Ok(new)
+    }
+
     /// The integers of a constant.
     /// # Errors
     /// It is no constant: what it is needed for, must not depend on the network's input.

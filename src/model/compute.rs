@@ -20,6 +20,7 @@ pub fn compute(op: &Operation, inputs: &[&Array]) -> Result<Vec<Array>> {
         Operation::MatMul { transposed } => matmul(x, inputs[1], *transposed, shape),
         Operation::Unary(op) => Array::f32(shape, x.floats().iter().map(|v| unary(*op, *v)).collect()),
         Operation::Binary(op) => binary(*op, x, inputs[1], shape)?,
+        Operation::Where => choose(x, [inputs[1], inputs[2]], shape),
         Operation::MaxPool(window) => {
             pool(window, x, &shape, |seen, _| seen.iter().copied().fold(f32::NEG_INFINITY, f32::max))?
         }
@@ -70,6 +71,8 @@ pub fn unary(op: Unary, x: f32) -> f32 {
         }
         Unary::Sigmoid => sigmoid(x),
         Unary::Tanh => x.tanh(),
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
         Unary::Gelu => (0.5 * f64::from(x) * (1.0 + erf(f64::from(x) / std::f64::consts::SQRT_2))) as f32,
         Unary::GeluTanh => {
             let v = f64::from(x);
@@ -132,6 +135,9 @@ fn apply(op: Binary, a: f32, b: f32) -> f32 {
         Binary::Min => a.min(b),
         Binary::Max => a.max(b),
         Binary::SquaredDifference => (a - b) * (a - b),
+        Binary::Equal => f32::from(u8::from(a == b)),
+        Binary::Less => f32::from(u8::from(a < b)),
+        Binary::Greater => f32::from(u8::from(a > b)),
     }
 }
 
@@ -154,11 +160,28 @@ fn binary(op: Binary, a: &Array, b: &Array, shape: Vec<usize>) -> Result<Array> 
             Binary::Max => Some(x.max(y)),
             Binary::Pow => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)),
             Binary::SquaredDifference => x.checked_sub(y).and_then(|d| d.checked_mul(d)),
+            Binary::Equal => Some(i64::from(x == y)),
+            Binary::Less => Some(i64::from(x < y)),
+            Binary::Greater => Some(i64::from(x > y)),
         };
         value.with_context(|| format!("{op:?} of {x} and {y} is no integer"))
     };
     let data = Data::I64(pairs.map(of).collect::<Result<_>>()?).like(&a.data);
     Ok(Array { dims: shape, data })
+}
+
+/// Of two tensors the one that a condition says, element by element; integers stay integers.
+fn choose(condition: &Array, either: [&Array; 2], shape: Vec<usize>) -> Array {
+    let [yes, no] = either.map(|a| broadcast_places(&a.dims, &shape));
+    let holds = condition.floats();
+    let places = broadcast_places(&condition.dims, &shape).into_iter().enumerate();
+    let from = places.map(|(i, c)| if holds[c] != 0.0 { (0, yes[i]) } else { (1, no[i]) });
+    if either.iter().any(|a| matches!(a.data, Data::F32(_))) {
+        let both = either.map(Array::floats);
+        return Array::f32(shape, from.map(|(which, i)| both[which][i]).collect());
+    }
+    let data = Data::I64(from.map(|(which, i)| either[which].data.int(i)).collect());
+    Array { dims: shape, data: data.like(&either[0].data) }
 }
 
 /// For each element of the broadcast shape the place that it has in a tensor.

@@ -213,6 +213,8 @@ pub enum Unary {
     LeakyRelu(f32),
     Sigmoid,
     Tanh,
+    Sin,
+    Cos,
     Gelu,
     /// By tanh.
     GeluTanh,
@@ -248,6 +250,10 @@ pub enum Binary {
     Min,
     Max,
     SquaredDifference,
+    /// 1 where it holds, else 0.
+    Equal,
+    Less,
+    Greater,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,6 +283,8 @@ pub enum Operation {
     },
     Unary(Unary),
     Binary(Binary),
+    /// Inputs: a condition, and what is taken where it is not zero, and where it is; with broadcasting.
+    Where,
     MaxPool(Window),
     /// `whole`: padding counts as elements.
     AveragePool {

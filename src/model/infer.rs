@@ -85,6 +85,7 @@ fn shapes(op: &Operation, inputs: &[&[usize]]) -> Result<Vec<Vec<usize>>> {
             x.to_vec()
         }
         Operation::Binary(_) => broadcast(x, input(1)?)?,
+        Operation::Where => broadcast(&broadcast(x, input(1)?)?, input(2)?)?,
         Operation::MaxPool(window) | Operation::AveragePool { window, .. } => {
             let [h, w, c] = image(x, window.channels_first)?;
             let narrow = (0..2).all(|i| window.pad[i] < window.kernel[i] && window.pad[i + 2] < window.kernel[i]);

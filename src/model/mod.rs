@@ -1,5 +1,6 @@
 //! Whole networks: read from ONNX and TFLite files (weights alone from GGUF and safetensors), run as they are, and run with layers under schemes.
 
+pub mod aimet;
 mod build;
 pub mod compute;
 mod fixed;

@@ -1,13 +1,12 @@
 //! What to deploy on each device, and how devices compare: the first things that a reader of a report wants to know. From
 //! whole networks alone: a format is offered where every layer has a measured time.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::format::{self, known};
 use super::network::{Sum, Total, totals};
 use super::prices::Prices;
 use super::view::{Planned, contexts, positive, split, time_of};
-use crate::record::read_table;
 use crate::run::Run;
 use crate::scheme;
 use crate::target::Evidence;
@@ -64,27 +63,10 @@ pub fn offers(runs: &[&Run], prices: &Prices) -> Vec<Offer> {
     all
 }
 
-/// A row of `assignment.csv`.
-#[derive(Deserialize)]
-struct Assigned {
-    scheme: String,
-}
-
-/// What a run of a model chose, which is no single format: how many layers are under which scheme. Nothing of other runs.
+/// What a run of a model chose, which need not be one format. Nothing of other runs.
 fn layer_by_layer(run: &Run) -> String {
-    let rows: Vec<Assigned> = read_table(&run.dir.join("assignment.csv")).unwrap_or_default();
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for row in &rows {
-        match counts.iter_mut().find(|c| c.0 == row.scheme) {
-            Some(count) => count.1 += 1,
-            None => counts.push((&row.scheme, 1)),
-        }
-    }
-    if counts.len() < 2 {
-        return String::new();
-    }
-    let each: Vec<String> = counts.iter().map(|(scheme, n)| format!("{scheme} for {n}")).collect();
-    format!("; but this run chose layer by layer: {} (assignment.csv, network.csv)", each.join(", "))
+    let chosen = run.whole.as_ref().filter(|w| w.one_for_all().is_none());
+    chosen.map_or(String::new(), |w| format!("; but this run chose layer by layer: {}", w.decision.mix()))
 }
 
 fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
@@ -111,7 +93,7 @@ fn offer(run: &Run, total: &Total, prices: &Prices) -> Offer {
         per_second: known(sum.and_then(|s| s.ns), |ns| per_second(1e9 / ns)),
         speed_up: known(sum.and_then(|s| s.speed_up), format::times),
         top1: known(sum.and_then(|s| s.top1), |(hits, of)| format::top1(hits, of)),
-        size: known(sum.and_then(|s| bytes(run, total, s)), kilobytes),
+        size: known(sum.and_then(|s| bytes(run, total, s)), format::bytes),
         roof: known(sum.and_then(|s| roof(run, total, s)), |share| format::percent(share, 0)),
         ns: sum.and_then(|s| s.ns),
         fastest: false,
@@ -172,13 +154,6 @@ fn per_second(rate: f64) -> String {
 /// Kernels of nanoseconds cost next to nothing.
 fn sum_of_money(cost: f64) -> String {
     if cost < 1e-3 { format!("{cost:.2e}") } else { format::significant(cost, 3) }
-}
-
-fn kilobytes(bytes: f64) -> String {
-    match bytes {
-        b if b < 1e6 => format!("{} kB", format::significant(b / 1e3, 3)),
-        b => format!("{} MB", format::significant(b / 1e6, 3)),
-    }
 }
 
 /// What the packages take while all layers run once, each as often as it occurs; none where a layer is not known.

@@ -44,6 +44,15 @@ pub fn energy(joules: f64) -> String {
     format!("{} {name}", significant(joules / size, 2))
 }
 
+/// `25.3 kB`.
+pub fn bytes(bytes: f64) -> String {
+    match bytes {
+        b if b < 999.5 => format!("{b:.0} B"),
+        b if b < 999.5e3 => format!("{} kB", significant(b / 1e3, 3)),
+        b => format!("{} MB", significant(b / 1e6, 3)),
+    }
+}
+
 /// `4.108 – 4.131 µs`.
 pub fn interval((low, high): (f64, f64)) -> String {
     let (name, length) = unit(high);

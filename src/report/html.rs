@@ -7,6 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::chosen::{Picked, picked};
 use super::devices::{Offer, Widths, offers, widths};
 use super::format::{self, known};
 use super::heatmap;
@@ -49,6 +50,8 @@ struct Page<'a> {
     title: String,
     /// What the night found that the runs are of.
     verdict: Option<Verdict>,
+    /// What runs of models chose.
+    chosen: Vec<Picked>,
     offers: Vec<Offer>,
     /// Is known of any device what it takes?
     metered: bool,
@@ -77,6 +80,7 @@ impl<'a> Page<'a> {
             metered: offers.iter().any(|o| o.joules.is_some()),
             priced: offers.iter().any(|o| o.cost_per_million.is_some()),
             compared: offers.iter().any(network),
+            chosen: picked(&alone),
             widths: widths(&alone),
             offers,
             runs: pages,
@@ -402,6 +406,7 @@ struct ChartBlock<'a> {
     name: &'a str,
     title: &'a str,
     about: &'a str,
+    first: bool,
     /// How many there would be, where only some are drawn.
     of: usize,
     files: Vec<ChartFile<'a>>,
@@ -419,6 +424,7 @@ fn chart<'a>(run: &Run, drawn: &'a Drawn) -> ChartBlock<'a> {
         name: drawn.chart.name,
         title: drawn.chart.title,
         about: drawn.chart.about,
+        first: drawn.chart.first,
         of: if drawn.chart.name == "heatmap" && drawn.files.len() == heatmap::MOST { timed } else { 0 },
         files: drawn.files.iter().map(|(stem, svg)| ChartFile { stem, svg }).collect(),
     }

@@ -2,13 +2,16 @@
 
 pub mod accuracy;
 mod bits;
+mod chosen;
 pub(crate) mod canvas;
 mod convergence;
 mod devices;
 pub(crate) mod format;
 pub mod fpga;
+mod front;
 mod heatmap;
 mod html;
+mod ladder;
 mod network;
 mod night;
 mod pareto;
@@ -45,6 +48,8 @@ pub struct Chart<T = Run> {
     pub title: &'static str,
     /// What a reader sees in it.
     pub about: &'static str,
+    /// Does it stand above the tables?
+    pub first: bool,
     /// Nothing where the run has nothing to show.
     pub draw: fn(&T) -> Result<Vec<Drawing>>,
 }
@@ -52,9 +57,24 @@ pub struct Chart<T = Run> {
 /// Every chart, in the order of the page: one file and one row each.
 pub static CHARTS: &[Chart] = &[
     Chart {
+        name: "ladder",
+        title: "The ladder",
+        about: "What the whole network scores, takes and weighs in f32, under each scheme alone, and as chosen layer by layer.",
+        first: true,
+        draw: ladder::draw,
+    },
+    Chart {
+        name: "front",
+        title: "The front",
+        about: "What is lost for time and for size where every layer may have a scheme of its own, and where the chosen network stands.",
+        first: true,
+        draw: front::draw,
+    },
+    Chart {
         name: "pareto",
         title: "Latency against accuracy",
         about: "What each number format costs in accuracy and gives in time, layer by layer, and over the whole network.",
+        first: false,
         draw: pareto::draw,
     },
     Chart {
@@ -62,12 +82,14 @@ pub static CHARTS: &[Chart] = &[
         title: "Time against bits",
         about: "What narrower weights buy: the fastest kernel of each family at each width. For layers tuned with three or \
                 more widths.",
+        first: false,
         draw: bits::draw,
     },
     Chart {
         name: "roofline",
         title: "Roofline",
         about: "How close each chosen kernel comes to what the device can do at most.",
+        first: false,
         draw: roofline::draw,
     },
     Chart {
@@ -75,12 +97,14 @@ pub static CHARTS: &[Chart] = &[
         title: "Tiling",
         about: "How fast each register block is. One chart for each layer and number format; no more than 12, \
                 those in which most time is spent.",
+        first: false,
         draw: heatmap::draw,
     },
     Chart {
         name: "convergence",
         title: "Convergence",
         about: "How many candidates, and how many seconds, the search needed.",
+        first: false,
         draw: convergence::draw,
     },
 ];
@@ -90,6 +114,7 @@ static TREND: Chart = Chart {
     name: "trend",
     title: "Trend",
     about: "Night by night: the time of a kernel, its levels, and what changed besides the code.",
+    first: false,
     draw: |_| Ok(vec![]),
 };
 

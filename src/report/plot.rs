@@ -41,6 +41,16 @@ impl Axis {
         Self { scale: Scale::Linear(range.clone().into()), range, title: title.into(), ticks }
     }
 
+    /// Where a value is, between two ends in pixels.
+    pub fn at(&self, value: f64, pixels: (i32, i32)) -> i32 {
+        self.map(value, pixels)
+    }
+
+    /// Values that are marked, with their texts.
+    pub fn ticks(&self) -> &[(f64, String)] {
+        &self.ticks
+    }
+
     fn map(&self, value: f64, pixels: (i32, i32)) -> i32 {
         match &self.scale {
             Scale::Log(log) => log.map(&value, pixels),
@@ -113,23 +123,29 @@ impl Plot {
     }
 
     pub fn draw(&self, area: &Area) -> Result<()> {
+        self.draw_above(area, 0)
+    }
+
+    /// The same above a band for values that a logarithm has no place for: zeros.
+    pub fn draw_above(&self, area: &Area, band: i32) -> Result<()> {
+        let foot = self.bottom + band;
+        if band > 0 {
+            area.draw(&Rectangle::new([(self.left, self.bottom + 2), (self.right, foot)], GRID.mix(0.6).filled()))?;
+            NOTE.right().draw(area, "0", (self.left - 8, foot - band / 2))?;
+        }
         for (value, text) in &self.x.ticks {
             let x = self.at(*value, self.y.range.start).0;
-            line(area, vec![(x, self.top), (x, self.bottom)], GRID.stroke_width(1))?;
-            NOTE.centred().draw(area, text, (x, self.bottom + 14))?;
+            line(area, vec![(x, self.top), (x, foot)], GRID.stroke_width(1))?;
+            NOTE.centred().draw(area, text, (x, foot + 14))?;
         }
         for (value, text) in &self.y.ticks {
             let y = self.at(self.x.range.start, *value).1;
             line(area, vec![(self.left, y), (self.right, y)], GRID.stroke_width(1))?;
             NOTE.right().draw(area, text, (self.left - 8, y))?;
         }
-        line(
-            area,
-            vec![(self.left, self.top), (self.left, self.bottom), (self.right, self.bottom)],
-            LINE.stroke_width(1),
-        )?;
+        line(area, vec![(self.left, self.top), (self.left, foot), (self.right, foot)], LINE.stroke_width(1))?;
         let title = LABEL.size(12.0).color(SOFT).centred();
-        title.draw(area, &self.x.title, ((self.left + self.right) / 2, self.bottom + 36))?;
+        title.draw(area, &self.x.title, ((self.left + self.right) / 2, foot + 36))?;
         title.draw_up(area, &self.y.title, (self.left - 52, (self.top + self.bottom) / 2))
     }
 

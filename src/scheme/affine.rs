@@ -47,6 +47,11 @@ impl Grid {
         Self { scale: scale.max(LEAST), inverse: 0.0, zero: 1, top: 1, shift: 1 }
     }
 
+    /// As a kernel is told of a static one: `zero` and `out_zero` of `bs_args`.
+    pub fn words(&self) -> [i32; 2] {
+        [self.zero, self.scale.to_bits() as i32]
+    }
+
     pub fn quantize(&self, x: f32) -> u8 {
         if self.shift > 0 {
             return u8::from(x >= 0.0);

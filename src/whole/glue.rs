@@ -362,6 +362,8 @@ fn unary(op: Unary, x: &str) -> String {
         Unary::LeakyRelu(slope) => format!("net_leaky_relu({x}, {})", float(slope)),
         Unary::Sigmoid => format!("net_sigmoid({x})"),
         Unary::Tanh => format!("tanhf({x})"),
+        Unary::Sin => format!("sinf({x})"),
+        Unary::Cos => format!("cosf({x})"),
         Unary::Gelu => format!("net_gelu({x})"),
         Unary::GeluTanh => format!("net_gelu_tanh({x})"),
         Unary::Erf => format!("net_erf({x})"),
@@ -394,6 +396,9 @@ fn binary(op: Binary, a: &str, b: &str) -> String {
         Binary::Min => format!("fminf({a}, {b})"),
         Binary::Max => format!("fmaxf({a}, {b})"),
         Binary::SquaredDifference => format!("net_squared_difference({a}, {b})"),
+        Binary::Equal => format!("{a} == {b} ? 1.0f : 0.0f"),
+        Binary::Less => format!("{a} < {b} ? 1.0f : 0.0f"),
+        Binary::Greater => format!("{a} > {b} ? 1.0f : 0.0f"),
     }
 }
 
@@ -407,6 +412,7 @@ pub fn statements(op: &Operation, xs: &[View], y: &View) -> Result<Vec<Stmt>> {
     Ok(match op {
         Operation::Unary(u) => map(y, &xs[..1], |x| unary(*u, &x[0])),
         Operation::Binary(b) => map(y, &xs[..2], |x| binary(*b, &x[0], &x[1])),
+        Operation::Where => map(y, &xs[..3], |x| format!("{} != 0.0f ? {} : {}", x[0], x[1], x[2])),
         Operation::Affine { axis } => {
             // one number for each index of the axis
             let of_channel = |v: &View| {

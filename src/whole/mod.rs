@@ -7,7 +7,7 @@ mod view;
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::candidate::Schedule;
 use crate::emit::{Function, Source, Stmt, do_, if_, let_};
@@ -17,7 +17,7 @@ use crate::model::{Model, layers};
 use crate::quantized::QuantizedLayer;
 use view::{Life, Place, View, place_all};
 
-/// A layer's kernel in a network.
+/// A layer's kernel in a network; of a layer that runs as several, one of these, in their order.
 pub struct Chosen {
     /// Its place among the graph's nodes.
     pub node: usize,
@@ -70,9 +70,12 @@ struct Draft {
     inputs: Vec<View>,
     output: View,
     op: Option<Operation>,
-    /// Of a kernel: where its weights and columns are.
-    kernel: Option<(usize, usize)>,
+    /// Of a kernel: where its weights and columns are, and the words of its static grid.
+    kernel: Option<(Sections, [i32; 2])>,
 }
+
+/// Where packed weights and columns of a kernel begin.
+type Sections = (usize, usize);
 
 struct Layout<'a> {
     graph: &'a Graph,
@@ -134,7 +137,8 @@ impl Layout<'_> {
         self.lying(name, view, &order)
     }
 
-    fn kernel(&mut self, index: usize, node: &Node, sections: (usize, usize)) -> Result<()> {
+    /// The kernels of a layer, one behind the other.
+    fn kernels(&mut self, all: &[(usize, Sections)], node: &Node) -> Result<()> {
         let dims = self.graph.known(node.outputs[0])?.to_vec();
         let x = self.view(node.inputs[0])?;
         // kernels take and give images with their channels last
@@ -143,12 +147,31 @@ impl Layout<'_> {
             _ => (0..x.dims.len()).collect(),
         };
         let x = self.lying(&node.name, x, &order);
-        let place = self.new_place(dims.iter().product());
         let order: Vec<usize> = if order.len() == dims.len() { order } else { (0..dims.len()).collect() };
-        let output = View::ordered(place, &dims, &order);
+        let mut x = x;
+        for (i, (index, sections)) in all.iter().enumerate() {
+            // what lies between them only they know
+            let y = if i + 1 < all.len() {
+                let len = self.chosen[*index].task.shape.m() * self.chosen[*index].task.shape.n();
+                View::dense(self.new_place(len), &[len])
+            } else {
+                let place = self.new_place(dims.iter().product());
+                View::ordered(place, &dims, &order)
+            };
+            self.kernel(*index, *sections, x, y.clone())?;
+            x = y;
+        }
+        self.values[node.outputs[0]] = Some(x);
+        Ok(())
+    }
+
+    fn kernel(&mut self, index: usize, sections: Sections, x: View, output: View) -> Result<()> {
         let step = Step { name: self.chosen[index].layer.clone(), kind: Kind::Kernel(index) };
-        self.drafts.push(Draft { step, inputs: vec![x], output: output.clone(), op: None, kernel: Some(sections) });
-        self.values[node.outputs[0]] = Some(output);
+        let (task, quantized) = (&self.chosen[index].task, &self.chosen[index].quantized);
+        let grid = quantized.grids(task.relu).0.filter(|_| task.has_static_grid());
+        ensure!(grid.is_some() == task.has_static_grid(), "its static range is not known: nothing calibrated it");
+        let kernel = Some((sections, grid.map_or([0; 2], |g| g.words())));
+        self.drafts.push(Draft { step, inputs: vec![x], output, op: None, kernel });
         Ok(())
     }
 
@@ -196,6 +219,7 @@ impl Layout<'_> {
             }
             Operation::Unary(_)
             | Operation::Binary(_)
+            | Operation::Where
             | Operation::Affine { .. }
             | Operation::Softmax { .. }
             | Operation::LogSoftmax { .. }
@@ -278,11 +302,14 @@ impl Whole {
         let (mut packed, mut columns, mut kernels) = (Vec::new(), Vec::new(), Vec::new());
         for (i, node) in graph.nodes.iter().enumerate() {
             let step = || format!("node `{}`", node.name);
-            if let Some(index) = chosen.iter().position(|c| c.node == i) {
-                let (source, sections) =
-                    kernel_of(&chosen[index], index, &mut packed, &mut columns).with_context(step)?;
+            let mut own = Vec::new();
+            for (index, kernel) in chosen.iter().enumerate().filter(|(_, c)| c.node == i) {
+                let (source, sections) = kernel_of(kernel, index, &mut packed, &mut columns).with_context(step)?;
                 kernels.push(source);
-                layout.kernel(index, node, sections).with_context(step)?;
+                own.push((index, sections));
+            }
+            if !own.is_empty() {
+                layout.kernels(&own, node).with_context(step)?;
             } else if let Some(Ok(_)) = layers::shape_of(graph, node) {
                 bail!("node `{}`: is a layer without a kernel", node.name);
             } else {
@@ -298,12 +325,7 @@ impl Whole {
 }
 
 /// A kernel's text under a name of its own, and where its weights and columns are.
-fn kernel_of(
-    chosen: &Chosen,
-    index: usize,
-    packed: &mut Vec<u8>,
-    columns: &mut Vec<u8>,
-) -> Result<(Source, (usize, usize))> {
+fn kernel_of(chosen: &Chosen, index: usize, packed: &mut Vec<u8>, columns: &mut Vec<u8>) -> Result<(Source, Sections)> {
     let (task, q) = (&chosen.task, &chosen.quantized);
     let source = task.emit(&chosen.schedule)?;
     let symbol = format!("bs_layer_{index}");
@@ -389,12 +411,12 @@ impl Printer<'_> {
             "static void step_{index}(const struct bs_args *args, uint8_t *arena, int32_t thread, int32_t threads)"
         );
         let mut body: Vec<Stmt> = vec![crate::emit::note(draft.step.name.replace("*/", "* /"))];
-        if let (Kind::Kernel(kernel), Some((weights, columns))) = (&draft.step.kind, draft.kernel) {
+        if let (Kind::Kernel(kernel), Some(((weights, columns), [zero, out_zero]))) = (&draft.step.kind, draft.kernel) {
             body.push(let_(
                 "struct bs_args",
                 "a",
                 format!(
-                    "{{{}, (const uint8_t *)args->rhs + {}, (const uint8_t *)args->cols + {columns}, {}, (uint8_t *)args->work + {}, 0, 0}}",
+                    "{{{}, (const uint8_t *)args->rhs + {}, (const uint8_t *)args->cols + {columns}, {}, (uint8_t *)args->work + {}, {zero}, {out_zero}}}",
                     self.pointer(&draft.inputs[0], "const float"),
                     weights + self.shift,
                     self.pointer(&draft.output, "float"),

@@ -8,7 +8,7 @@ mod vocabulary;
 use bitsmith::bench::problem::Problem;
 use bitsmith::candidate::{Contract, Schedule};
 use bitsmith::emit::Source;
-use bitsmith::kernel::{Task, chain16, lut};
+use bitsmith::kernel::{Task, chain16, dot, lut};
 use bitsmith::layer::{Op, Shape};
 use bitsmith::native::Tile;
 use bitsmith::op;
@@ -103,7 +103,9 @@ fn every_pair_in_every_place(lab: &Lab) {
         };
         for k in depths {
             let shape = Shape::gemm(256, 1 << bits(tile), k).unwrap();
-            let task = lab.task(shape, &format!("w{}a8-full", bits(tile)), Contract::Int8, false, 1);
+            let of =
+                |full: &str| lab.task(shape.clone(), &format!("w{}a8{full}", bits(tile)), Contract::Int8, false, 1);
+            let task = Some(of("-full")).filter(|task| (dot::FAMILY.serves)(task, tile)).unwrap_or_else(|| of(""));
             let schedules = schedules(&task, tile);
             tasks.push((task, schedules));
         }
@@ -111,7 +113,9 @@ fn every_pair_in_every_place(lab: &Lab) {
     let (mut rig, banks) = start(lab, tasks);
     for bank in &banks {
         let (n, k) = (bank.task.shape.n(), bank.task.shape.k());
-        let codes: Vec<i8> = every_code(n.ilog2() as usize).flat_map(|c| std::iter::repeat_n(c, k)).collect();
+        let least = -(bank.task.scheme.greatest_code() as i32) as i8;
+        let every = every_code(n.ilog2() as usize).map(|code| code.max(least));
+        let codes: Vec<i8> = every.flat_map(|c| std::iter::repeat_n(c, k)).collect();
         let everywhere: Vec<u8> = (0..=255u8).flat_map(|a| std::iter::repeat_n(a, k)).collect();
         bank.check(&mut rig, &everywhere, &codes, &vec![0; n]);
         // emulators are slow: of many places every third, others at each of three depths next to each other

@@ -54,11 +54,15 @@ fn vocabulary(isa: &Isa, tile: &Tile) -> Source {
     if tile.scaled() {
         uses += &keep("settle");
     }
+    if tile.off > 0 {
+        uses += &keep("restore");
+        uses += &if kind == "dw" { String::new() } else { keep("weigh") };
+    }
     // tiles of rows and of weights have numbers, no types
     let types = if kind == "mm" { &["elem", "acc"][..] } else { &["elem", "lhs", "rhs", "acc"] };
     let mut types = types.to_vec();
     if tile.m > 1 && !tile.numbered() {
-        uses += &["none", "row"].map(keep).concat();
+        uses += &["none", "row", "lhs_packed"].map(keep).concat();
         types.push("sum");
     }
     let types: String = types.iter().map(|ty| format!("    {t}_{ty} {ty}; (void){ty};\n")).collect();

@@ -40,6 +40,27 @@ pub fn narrow_weights(lab: &Lab) {
     lab.prove(&cases);
 }
 
+/// Grids that are found beforehand, with numbers beyond both their ends, by each family that quantizes what it takes in.
+pub fn static_grids(lab: &Lab) {
+    let mut rng = Rng::with_seed(9);
+    let mut cases = Vec::new();
+    for i in (0..24).step_by(lab.stride()) {
+        let (weights, bits) = (["w8", "w4", "w2", "w1"][i % 4], [8, 8, 4, 2, 1][i % 5]);
+        let group = if i % 6 == 5 { "g32" } else { "" };
+        let (m, n, c) = (rng.usize(1..20), rng.usize(1..50), rng.usize(1..300));
+        let shape = match i / 4 % 3 {
+            1 if group.is_empty() => Shape::conv(Op::Conv2d, [m % 7 + 2, 5, c % 20 + 1], n, [2, 3], 1, [1, 0, 0, 2]),
+            2 if group.is_empty() => Shape::conv(Op::Depthwise, [m % 7 + 2, 5, n], n, [2, 3], 2, [0, 1, 1, 0]),
+            _ => Shape::gemm(m, n, c),
+        };
+        let scheme = format!("{weights}a{bits}{group}-static");
+        let task = lab.task(shape.unwrap(), &scheme, Contract::F32io, rng.bool(), rng.usize(1..=2));
+        assert!(task.has_static_grid(), "{scheme}");
+        cases.extend(pick_of_each_tile(task, &mut rng));
+    }
+    lab.prove(&cases);
+}
+
 /// Activations of 7 to 2 bits and signs, under every contract, by each family that serves them; with groups too.
 pub fn narrow_activations(lab: &Lab) {
     let mut rng = Rng::with_seed(6);

@@ -15,7 +15,8 @@ use common::rig::{Case, program};
 use common::{ARITHMETICS, Lab, TINY, sample};
 use fastrand::Rng;
 use formats::{
-    bf16_pairs, bit_planes, decoded_weights, grouped_weights, narrow_activations, narrow_weights, tables_of_sums,
+    bf16_pairs, bit_planes, decoded_weights, grouped_weights, narrow_activations, narrow_weights, static_grids,
+    tables_of_sums,
 };
 
 /// Widest vector and deepest step of the tiles of one kind, but for those that unpack weights: see `narrow_weights`.
@@ -292,6 +293,11 @@ on_every_isa!(@ scalar_decodes "x86-scalar" decoded_weights);
 on_every_isa!(@ avx2_decodes "x86-avx2" decoded_weights);
 on_every_isa!(@ avx512vnni_decodes "x86-avx512vnni" decoded_weights);
 on_every_isa!(@ neon_decodes "arm-neon" decoded_weights);
+on_every_isa!(@ scalar_given "x86-scalar" static_grids);
+on_every_isa!(@ avx2_given "x86-avx2" static_grids);
+on_every_isa!(@ avx512_given "x86-avx512vpopcnt" static_grids);
+on_every_isa!(@ neon_given "arm-neon" static_grids);
+on_every_isa!(@ sve_given "arm-sve512" static_grids);
 
 #[test]
 fn bf16_pairs_are_multiplied() {

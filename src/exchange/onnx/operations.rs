@@ -46,6 +46,10 @@ impl Writer<'_> {
         Ok(match &node.op {
             Operation::Unary(op) => self.unary(*op, x),
             Operation::Binary(op) => self.binary(*op, x, inputs[1]),
+            Operation::Where => {
+                let holds = self.op("Cast", &[x], vec![int("to", i64::from(data_type::BOOL))]);
+                self.op("Where", &[&holds, inputs[1], inputs[2]], vec![])
+            }
             Operation::MatMul { transposed } => {
                 let sides = [0, 1].map(|i| {
                     let Ok(rank) = dims(self, i).map(|d| d.len() as i64) else { return inputs[i].to_string() };
@@ -164,6 +168,8 @@ impl Writer<'_> {
             Unary::Relu => ("Relu", vec![]),
             Unary::Sigmoid => ("Sigmoid", vec![]),
             Unary::Tanh => ("Tanh", vec![]),
+            Unary::Sin => ("Sin", vec![]),
+            Unary::Cos => ("Cos", vec![]),
             Unary::Erf => ("Erf", vec![]),
             Unary::Exp => ("Exp", vec![]),
             Unary::Log => ("Log", vec![]),
@@ -200,8 +206,18 @@ impl Writer<'_> {
             Binary::Pow => "Pow",
             Binary::Min => "Min",
             Binary::Max => "Max",
+            Binary::Equal => "Equal",
+            Binary::Less => "Less",
+            Binary::Greater => "Greater",
         };
-        self.op(name, &[a, b], vec![])
+        let y = self.op(name, &[a, b], vec![]);
+        match op {
+            // there it is a boolean
+            Binary::Equal | Binary::Less | Binary::Greater => {
+                self.op("Cast", &[&y], vec![int("to", i64::from(data_type::FLOAT))])
+            }
+            _ => y,
+        }
     }
 
     /// Indices are the one thing that is no f32.

@@ -15,8 +15,7 @@ use crate::fpga::ir::Mvau;
 use crate::fpga::resources::Resources;
 use crate::fpga::row::Row;
 use crate::fpga::sim::{Simulator, Within, simulator};
-use crate::fpga::subject::Subject;
-use crate::fpga::synth::{self, Figures, Flow, Stage};
+use crate::fpga::synth::{Figures, Flow, Stage};
 use crate::fpga::tool::{self, Failure, Limits};
 use crate::fpga::vendor::Tool;
 use crate::record::Outcome;
@@ -93,8 +92,7 @@ impl<'a> Candidate<'a> {
             std::io::ErrorKind::StorageFull => Failure::DiskFull(work.display().to_string()),
             _ => Failure::Missing(format!("cannot create {}: {e}", folder.display())),
         })?;
-        let subject = Subject::of_unit(&self.unit, &self.job.own, synth::VECTORS);
-        let figures = flow.go_on(figures, &subject, until, &folder, stop);
+        let figures = flow.go_on(figures, &self.unit, &self.job.own, until, &folder, stop);
         let goes_on = until == Stage::Synthesized && matches!(&figures, Ok(f) if f.outcome == Outcome::Checked);
         if !goes_on {
             let _ = fs::remove_dir_all(&folder);

@@ -38,8 +38,7 @@ impl Nest<'_> {
     fn block(&self, symbol: &str, rows: usize, vectors: usize, partial: usize) -> Function {
         let name = Self::block_name(symbol, rows, vectors, partial);
         let mut body = Vec::new();
-        let together = if self.tile.numbered() { self.tile.m } else { 1 };
-        for (a, r) in (0..rows).step_by(together).enumerate() {
+        for (a, r) in (0..rows).step_by(self.rows_together()).enumerate() {
             let at = self.row(&format!("i + {r}"));
             body.push(let_(&format!("const {} *", self.element()), format!("a{a}"), format!("lhs + {at}")));
         }
@@ -97,7 +96,8 @@ impl Nest<'_> {
         vec![match self.task.group() {
             Some(_) => let_(&format!("{t}_real"), format!("f{r}_{v}"), format!("{t}_real_zero()")),
             None if self.begins_with_init() => {
-                let_(&format!("{t}_acc"), format!("c{r}_{v}"), self.plus(&zero, &self.init(v), lanes))
+                let init = self.plus(&zero, &self.init(v), lanes);
+                let_(&format!("{t}_acc"), format!("c{r}_{v}"), self.restored(&init, v, lanes))
             }
             None if self.tile.m > 1 => return vec![],
             None => let_(&format!("{t}_acc"), format!("c{r}_{v}"), zero),
@@ -112,6 +112,19 @@ impl Nest<'_> {
 
     fn init(&self, v: usize) -> String {
         self.parameter(0, "int32_t", v)
+    }
+
+    /// Sums of a matrix product or a depthwise layer, with what the tile took off its activations given back.
+    fn restored(&self, sums: &str, v: usize, lanes: Option<usize>) -> String {
+        let t = &self.tile.prefix;
+        let array = if self.task.arithmetic() == Arithmetic::Requant { 2 } else { 1 };
+        let weights = self.plus(&format!("{t}_zero()"), &self.parameter(array, "int32_t", v), lanes);
+        if self.tile.off == 0 { sums.into() } else { format!("{t}_restore({sums}, {weights})") }
+    }
+
+    fn restore(&self, acc: &str, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
+        let all = vec![set(acc, self.restored(acc, v, lanes))];
+        if self.tile.off == 0 { vec![] } else { all }
     }
 
     /// `sum` plus as many words as it has lanes that are stored.
@@ -147,6 +160,8 @@ impl Nest<'_> {
             Arithmetic::Float => finish("finish", format!("{}, {relu}", float(0))),
             Arithmetic::Dynamic => {
                 let sums = self.parameter(1, "int32_t", v);
+                let off = self.tile.off;
+                let grid = if off > 0 { format!("bs_grid_less({grid}, {off})") } else { grid };
                 finish("finish", format!("{grid}, {}, {sums}, {}, {relu}", float(0), float(2)))
             }
             Arithmetic::Groups => finish("finish_groups", format!("{grid}, {}, {}, {relu}", float(0), float(1))),
@@ -158,7 +173,9 @@ impl Nest<'_> {
         }
         let cast = if self.is_dynamic() { "(int32_t *)" } else { "" };
         let store = do_(format!("{t}_store{suffix}({cast}({out}), {acc}{last})"));
-        all.push(if_(format!("from + steps < {}", self.steps()), vec![store], vec![finish]));
+        let mut end = if self.is_dynamic() { vec![] } else { self.restore(&acc, v, lanes) };
+        end.push(finish);
+        all.push(if_(format!("from + steps < {}", self.steps()), vec![store], end));
         all
     }
 
@@ -175,7 +192,10 @@ impl Nest<'_> {
         let init = self.init(v);
         match (self.task.arithmetic(), self.blocks_depth()) {
             (Arithmetic::Int, true) => all.push(plus(format!("from == 0 ? {init} : {before}"))),
-            (Arithmetic::Int | Arithmetic::Requant, false) if !self.begins_with_init() => all.push(plus(init)),
+            (Arithmetic::Int | Arithmetic::Requant, false) if !self.begins_with_init() => {
+                all.push(plus(init));
+                all.extend(self.restore(&acc, v, lanes));
+            }
             (_, true) => all.push(if_("from > 0", vec![plus(before)], vec![])),
             (_, false) => {}
         }
@@ -196,7 +216,8 @@ impl Nest<'_> {
             let last = self.last_panel().0 * self.tile.vector_bytes();
             let full = self.vectors * self.tile.vector_bytes();
             body.push(set("rhs", format!("rhs + from * (p < {} ? {full} : {last})", self.full_panels())));
-            body.push(set("lhs", format!("lhs + from * {}", self.tile.k)));
+            let rows = if self.packs_rows() { self.tile.m } else { 1 };
+            body.push(set("lhs", format!("lhs + from * {}", self.tile.k * rows)));
         }
         let calls = |vectors: usize, partial: usize| {
             let call = |r| {

@@ -90,6 +90,16 @@ impl<'a> Nest<'a> {
         self.task.shape.is_plain()
     }
 
+    /// Are staged rows packed, `m` of them, as a tile multiplies them: [k / run][row][run]? Those of images overlap.
+    pub fn packs_rows(&self) -> bool {
+        !self.raw && self.plain_rows() && self.tile.m > 1 && !self.tile.numbered()
+    }
+
+    /// Rows that a block has one address for.
+    pub fn rows_together(&self) -> usize {
+        if self.tile.numbered() || self.packs_rows() { self.tile.m } else { 1 }
+    }
+
     /// Lines of the output, and rows in each.
     fn lines(&self) -> (usize, usize) {
         let s = &self.task.shape;
@@ -207,7 +217,7 @@ impl<'a> Nest<'a> {
         }
     }
     fn grid_per_row(&self) -> bool {
-        op::rows_per_grid(&self.task.shape) == 1
+        op::rows_per_grid(&self.task.shape) == 1 && !self.task.has_static_grid()
     }
     fn grid_bytes(&self) -> usize {
         (self.grids() * 20).next_multiple_of(64)
@@ -222,11 +232,17 @@ impl<'a> Nest<'a> {
         let lines = self.strip().min(self.share());
         let elements = match (self.raw, self.plain_rows()) {
             (true, _) => 0,
+            (false, true) if self.packs_rows() => (self.packed_rows() + 1) * self.row_stride(),
             (false, true) => lines.next_multiple_of(self.tile_rows()) * self.row_stride(),
             (false, false) => ((lines - 1) * s.stride + s.kh) * self.line(),
         };
         let slack = if self.raw { 0 } else { 64 }; // the last step of the last row may read on
         (elements * self.tile.elem + slack).next_multiple_of(64)
+    }
+
+    /// Rows that are packed, whole tiles of them.
+    fn packed_rows(&self) -> usize {
+        self.strip().min(self.share()).next_multiple_of(self.tile.m)
     }
 
     fn input(&self) -> &'static str {

@@ -24,11 +24,16 @@ impl Nest<'_> {
                 each.extend(self.grid("grids[r]", "x", s.k()));
             }
             let grid = if self.grid_per_row() { "grids[r]" } else { "grids[0]" };
-            each.push(row("x", &format!("to + r * {}", self.row_stride()), s.k(), grid));
-            if self.fills_up() && !s.k().is_multiple_of(self.tile.k) {
-                let rest = for_("i", s.k(), s.k().next_multiple_of(self.tile.k), 1, vec![set("row[i]", "0")]);
-                each.push(let_(&format!("{} *", self.element()), "row", format!("to + r * {}", self.row_stride())));
-                each.push(rest);
+            // rows that are packed are staged behind all others first
+            let at = if self.packs_rows() { self.packed_rows().to_string() } else { "r".into() };
+            each.push(let_(&format!("{} *", self.element()), "row", format!("to + {at} * {}", self.row_stride())));
+            each.push(row("x", "row", s.k(), grid));
+            let whole = s.k().next_multiple_of(self.tile.k);
+            if self.fills_up() && whole > s.k() {
+                each.push(for_("i", s.k(), whole, 1, vec![set("row[i]", "0")]));
+            }
+            if self.packs_rows() {
+                each.extend(self.pack_row(whole));
             }
             vec![for_("r", 0, "lines", 1, each)]
         } else {
@@ -43,9 +48,22 @@ impl Nest<'_> {
         Function { head, body: all }
     }
 
-    /// The grid of `n` numbers from `x` on.
+    /// Puts row `r` of `k` elements between the other rows of its tile, run by run.
+    fn pack_row(&self, k: usize) -> Vec<Stmt> {
+        let (m, run, stride) = (self.tile.m, self.tile.run, self.row_stride());
+        let to = format!("to + (r - r % {m}) * {stride} + r % {m} * {run}");
+        let copy = do_(format!("memcpy(rows + i * {m}, row + i, {})", run * self.tile.elem));
+        vec![let_(&format!("{} *", self.element()), "rows", to), for_("i", 0, k, run, vec![copy])]
+    }
+
+    /// The grid of `n` numbers from `x` on, or the one that the call was given.
     pub(super) fn grid(&self, grid: &str, x: &str, n: usize) -> Vec<Stmt> {
-        if matches!(self.task.scheme.activations.kind, Kind::Signs) {
+        let signs = matches!(self.task.scheme.activations.kind, Kind::Signs);
+        if self.task.has_static_grid() {
+            let (top, shift) = (self.task.scheme.greatest_activation(), u8::from(signs));
+            return vec![set(grid, format!("bs_grid_fixed(args->zero, args->out_zero, {top}, {shift})"))];
+        }
+        if signs {
             return vec![set(grid, format!("bs_grid_of_signs({x}, {n})"))];
         }
         let range = format!("{}_range({x}, {n}, &low, &high)", self.tile.prefix);
@@ -72,6 +90,12 @@ impl Nest<'_> {
             Arithmetic::Float | Arithmetic::Coded => "0",
         };
         let element = self.element();
+        // of depthwise layers it is taken off as they are loaded
+        let pad = match self.tile.off {
+            0 => pad.into(),
+            _ if self.family.own_channels() => pad.into(),
+            off => format!("({pad} - {off})"),
+        };
         let each = vec![
             let_(&format!("{element} *"), "row", format!("to + r * {line}")),
             let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),

@@ -1,5 +1,6 @@
 //! ONNX models: floats, quantized by QuantizeLinear and DequantizeLinear, by QLinear operators, at run time, and QONNX.
 
+mod composed;
 mod dynamic;
 mod ops;
 pub mod proto;

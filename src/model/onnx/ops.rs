@@ -25,7 +25,10 @@ impl Reader {
             return self.many(name, node, op);
         }
         if let Some(fold) = node.op_type.strip_prefix("Reduce") {
-            return self.reduce(name, node, fold);
+            return self.reduced(name, node, fold);
+        }
+        if let Some(ids) = self.composed(name, node)? {
+            return Ok(ids);
         }
         match node.op_type.as_str() {
             "Conv" => self.conv(name, node),
@@ -93,7 +96,8 @@ impl Reader {
             "Identity" | "Dropout" => Operation::Identity,
             "Cast" => match node.int("to", 1) {
                 1 | 10 | 11 | 16 => return self.cast(name, node, &Data::F32(vec![])),
-                7 | 9 => return self.cast(name, node, &Data::I64(vec![])),
+                9 => return self.cast_to_bool(name, node),
+                7 => return self.cast(name, node, &Data::I64(vec![])),
                 6 => return self.cast(name, node, &Data::I32(vec![])),
                 to => bail!("to elements of type {to}"),
             },
@@ -136,7 +140,10 @@ impl Reader {
                 let at = axis(node.int("axis", 0), dims.len())?;
                 return self.simple(name, node, Operation::Gather(at), 2);
             }
-            "Pad" => self.pad(node, &dims)?,
+            "Pad" => match node.text("mode").unwrap_or("constant") {
+                mode @ ("edge" | "reflect" | "wrap") => return self.padded_by(name, node, mode),
+                _ => self.pad(node, &dims)?,
+            },
             "Slice" => self.slice(node, &dims)?,
             "Split" => {
                 let at = axis(node.int("axis", 0), dims.len())?;
@@ -168,6 +175,13 @@ impl Reader {
         }
     }
 
+    fn cast_to_bool(&mut self, name: &str, node: &Node) -> Result<Vec<ValueId>> {
+        let x = self.input(node, 0)?;
+        let zero = self.constant("zero", Array::f32(vec![], vec![0.0]));
+        let none = self.graph.add(&format!("{name}.none"), Operation::Binary(Binary::Equal), &[x, zero], "none")?;
+        self.one(name, node, Operation::Binary(Binary::Equal), &[none, zero])
+    }
+
     /// A node of the first inputs and one output.
     fn simple(&mut self, name: &str, node: &Node, op: Operation, inputs: usize) -> Result<Vec<ValueId>> {
         let inputs = (0..inputs).map(|i| self.input(node, i)).collect::<Result<Vec<_>>>()?;
@@ -189,47 +203,54 @@ impl Reader {
         Ok(vec![all])
     }
 
-    fn reduce(&mut self, name: &str, node: &Node, fold: &str) -> Result<Vec<ValueId>> {
-        let fold = match fold {
-            "Mean" => Fold::Mean,
-            "Sum" => Fold::Sum,
-            "Max" => Fold::Max,
-            "Min" => Fold::Min,
-            _ => bail!("is a reduction that is not known"),
-        };
-        let x = self.input(node, 0)?;
-        let rank = self.graph.known(x)?.len();
-        let axes = match node.ints("axes") {
-            Some(axes) => Some(axes.to_vec()),
-            None => self.integers(node, 1)?,
-        };
-        let axes = match axes.filter(|a| !a.is_empty()) {
-            Some(axes) => axes.iter().map(|a| axis(*a, rank)).collect::<Result<Vec<_>>>()?,
-            None if node.int("noop_with_empty_axes", 0) == 1 => return self.simple(name, node, Operation::Identity, 1),
-            None => (0..rank).collect(),
-        };
-        let op = Operation::Reduce { fold, axes, keep: node.int("keepdims", 1) == 1 };
-        self.one(name, node, op, &[x])
-    }
-
-    /// Weights [f, c, kh, kw] become [f, kh, kw, c].
+    /// Weights [f, c, kh, kw] become [f, kh, kw, c]; a convolution along a line is one of an image of height 1.
     fn conv(&mut self, name: &str, node: &Node) -> Result<Vec<ValueId>> {
         let (x, w) = (self.input(node, 0)?, self.input(node, 1)?);
         let dims = self.graph.known(w)?.to_vec();
-        ensure!(dims.len() == 4, "of {} dimensions; only images (4) are understood", dims.len());
+        ensure!(
+            [3, 4].contains(&dims.len()),
+            "of {} dimensions; only lines (3) and images (4) are understood",
+            dims.len()
+        );
+        let w = if dims.len() == 3 { self.graph.widened(w, 2)? } else { w };
+        let image = self.as_image(name, x)?;
         let weights = self.graph.permuted(w, &[0, 2, 3, 1]).context("weights that are computed")?;
-        let window = self.window(node, x, [dims[2], dims[3]])?;
+        let window = self.window(node, image, &dims[2..])?;
         let groups = usize::try_from(node.int("group", 1))?;
-        let mut inputs = vec![x, weights];
+        let mut inputs = vec![image, weights];
         inputs.extend(self.optional(node, 2)?);
-        self.one(name, node, Operation::Conv { window, groups, relu: false }, &inputs)
+        let y = self.one(name, node, Operation::Conv { window, groups, relu: false }, &inputs)?;
+        self.as_it_was(name, node, (x, image), y)
+    }
+
+    /// A line [1, c, l] as an image [1, c, 1, l].
+    fn as_image(&mut self, name: &str, x: ValueId) -> Result<ValueId> {
+        let [n, c, l] = self.graph.known(x)?[..] else { return Ok(x) };
+        self.graph.add(&format!("{name}.image"), Operation::Reshape(vec![n, c, 1, l]), &[x], "image")
+    }
+
+    /// What came of an image, as a line where it was one.
+    fn as_it_was(
+        &mut self,
+        name: &str,
+        node: &Node,
+        from: (ValueId, ValueId),
+        y: Vec<ValueId>,
+    ) -> Result<Vec<ValueId>> {
+        if from.0 == from.1 {
+            return Ok(y);
+        }
+        let dims = self.graph.known(y[0])?;
+        let line = vec![dims[0], dims[1], dims[3]];
+        self.one(&format!("{name}.line"), node, Operation::Reshape(line), &y)
     }
 
     fn pool(&mut self, name: &str, node: &Node) -> Result<Vec<ValueId>> {
-        let x = self.input(node, 0)?;
+        let given = self.input(node, 0)?;
+        let x = self.as_image(name, given)?;
         let kernel = sizes(node.ints("kernel_shape").context("has no kernel_shape")?)?;
-        let kernel = <[usize; 2]>::try_from(kernel).ok().context("of other than two dimensions")?;
-        let mut window = self.window(node, x, kernel)?;
+        let mut window = self.window(node, x, &kernel)?;
+        let kernel = window.kernel;
         let whole = node.int("count_include_pad", 0) == 1;
         if node.int("ceil_mode", 0) == 1 {
             let [h, w, _] = image(self.graph.known(x)?, true)?;
@@ -248,7 +269,8 @@ impl Reader {
         } else {
             Operation::AveragePool { window, whole }
         };
-        self.one(name, node, op, &[x])
+        let y = self.one(name, node, op, &[x])?;
+        self.as_it_was(name, node, (given, x), y)
     }
 
     /// `alpha op(A) op(B) + beta C` as a layer, where B and C are constants.
@@ -258,8 +280,10 @@ impl Reader {
         if node.int("transA", 0) == 1 {
             x = self.graph.add(&format!("{name}.transposed"), Operation::Transpose(vec![1, 0]), &[x], "transposed")?;
         }
+        if self.graph.values[w].constant.is_none() {
+            return self.computed_gemm(name, node, [x, w]);
+        }
         let mut weights = if node.int("transB", 0) == 1 { w } else { self.graph.permuted(w, &[1, 0])? };
-        ensure!(self.graph.values[weights].constant.is_some(), "weights that are computed");
         let outputs = self.graph.known(weights)?[0];
         if alpha != 1.0 {
             weights = self.scaled(weights, alpha)?;
@@ -273,6 +297,16 @@ impl Reader {
             inputs.push(full);
         }
         self.one(name, node, Operation::Linear { relu: false }, &inputs)
+    }
+
+    /// The same of two activations.
+    fn computed_gemm(&mut self, name: &str, node: &Node, [a, b]: [ValueId; 2]) -> Result<Vec<ValueId>> {
+        let op = Operation::MatMul { transposed: [false, node.int("transB", 0) == 1] };
+        let y = self.graph.add(&format!("{name}.product"), op, &[a, b], "product")?;
+        let y = self.scaled(y, node.float("alpha", 1.0))?;
+        let Some(c) = self.optional(node, 2)? else { return self.one(name, node, Operation::Identity, &[y]) };
+        let c = self.scaled(c, node.float("beta", 1.0))?;
+        self.one(name, node, Operation::Binary(Binary::Add), &[y, c])
     }
 
     fn scaled(&mut self, id: ValueId, by: f32) -> Result<ValueId> {
@@ -316,14 +350,18 @@ impl Reader {
         let x = self.input(node, 0)?;
         let rank = self.graph.known(x)?.len();
         let at = axis(node.int("axis", if self.opset < 13 { 1 } else { -1 }), rank)?;
-        let inner: usize = self.graph.known(x)?[at + 1..].iter().product();
-        ensure!(self.opset >= 13 || inner == 1, "of opset {} over several dimensions", self.opset);
-        let op = if node.op_type == "LogSoftmax" {
-            Operation::LogSoftmax { axis: at }
-        } else {
-            Operation::Softmax { axis: at, beta: 1.0 }
+        let dims = self.graph.known(x)?.to_vec();
+        let of = |axis: usize| match node.op_type.as_str() {
+            "LogSoftmax" => Operation::LogSoftmax { axis },
+            _ => Operation::Softmax { axis, beta: 1.0 },
         };
-        self.one(name, node, op, &[x])
+        if self.opset >= 13 || dims[at + 1..].iter().product::<usize>() == 1 {
+            return self.one(name, node, of(at), &[x]);
+        }
+        let matrix = vec![dims[..at].iter().product(), dims[at..].iter().product()];
+        let y = self.graph.add(&format!("{name}.matrix"), Operation::Reshape(matrix), &[x], "matrix")?;
+        let y = self.graph.add(&format!("{name}.of_rows"), of(1), &[y], "of_rows")?;
+        self.one(name, node, Operation::Reshape(dims), &[y])
     }
 
     fn constant_node(&mut self, node: &Node, folder: &Path) -> Result<Vec<ValueId>> {
@@ -346,6 +384,8 @@ fn unary(node: &Node) -> Option<Unary> {
         "LeakyRelu" => Unary::LeakyRelu(node.float("alpha", 0.01)),
         "Sigmoid" => Unary::Sigmoid,
         "Tanh" => Unary::Tanh,
+        "Sin" => Unary::Sin,
+        "Cos" => Unary::Cos,
         "Gelu" if node.text("approximate") == Some("tanh") => Unary::GeluTanh,
         "Gelu" => Unary::Gelu,
         "FastGelu" => Unary::GeluTanh,
@@ -374,8 +414,12 @@ fn binary(op: &str) -> Option<Binary> {
         "Mul" => Binary::Mul,
         "Div" => Binary::Div,
         "Pow" => Binary::Pow,
-        "Min" => Binary::Min,
-        "Max" => Binary::Max,
+        // of truths, which are 0 and 1, these are both, and either
+        "Min" | "And" => Binary::Min,
+        "Max" | "Or" => Binary::Max,
+        "Equal" => Binary::Equal,
+        "Less" => Binary::Less,
+        "Greater" => Binary::Greater,
         _ => return None,
     })
 }

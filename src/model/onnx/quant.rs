@@ -118,7 +118,7 @@ impl Reader {
         let dims = self.graph.known(w)?.to_vec();
         ensure!(dims.len() == 4, "of {} dimensions; only images (4) are understood", dims.len());
         let weights = self.graph.permuted(w, &[0, 2, 3, 1])?;
-        let window = self.window(node, x, [dims[2], dims[3]])?;
+        let window = self.window(node, x, &dims[2..])?;
         let groups = usize::try_from(node.int("group", 1))?;
         let op = Operation::Conv { window, groups, relu: false };
         self.linear(name, node, op, [x, weights, 3, 6], 8)

@@ -9,10 +9,21 @@ use crate::model::graph::{Operation, ValueId, Window};
 use crate::model::infer::image;
 
 impl Reader {
-    pub(super) fn window(&self, node: &Node, x: ValueId, kernel: [usize; 2]) -> Result<Window> {
+    /// Of an image; of one that was a line where the kernel has one dimension.
+    pub(super) fn window(&self, node: &Node, x: ValueId, kernel: &[usize]) -> Result<Window> {
+        let line = kernel.len() == 1;
+        // a line is one row, which any stride passes once
         let pair = |name: &str| -> Result<[usize; 2]> {
-            let ints: &[i64] = node.ints(name).unwrap_or(&[1, 1]);
-            <[usize; 2]>::try_from(sizes(ints)?).ok().with_context(|| format!("{name} {ints:?} are not two"))
+            match sizes(node.ints(name).unwrap_or(if line { &[1] } else { &[1, 1] }))?[..] {
+                [both] if line => Ok([both, both]),
+                [h, w] if !line => Ok([h, w]),
+                ref other => bail!("{name} {other:?} do not fit a window of {kernel:?}"),
+            }
+        };
+        let kernel = match *kernel {
+            [w] => [1, w],
+            [h, w] => [h, w],
+            _ => bail!("a window of {} dimensions", kernel.len()),
         };
         let (stride, dilation) = (pair("strides")?, pair("dilations")?);
         ensure!(
@@ -21,10 +32,11 @@ impl Reader {
         );
         let [h, w, _] = image(self.graph.known(x)?, true)?;
         let pad: [usize; 4] = match node.text("auto_pad").unwrap_or("NOTSET") {
-            "NOTSET" | "" => {
-                let ints = node.ints("pads").unwrap_or(&[0; 4]);
-                <[usize; 4]>::try_from(sizes(ints)?).ok().with_context(|| format!("pads {ints:?} are not four"))?
-            }
+            "NOTSET" | "" => match sizes(node.ints("pads").unwrap_or(if line { &[0; 2] } else { &[0; 4] }))?[..] {
+                [left, right] if line => [0, left, 0, right],
+                [top, left, bottom, right] if !line => [top, left, bottom, right],
+                ref other => bail!("pads {other:?} do not fit a window of {kernel:?}"),
+            },
             "VALID" => [0; 4],
             mode @ ("SAME_UPPER" | "SAME_LOWER") => {
                 let all = [same(h, kernel[0], stride[0], dilation[0]), same(w, kernel[1], stride[1], dilation[1])];
@@ -41,19 +53,24 @@ impl Reader {
     pub(super) fn pad(&self, node: &Node, dims: &[usize]) -> Result<Operation> {
         let mode = node.text("mode").unwrap_or("constant");
         ensure!(mode == "constant" || mode.is_empty(), "pads by `{mode}`");
+        let value = self.number(node, 2)?.unwrap_or(node.float("value", 0.0));
+        Ok(Operation::Pad { amounts: self.amounts(node, dims)?, value })
+    }
+
+    /// [before, after] of each dimension.
+    pub(super) fn amounts(&self, node: &Node, dims: &[usize]) -> Result<Vec<[usize; 2]>> {
         let given = match node.ints("pads") {
             Some(pads) => Some(pads.to_vec()),
             None => self.integers(node, 1)?,
         };
         let pads = sizes(&given.context("has no pads")?)?;
-        let value = self.number(node, 2)?.unwrap_or(node.float("value", 0.0));
         let axes = self.integers(node, 3)?.unwrap_or_else(|| (0..dims.len() as i64).collect());
         ensure!(pads.len() == 2 * axes.len(), "has {} pads for {} axes", pads.len(), axes.len());
         let mut amounts = vec![[0, 0]; dims.len()];
         for (i, a) in axes.iter().enumerate() {
             amounts[axis(*a, dims.len())?] = [pads[i], pads[axes.len() + i]];
         }
-        Ok(Operation::Pad { amounts, value })
+        Ok(amounts)
     }
 
     pub(super) fn slice(&self, node: &Node, dims: &[usize]) -> Result<Operation> {

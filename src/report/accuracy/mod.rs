@@ -26,18 +26,21 @@ pub static CHARTS: &[Chart<Data>] = &[
         title: "What bits buy",
         about: "Error, and top-1 where there are labels, against the bits that a weight takes with its share of scales and \
                 tables. One panel for each kind of activations, as these cost differently.",
+        first: false,
         draw: ladder::draw,
     },
     Chart {
         name: "sqnr",
         title: "Layer by layer",
         about: "Which layers bear which number format.",
+        first: false,
         draw: heatmap::draw,
     },
     Chart {
         name: "proxies",
         title: "What foretells top-1",
         about: "How well figures that need no labels rank the schemes: the four best.",
+        first: false,
         draw: proxies::draw,
     },
     Chart {
@@ -45,6 +48,7 @@ pub static CHARTS: &[Chart<Data>] = &[
         title: "Numbers and grids",
         about: "How the numbers of the largest layers lie on the grids of the best schemes. Weights are divided by the \
                 scale of their group, so that one grid stands for all.",
+        first: false,
         draw: histogram::draw,
     },
 ];

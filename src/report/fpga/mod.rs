@@ -50,24 +50,28 @@ pub static CHARTS: &[Chart<Data>] = &[
         title: "What speed takes of the device",
         about: "Each kind of resource against the calls of the layer in a million clock cycles; the walls are what the device's \
                 margins allow. Cycles, so that designs with and without a clock stand in one picture.",
+        first: false,
         draw: walls::draw,
     },
     Chart {
         name: "folding",
         title: "Foldings",
         about: "What each folding takes of the room that the device has, by the strongest figures that are known of it.",
+        first: false,
         draw: folding::draw,
     },
     Chart {
         name: "bits",
         title: "Bits against look-up tables",
         about: "Look-up tables of a whole design for each multiply-accumulate of a clock cycle: what fewer bits buy.",
+        first: false,
         draw: bits::draw,
     },
     Chart {
         name: "model",
         title: "Modelled against counted",
         about: "How far the model that ranked the designs was off where synthesis or place and route has counted.",
+        first: false,
         draw: model::draw,
     },
 ];
