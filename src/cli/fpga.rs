@@ -12,12 +12,15 @@ use super::print;
 use crate::appraisal::{ACCURACY, appraise};
 use crate::candidate::Contract;
 use crate::fpga::Evidence;
+use crate::fpga::design::{Design, symbol, unit_vectors};
 use crate::fpga::device::Device;
+use crate::fpga::export::{self, Synthesis};
+use crate::fpga::ir::Mvau;
 use crate::fpga::row::Row;
 use crate::fpga::synth::{Flow, Stage};
 pub use crate::fpga::tune::Plan;
-use crate::fpga::tune::choose::{Layer, choose, pace};
-use crate::fpga::tune::job::jobs;
+use crate::fpga::tune::choose::{Layer, Objective, choose, pace};
+use crate::fpga::tune::job::{Job, jobs};
 use crate::fpga::tune::plan::FILE;
 use crate::fpga::tune::profile::profile;
 use crate::fpga::tune::{Progress, Tuner};
@@ -44,6 +47,7 @@ pub fn tune(plan: &Plan, dir: &Path, as_json: bool, stop: &AtomicBool) -> Result
         let vendors = vendor::tools(&plan.device);
         vendors.iter().for_each(|t| bar.note(&format!("{}: {}", t.step.name, t.version())));
         Tuner::open(plan, flow, vendors, dir, stop, &mut bar)?.run(&jobs, &refused, &accuracy)?;
+        write_designs(plan, dir, &jobs, &accuracy)?;
     }
     bar.done();
     let text = finish(dir)?;
@@ -90,6 +94,28 @@ fn measure_accuracy(plan: &Plan, dir: &Path, stop: &AtomicBool) -> Result<()> {
     appraise(&ACCURACY, &plan.layers, &["f32".into()], Contract::F32io, whole, |rows| table.append_all(&rows))
 }
 
+/// Golden vectors of a design that is written.
+const VECTORS: usize = 16;
+
+/// The fastest design of each layer, with its numbers, as an engineer takes it on: `designs/LAYER`.
+fn write_designs(plan: &Plan, dir: &Path, jobs: &[Job], accuracy: &[Accuracy]) -> Result<()> {
+    let rows: Vec<Row> = read_table(&dir.join("fpga.csv"))?;
+    for layer in choose(&rows, accuracy, plan.max_drop) {
+        let fastest = layer.best.iter().find(|(o, _)| *o == Objective::Throughput).map(|(_, r)| *r);
+        let job = |r: &Row| jobs.iter().find(|j| j.layer == r.layer && j.scheme == r.scheme);
+        // networks as one stream have no job: `bitsmith export` writes them
+        let Some((row, job)) = fastest.and_then(|r| Some((r, job(r)?))) else { continue };
+        let unit: Mvau = row.design.parse()?;
+        let design = Design::of_unit(&symbol(&row.layer), &unit, &job.own)?;
+        let vectors = unit_vectors(&unit, &job.own, VECTORS, 1);
+        let clock_ns = 1e3 / row.fmax_mhz.unwrap_or(plan.device.clock_mhz);
+        let synthesis = Synthesis { part: plan.device.part.clone(), clock_ns: (clock_ns * 1e3).round() / 1e3 };
+        let folder = dir.join("designs").join(format::slug(layer.name));
+        export::write(&folder, &design, &vectors, unit.interval(), &synthesis, &[])?;
+    }
+    Ok(())
+}
+
 /// Writes what follows from the records; the text for the terminal.
 pub fn finish(dir: &Path) -> Result<String> {
     let plan = Plan::read(dir)?;
@@ -102,7 +128,10 @@ pub fn finish(dir: &Path) -> Result<String> {
     let chosen: Vec<&str> = layers.iter().map(|l| l.name).collect();
     let none: BTreeSet<&str> = rows.iter().map(|r| r.layer.as_str()).filter(|l| !chosen.contains(l)).collect();
     for layer in none {
-        let why = rows.iter().find(|r| r.layer == layer && !r.message.is_empty()).map_or("", |r| r.message.as_str());
+        let why = rows
+            .iter()
+            .find(|r| r.layer == layer && !r.message.is_empty())
+            .map_or("only modelled; a larger --budget takes it further", |r| r.message.as_str());
         text += &format!("\n{layer}\n  no design: {why}\n");
     }
     let page = write(&Data::read(dir)?)?;

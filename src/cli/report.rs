@@ -56,6 +56,12 @@ pub fn run(args: &Args) -> Result<()> {
             false => print(&finish_with(&Run::load(dir)?, prices.clone())?),
         });
     }
+    if let Some(dir) = args.dirs.iter().find(|dir| super::fpga::is_run(dir)) {
+        anyhow::bail!(
+            "{} is a run on an FPGA, which has a page of its own; leave --out, --format and --price out",
+            dir.display()
+        );
+    }
     let runs: Vec<Run> = args.dirs.iter().map(|dir| Run::load(dir)).collect::<Result<_>>()?;
     let all: Vec<&Run> = runs.iter().collect();
     let mut beside = Beside { prices, ..Beside::default() };

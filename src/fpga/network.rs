@@ -1,6 +1,8 @@
 //! A trained network under a scheme as one stream: every layer a stage, every stage as fast as the others, and the numbers
 //! between them those that the network's own arithmetic gives, bit for bit.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::chain::{Chain, Stage, Window};
@@ -23,9 +25,15 @@ const DISTRIBUTED_WORDS: usize = 128;
 /// A network that streams. It takes codes of activations and gives the sums of its last layer.
 pub struct Stream {
     pub chain: Chain,
+    numbers: Arc<Numbers>,
+}
+
+/// A network under a scheme, at any interval.
+pub struct Numbers {
     network: Network,
     layers: Vec<QuantizedLayer>,
     parts: Vec<Part>,
+    weight_bits: u32,
 }
 
 /// What a layer's integers stand for.
@@ -63,22 +71,37 @@ impl Part {
     }
 }
 
-impl Stream {
-    /// A stream of at most `interval` clock cycles from frame to frame, of as few multipliers as that takes.
+impl Numbers {
     /// # Errors
-    /// A scheme without integers, or an interval that the network cannot have.
-    pub fn of(network: &Network, trained: &Trained, scheme: &Scheme, interval: u64) -> Result<Self> {
+    /// A scheme without integers.
+    pub fn of(network: &Network, trained: &Trained, scheme: &Scheme) -> Result<Self> {
         let has = scheme.contracts().contains(&Contract::Int8);
         ensure!(has, "designs need integer activations on one grid; {scheme} has none");
         let layers = quantized_layers(network, trained, scheme, Contract::Int8);
         let parts = network.layers.iter().zip(&layers).map(|(l, q)| Part::of(l, q, scheme));
         let parts: Vec<Part> = parts.collect::<Result<_>>()?;
-        let bits = scheme.weight_bits().ceil() as u32;
+        Ok(Self { network: network.clone(), layers, parts, weight_bits: scheme.weight_bits().ceil() as u32 })
+    }
+}
+
+impl Stream {
+    /// A stream of at most `interval` clock cycles from frame to frame, of as few multipliers as that takes.
+    /// # Errors
+    /// A scheme without integers, or an interval that the network cannot have.
+    pub fn of(network: &Network, trained: &Trained, scheme: &Scheme, interval: u64) -> Result<Self> {
+        Self::at(&Arc::new(Numbers::of(network, trained, scheme)?), interval)
+    }
+
+    /// The same of numbers that are there.
+    /// # Errors
+    /// An interval that the network cannot have.
+    pub fn at(given: &Arc<Numbers>, interval: u64) -> Result<Self> {
+        let Numbers { network, parts, weight_bits: bits, .. } = &**given;
         let name = super::design::symbol(&network.name);
         let mut chain = Chain { name, frame: network.layers[0].shape.lhs_len(), stages: vec![] };
         let mut lanes = None;
         for (i, layer) in network.layers.iter().enumerate() {
-            let unit = unit_of(layer, bits, parts[i].bits, lanes, interval)?;
+            let unit = unit_of(layer, *bits, parts[i].bits, lanes, interval)?;
             let (unit, own) = numbers(unit, &parts[i], parts.get(i + 1));
             resize(&mut chain.stages, lanes, unit.input_lanes(), unit.activation_bits);
             if !layer.shape.is_plain() {
@@ -95,23 +118,24 @@ impl Stream {
             chain.stages.push(Stage::Unit { name, unit, own });
         }
         chain.check()?;
-        Ok(Self { chain, network: network.clone(), layers, parts })
+        Ok(Self { chain, numbers: given.clone() })
     }
 
     /// The codes of an image.
     pub fn frame(&self, image: &[f32]) -> Vec<i32> {
-        image.iter().map(|v| i32::from(self.parts[0].grid.quantize(*v))).collect()
+        image.iter().map(|v| i32::from(self.numbers.parts[0].grid.quantize(*v))).collect()
     }
 
     /// What the sums of the last layer stand for.
     pub fn logits(&self, sums: &[i32]) -> Vec<f32> {
-        let last = &self.parts[self.parts.len() - 1];
+        let parts = &self.numbers.parts;
+        let last = &parts[parts.len() - 1];
         sums.iter().enumerate().map(|(i, v)| last.finish(i % last.scales.len(), *v)).collect()
     }
 
     /// What the network gives in its own arithmetic: that of [`crate::accuracy::of_network`] under the int8 contract.
     pub fn reference(&self, image: &[f32]) -> Vec<f32> {
-        let each = self.network.layers.iter().zip(&self.layers);
+        let each = self.numbers.network.layers.iter().zip(&self.numbers.layers);
         each.fold(image.to_vec(), |x, (layer, q)| q.forward(&layer.shape, layer.relu, &x))
     }
 }

@@ -135,7 +135,7 @@ fn sqnr(accuracy: &[Accuracy], row: &Row) -> Option<f64> {
 
 /// Top-1 of the layer's network with every layer under the row's scheme: right ones, of how many.
 pub fn top1(accuracy: &[Accuracy], row: &Row) -> Option<(usize, usize)> {
-    let network = row.layer.rsplit_once('/').map_or("", |l| l.0);
+    let network = row.layer.rsplit_once('/').map_or(row.layer.as_str(), |l| l.0);
     let own = accuracy.iter().find(|a| a.layer.is_empty() && a.network == network && a.scheme == row.scheme)?;
     Some((own.top1?, own.samples))
 }

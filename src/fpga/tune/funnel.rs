@@ -14,6 +14,7 @@ use super::job::{Job, Refused};
 use super::lane::{Correction, Lane, Point, best_of_foldings, lossy, noise, points, promising};
 use super::plan::Plan;
 use super::rank;
+use super::whole::{self, Whole};
 use super::work::{Candidate, csim, limits};
 use crate::fpga::Evidence;
 use crate::fpga::row::Row;
@@ -34,6 +35,8 @@ const TURNS: [usize; 2] = [2, 4];
 const SHARES: [f64; 2] = [0.15, 0.35];
 /// Modelled designs of all layers that are written; of more only those that go on.
 const MOST_ROWS: usize = 4000;
+/// Share of the run after which networks as a whole take their turn.
+const LAYERS_SHARE: f64 = 0.6;
 /// Share of the run that is for open tools, where there are vendors' too.
 const OPEN_SHARE: f64 = 0.5;
 /// Share of the run that a step should take at most in the first turn; twice as much in the next, and so on to the last.
@@ -103,10 +106,15 @@ impl<'a> Tuner<'a> {
             self.refuse(r)?;
         }
         let mut lanes = self.modelled(jobs, accuracy)?;
+        let wholes = whole::wholes(self.plan, |network| lossy(accuracy, network, self.plan.max_drop))?;
+        self.model_wholes(&wholes)?;
         self.simulate_c(&mut lanes)?;
         if self.flow.is_some() {
             self.simulate_rtl(&mut lanes)?;
-            self.rounds(&mut lanes)?;
+            let share = if wholes.is_empty() { 1.0 } else { LAYERS_SHARE };
+            self.rounds(&mut lanes, share)?;
+            self.try_wholes(&wholes)?;
+            self.rounds(&mut lanes, 1.0)?;
         }
         self.ask_vendors(&lanes)?;
         if !self.stopped() {
@@ -180,7 +188,6 @@ impl<'a> Tuner<'a> {
         let spaces: Vec<Vec<Point>> = jobs.par_iter().map(|job| points(job, self.plan)).collect();
         let best: Vec<Vec<&Point>> = spaces.iter().map(|s| best_of_foldings(s)).collect();
         let few = best.iter().map(Vec::len).sum::<usize>() <= MOST_ROWS;
-        let fresh = self.rows.lock().map_err(|_| poisoned())?.iter().all(|r| r.evidence > Evidence::Modelled);
         let mut lanes: Vec<Lane> = Vec::new();
         let mut by_layer: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let first = |j: &Job| jobs.iter().position(|o| o.layer == j.layer).unwrap_or(0);
@@ -200,13 +207,16 @@ impl<'a> Tuner<'a> {
                 .collect();
             let figures: Vec<[f64; 3]> =
                 pool.iter().map(|(i, p)| [p.time(), p.share, lane.noise_of(&jobs[*i].scheme)]).collect();
-            let chosen: Vec<(usize, &Point)> =
-                rank::order(&figures).into_iter().take(KEPT[0]).map(|i| pool[i]).collect();
+            let chosen: Vec<(usize, &Point)> = rank::order(&figures, KEPT[0]).into_iter().map(|i| pool[i]).collect();
             let made: Vec<Result<Candidate>> =
                 chosen.par_iter().map(|(i, p)| Candidate::new(&jobs[*i], p.unit.clone(), p.guess, p.period)).collect();
             for c in made {
                 lane.candidates.push(c?);
             }
+            let layer = &lane.layer;
+            let modelled = |r: &Row| r.layer == *layer && r.evidence == Evidence::Modelled && !r.design.is_empty();
+            // a layer's are written in one piece
+            let fresh = !self.rows.lock().map_err(|_| poisoned())?.iter().any(modelled);
             if fresh {
                 let of = |job: &Job, p: &Point| p.row(job, device);
                 let mut rows: Vec<Row> = match few {
@@ -362,11 +372,11 @@ impl<'a> Tuner<'a> {
     }
 
     /// Synthesis, and place and route of the best, in turns.
-    fn rounds(&self, lanes: &mut [Lane]) -> Result<()> {
+    fn rounds(&self, lanes: &mut [Lane], share: f64) -> Result<()> {
         let routes = self.flow.as_ref().is_some_and(Flow::routes);
         self.tell("synthesis", lanes.len() * KEPT[2]);
         let mut turn = 0;
-        let until = if self.vendors.is_empty() { 1.0 } else { OPEN_SHARE } * self.plan.seconds;
+        let until = if self.vendors.is_empty() { share } else { OPEN_SHARE * share } * self.plan.seconds;
         while !self.stopped() && self.at() < until {
             let before = self.rows.lock().map_err(|_| poisoned())?.len();
             let todo: Vec<&Candidate> = in_turns(lanes.iter().map(|l| self.to_synthesize(l, turn)).collect());
@@ -398,7 +408,7 @@ impl<'a> Tuner<'a> {
             .collect();
         let figures: Vec<[f64; 3]> = ready.iter().map(|r| r.1).collect();
         let left = KEPT[2].saturating_sub(done).min(TURNS[usize::from(done > 0)]);
-        rank::order(&figures).into_iter().take(left).map(|i| ready[i].0).collect()
+        rank::order(&figures, left).into_iter().map(|i| ready[i].0).collect()
     }
 
     /// The next of a lane to be placed and routed: the most promising of those that were proved.
@@ -419,11 +429,55 @@ impl<'a> Tuner<'a> {
             known.iter().filter(|(_, r)| r.outcome.is_some_and(Outcome::right)).collect();
         let figures: Vec<[f64; 3]> =
             right.iter().map(|(c, r)| [c.time(), r.share.unwrap_or(1.0), lane.noise_of(&c.job.scheme)]).collect();
-        rank::order(&figures)
+        rank::order(&figures, usize::MAX)
             .into_iter()
             .map(|i| right[i])
             .find(|(_, r)| !routed(r) && self.affordable(Stage::Routed, r.lut.unwrap_or(0), turn))
             .map(|(c, _)| *c)
+    }
+}
+
+/// Networks as a whole.
+impl Tuner<'_> {
+    fn model_wholes(&self, wholes: &[Whole]) -> Result<()> {
+        let fresh = {
+            let rows = self.rows.lock().map_err(|_| poisoned())?;
+            !wholes.iter().any(|w| rows.iter().any(|r| r.layer == w.network))
+        };
+        if !fresh || wholes.is_empty() {
+            return Ok(());
+        }
+        self.keep(wholes.iter().map(|w| w.modelled(&self.plan.device)).collect::<Result<_>>()?)
+    }
+
+    /// Each to the end of the flow, for as long as the budget lasts.
+    fn try_wholes(&self, wholes: &[Whole]) -> Result<()> {
+        let Some(flow) = &self.flow else { return Ok(()) };
+        let tools = flow.versions();
+        let known: Vec<bool> = {
+            let rows = self.rows.lock().map_err(|_| poisoned())?;
+            wholes.iter().map(|w| rows.iter().any(|r| w.is_of(r) && r.tools == tools)).collect()
+        };
+        let todo: Vec<&Whole> = wholes.iter().zip(known).filter(|(_, known)| !known).map(|(w, _)| w).collect();
+        self.tell("whole networks", todo.len());
+        let until = if flow.routes() { Stage::Routed } else { Stage::Synthesized };
+        let one = |w: &&Whole| {
+            let left = self.left();
+            if self.stopped() || left <= 0.0 {
+                return Ok(());
+            }
+            let mut flow = flow.clone();
+            flow.limits = limits(flow.limits, self.patience(Evidence::SynthOpen));
+            flow.deadline = Some(Instant::now() + Duration::from_secs_f64(left));
+            flow.seeds = (1..=self.plan.seeds).collect();
+            match w.run(&flow, until, &self.work, self.stop) {
+                Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 0.2 => Ok(()),
+                Ok(row) => self.keep(vec![row]),
+                Err(Failure::Stopped) => Ok(()),
+                Err(e) => Err(anyhow!("{e}")),
+            }
+        };
+        todo.par_iter().with_max_len(1).map(one).collect::<Result<Vec<()>>>().map(drop)
     }
 }
 
@@ -459,7 +513,7 @@ impl Tuner<'_> {
         let device = &self.plan.device;
         let share = |c: &Candidate| self.known(c).and_then(|r| r.share).unwrap_or_else(|| device.share(&c.guess));
         let figures: Vec<[f64; 3]> = right.iter().map(|c| [c.time(), share(c), lane.noise_of(&c.job.scheme)]).collect();
-        rank::order(&figures).into_iter().map(|i| right[i]).find(|c| !seen.contains(&c.source))
+        rank::order(&figures, usize::MAX).into_iter().map(|i| right[i]).find(|c| !seen.contains(&c.source))
     }
 
     fn ask(&self, c: &Candidate, tool: &Tool) -> Result<()> {

@@ -75,7 +75,8 @@ pub fn period(device: &Device, unit: &Mvau) -> f64 {
         (false, Memory::Distributed) => 1.0,
     };
     let products = match hard(unit, device.fabric().name) {
-        true => 5.0,
+        // between registers of its own
+        true => 3.2,
         false => 1.0 + 0.3 * f64::from(unit.product_bits()),
     };
     let level = |levels: u32| f64::from(levels) * 1.6 + 0.06 * f64::from(unit.product_bits() + levels);

@@ -129,7 +129,7 @@ pub fn noise(accuracy: &[Accuracy], layer: &str) -> HashMap<String, f64> {
 /// Schemes under which the layer's network loses more than `most` of top-1 against f32 (or the best, where that was not
 /// scored). Where all lose more, those that lose least stay.
 pub fn lossy(accuracy: &[Accuracy], layer: &str, most: f64) -> Vec<String> {
-    let network = layer.rsplit_once('/').map_or("", |l| l.0);
+    let network = layer.rsplit_once('/').map_or(layer, |l| l.0);
     let own = accuracy.iter().filter(|a| a.layer.is_empty() && a.network == network);
     let scored: Vec<(&str, f64)> =
         own.filter_map(|a| Some((a.scheme.as_str(), a.top1? as f64 / a.samples.max(1) as f64))).collect();

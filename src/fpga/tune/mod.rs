@@ -10,6 +10,7 @@ pub mod plan;
 pub mod profile;
 pub mod rank;
 pub mod space;
+pub mod whole;
 pub mod work;
 
 pub use funnel::{Progress, Tuner};

@@ -13,17 +13,18 @@ pub fn front<const N: usize>(points: &[[f64; N]]) -> Vec<usize> {
     (0..points.len()).filter(|i| !points.iter().any(|p| dominates(p, &points[*i]))).collect()
 }
 
-/// All of them, the most promising first: front after front, and within each the loneliest first, whose ends are the best of
-/// each figure in the order of the figures.
-pub fn order<const N: usize>(points: &[[f64; N]]) -> Vec<usize> {
+/// At most `most` of them, the most promising first: front after front, and within each the loneliest first, whose ends are the
+/// best of each figure in the order of the figures.
+pub fn order<const N: usize>(points: &[[f64; N]], most: usize) -> Vec<usize> {
     let mut left: Vec<usize> = (0..points.len()).collect();
-    let mut all = Vec::with_capacity(points.len());
-    while !left.is_empty() {
+    let mut all = Vec::new();
+    while !left.is_empty() && all.len() < most {
         let own: Vec<[f64; N]> = left.iter().map(|i| points[*i]).collect();
         let first: Vec<usize> = front(&own).into_iter().map(|i| left[i]).collect();
         left.retain(|i| !first.contains(i));
         all.extend(by_distance(points, first));
     }
+    all.truncate(most);
     all
 }
 
@@ -60,10 +61,10 @@ mod tests {
     fn ends_come_first_and_the_dominated_last() {
         let points = [[5.0, 1.0], [1.0, 5.0], [3.0, 3.0], [2.9, 3.2], [4.0, 4.0], [9.0, 9.0]];
         assert_eq!(front(&points), [0, 1, 2, 3]);
-        let order = order(&points);
+        let order = order(&points, 6);
         assert_eq!(order[..2], [1, 0], "the best of the first figure, then that of the second");
         assert_eq!(order[4..], [4, 5]);
-        assert_eq!(super::order::<2>(&[]), [0usize; 0]);
-        assert_eq!(super::order(&[[1.0, 1.0], [1.0, 1.0]]), [0, 1], "equal ones are both there");
+        assert_eq!(super::order::<2>(&[], 9), [0usize; 0]);
+        assert_eq!(super::order(&[[1.0, 1.0], [1.0, 1.0]], 9), [0, 1], "equal ones are both there");
     }
 }
