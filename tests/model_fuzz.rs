@@ -104,7 +104,7 @@ fn damaged_encodings() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
     let model = Model::read(&folder.join("float.onnx"), &Given::default()).unwrap();
     let names = |c: bool| model.graph.values.iter().filter(move |v| v.constant.is_some() == c).map(|v| v.name.as_str());
-    let text = ENCODINGS.replace("\"y\"", &format!("{:?}", names(false).last().unwrap()));
+    let text = ENCODINGS.replace("\"y\"", &format!("{:?}", names(false).next_back().unwrap()));
     let layer = model.layers()[0].node;
     let text = text.replace("\"W\"", &format!("{:?}", model.graph.values[model.graph.nodes[layer].inputs[1]].name));
     let mut rng = Rng::with_seed(12);

@@ -103,8 +103,7 @@ fn every_pair_in_every_place(lab: &Lab) {
         };
         for k in depths {
             let shape = Shape::gemm(256, 1 << bits(tile), k).unwrap();
-            let of =
-                |full: &str| lab.task(shape.clone(), &format!("w{}a8{full}", bits(tile)), Contract::Int8, false, 1);
+            let of = |full: &str| lab.task(shape, &format!("w{}a8{full}", bits(tile)), Contract::Int8, false, 1);
             let task = Some(of("-full")).filter(|task| (dot::FAMILY.serves)(task, tile)).unwrap_or_else(|| of(""));
             let schedules = schedules(&task, tile);
             tasks.push((task, schedules));
