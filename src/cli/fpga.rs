@@ -16,6 +16,7 @@ use crate::fpga::design::{Design, symbol, unit_vectors};
 use crate::fpga::device::Device;
 use crate::fpga::export::{self, Synthesis};
 use crate::fpga::ir::Mvau;
+use crate::fpga::model::calibrated;
 use crate::fpga::row::Row;
 use crate::fpga::synth::{Flow, Stage};
 pub use crate::fpga::tune::Plan;
@@ -135,7 +136,11 @@ pub fn finish(dir: &Path) -> Result<String> {
         text += &format!("\n{layer}\n  no design: {why}\n");
     }
     let page = write(&Data::read(dir)?)?;
-    text += &format!("\n{}\nreport: {}\n", tally(&rows), page.display());
+    let model = match calibrated::error(plan.device.fabric()) {
+        Some(error) => format!("modelled look-up tables: {error}, by {} units that were synthesized", error.rows),
+        None => "modelled look-up tables: by formulas that were held against nothing on this fabric".into(),
+    };
+    text += &format!("\n{}\n{model}\nreport: {}\n", tally(&rows), page.display());
     Ok(text)
 }
 

@@ -52,17 +52,26 @@ pub struct Estimate {
 
 /// None where the fabric has no rows.
 pub fn estimate(fabric: &Fabric, unit: &Mvau) -> Option<Estimate> {
+    let model = of(fabric)?;
+    let lut = Some(model.lut(unit).round() as u64);
+    let [bram, dsp] = [block_rams(fabric, unit), multipliers(unit)].map(Some);
+    let resources = Resources { lut, ff: None, bram, dsp, uram: Some(0) };
+    Some(Estimate { resources, lut_error: model.error })
+}
+
+/// How far off the look-up tables of a fabric's model are; none where it has no rows.
+pub fn error(fabric: &Fabric) -> Option<Error> {
+    of(fabric).map(|model| model.error)
+}
+
+fn of(fabric: &Fabric) -> Option<&'static Calibrated> {
     static MODELS: OnceLock<Vec<(&str, Calibrated)>> = OnceLock::new();
     let all = MODELS.get_or_init(|| {
         // rows are part of the program: a test says that they are whole
         let made = SWEEPS.iter().filter_map(|(name, text)| Some((*name, Calibrated::of(&rows(text).ok()?).ok()?)));
         made.collect()
     });
-    let (_, model) = all.iter().find(|(name, _)| *name == fabric.name)?;
-    let lut = Some(model.lut(unit).round() as u64);
-    let [bram, dsp] = [block_rams(fabric, unit), multipliers(unit)].map(Some);
-    let resources = Resources { lut, ff: None, bram, dsp, uram: Some(0) };
-    Some(Estimate { resources, lut_error: model.error })
+    all.iter().find(|(name, _)| *name == fabric.name).map(|(_, model)| model)
 }
 
 /// # Errors

@@ -3,7 +3,7 @@
 
 use crate::fpga::device::Device;
 use crate::fpga::ir::{Memory, Multiplier, Mvau, Requant};
-use crate::fpga::model::blocks;
+use crate::fpga::model::{blocks, calibrated};
 use crate::fpga::resources::Resources;
 
 /// Widest operands of one hard multiplier, by fabric; the wider one is of 27 (UltraScale+), 25 (7 series) or 18 bits.
@@ -25,9 +25,13 @@ fn hard(unit: &Mvau, fabric: &str) -> bool {
     unit.multiplier == Multiplier::Dsp && !narrow
 }
 
-/// Look-up tables, block RAMs and hard multipliers. Flip-flops are left unknown: they are never what is short.
+/// Look-up tables, block RAMs and hard multipliers; by the calibrated model where the fabric has one. Flip-flops are left
+/// unknown: they are never what is short.
 pub fn resources(device: &Device, unit: &Mvau) -> Resources {
     let fabric = device.fabric();
+    if let Some(estimate) = calibrated::estimate(fabric, unit) {
+        return estimate.resources;
+    }
     let (width, words) = unit.weight_memory();
     let products = unit.multipliers() as f64;
     let (pe, simd) = (unit.pe as f64, unit.simd as f64);
