@@ -42,6 +42,8 @@ const OPEN_SHARE: f64 = 0.5;
 /// Share of the run that a step should take at most in the first turn; twice as much in the next, and so on to the last.
 const FIRST_TURN: f64 = 0.04;
 const LAST_TURN: u32 = 4;
+/// A layer's first clock may take what this turn allows: one routed design says more than many that are not.
+const FIRST_CLOCK: u32 = 3;
 /// Most that one tool may take of the run for one design.
 const A_STEP: f64 = 0.25;
 /// Most that the simulation of one RTL may take of the run, and no less than so many seconds: wide sums without registers
@@ -429,6 +431,7 @@ impl<'a> Tuner<'a> {
             known.iter().filter(|(_, r)| r.outcome.is_some_and(Outcome::right)).collect();
         let figures: Vec<[f64; 3]> =
             right.iter().map(|(c, r)| [c.time(), r.share.unwrap_or(1.0), lane.noise_of(&c.job.scheme)]).collect();
+        let turn = if tried == 0 { turn.max(FIRST_CLOCK) } else { turn };
         rank::order(&figures, usize::MAX)
             .into_iter()
             .map(|i| right[i])
