@@ -4,7 +4,9 @@
 mod common;
 
 use std::sync::{Mutex, MutexGuard};
+use std::thread;
 
+use bitsmith::bench::Device;
 use bitsmith::candidate::{Contract, Regime, Schedule};
 use bitsmith::emit::Source;
 use bitsmith::kernel::Task;
@@ -293,4 +295,25 @@ fn faults_that_show_only_in_the_race() {
     ];
     let records = try_batch(&Lab::timed(), &bad);
     assert_outcomes(&records, &[(1, Crashed, "SIGILL"), (6, TimedOut, "no answer")]);
+}
+
+/// Several that build the same program at once, as two runs on one machine may, do not take each other's files away.
+#[test]
+fn builds_of_the_same_program_at_once_are_whole() {
+    let lab = Lab::new("x86-scalar");
+    let folder = tempfile::tempdir().unwrap();
+    let device = || Device::open(Target::find("x86-scalar").unwrap(), folder.path()).unwrap();
+    let task = lab.task(Shape::gemm(3, 5, 7).unwrap(), "w8a8", Contract::Int8, false, 1);
+    let mut source = task.emit(&task.space().unwrap().points()[0]).unwrap();
+    for round in 0..4 {
+        source.text += &format!("/* {round} */\n");
+        let builds = thread::scope(|s| {
+            let all: Vec<_> = (0..4).map(|_| s.spawn(|| device().builder.build(&[&source]))).collect();
+            all.into_iter().map(|b| b.join().unwrap()).collect::<Vec<_>>()
+        });
+        for build in builds {
+            let (programs, blamed) = build.unwrap();
+            assert!(blamed.is_empty() && programs[0].0.is_file(), "{blamed:?}");
+        }
+    }
 }

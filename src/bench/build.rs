@@ -128,8 +128,10 @@ impl Builder {
             let _ = program.set_modified(std::time::SystemTime::now()); // used: the cache drops the oldest
             return Ok(Ok(path));
         }
+        let kept = [false, false, false, true];
         let objects: Vec<_> = std::thread::scope(|s| {
-            let running: Vec<_> = texts.iter().map(|t| s.spawn(|| self.object(t))).collect();
+            let running: Vec<_> =
+                texts.iter().zip(kept).map(|(t, kept)| s.spawn(move || self.object(t, kept))).collect();
             running.into_iter().map(|r| r.join().unwrap_or_else(|_| Err(anyhow!("a build thread panicked")))).collect()
         });
         let mut paths = Vec::new();
@@ -142,11 +144,12 @@ impl Builder {
         let temporary = unique(&path);
         let mut link = Command::new(&self.compiler.cc);
         link.args(&paths).args(&self.compiler.link).args(["-pthread", "-lm", "-o"]).arg(&temporary);
-        if let Err(message) = self.run(link)? {
+        let linked = self.run(link);
+        paths.iter().zip(kept).filter(|(_, kept)| !kept).for_each(|(p, _)| drop(fs::remove_file(p)));
+        if let Err(message) = linked? {
             return Ok(Err(message));
         }
         fs::rename(&temporary, &path).with_context(|| format!("cannot write {}", path.display()))?;
-        paths.iter().zip(&texts).take(3).for_each(|(p, _)| drop(fs::remove_file(p)));
         Ok(Ok(path))
     }
 
@@ -154,24 +157,26 @@ impl Builder {
         "#include \"harness.c\"\n".into()
     }
 
-    /// Compiles one unit to an object, kept by content.
-    fn object(&self, text: &str) -> Result<Result<PathBuf, String>> {
+    /// Compiles one unit to an object: one that is kept, by content, or one of its own, as somebody else who builds the same
+    /// would remove it.
+    fn object(&self, text: &str, kept: bool) -> Result<Result<PathBuf, String>> {
         let stem = short_hash(format!("{}{text}{}", self.id, self.native.display()).as_bytes());
-        let object = self.cache.join(format!("unit-{stem}.o"));
+        let shared = self.cache.join(format!("unit-{stem}.o"));
+        let object = if kept { shared } else { unique(&shared).with_extension("o") };
         if object.is_file() {
             return Ok(Ok(object));
         }
         let temporary = unique(&object);
-        if let Err(message) = self.compile(text, &format!("unit-{stem}.c"), "-c", &temporary)? {
+        if let Err(message) = self.compile(text, &format!("unit-{stem}"), "-c", &temporary)? {
             return Ok(Err(message));
         }
         fs::rename(&temporary, &object).with_context(|| format!("cannot write {}", object.display()))?;
         Ok(Ok(object))
     }
 
-    /// Has the compiler make of a text, by that name, what `-c` or `-S` asks for.
-    fn compile(&self, text: &str, name: &str, what: &str, to: &Path) -> Result<Result<(), String>> {
-        let unit = self.cache.join(name);
+    /// Has the compiler make of a text, in a file of that stem, what `-c` or `-S` asks for.
+    fn compile(&self, text: &str, stem: &str, what: &str, to: &Path) -> Result<Result<(), String>> {
+        let unit = unique(&self.cache.join(stem)).with_extension("c");
         write_whole(&unit, text.as_bytes())?;
         let mut cc = Command::new(&self.compiler.cc);
         cc.args(FLAGS).args(&self.compiler.flags);
@@ -192,8 +197,7 @@ impl Builder {
     pub fn assembly(&self, text: &str) -> Result<Result<String, String>> {
         let stem = short_hash(format!("{}{text}", self.id).as_bytes());
         let temporary = unique(&self.cache.join(format!("unit-{stem}.s")));
-        let name = format!("unit-{stem}-{}.c", std::process::id());
-        if let Err(message) = self.compile(text, &name, "-S", &temporary)? {
+        if let Err(message) = self.compile(text, &format!("unit-{stem}"), "-S", &temporary)? {
             return Ok(Err(message));
         }
         let assembly = fs::read_to_string(&temporary).with_context(|| format!("cannot read {}", temporary.display()));
@@ -207,7 +211,7 @@ impl Builder {
         let mut units = Vec::new();
         let mut made = || -> Result<Result<(), String>> {
             for text in texts.iter().chain([&self.harness_text()]) {
-                match self.object(text)? {
+                match self.object(text, true)? {
                     Ok(object) => units.push(object),
                     Err(message) => return Ok(Err(message)),
                 }
