@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use bitsmith::bench::Device;
 use bitsmith::candidate::{Contract, Regime, Schedule};
@@ -297,9 +298,9 @@ fn faults_that_show_only_in_the_race() {
     assert_outcomes(&records, &[(1, Crashed, "SIGILL"), (6, TimedOut, "no answer")]);
 }
 
-/// Several that build the same program at once, as two runs on one machine may, do not take each other's files away.
+/// Several that build programs at once which share units, as two runs on one machine may, do not take each other's files away.
 #[test]
-fn builds_of_the_same_program_at_once_are_whole() {
+fn programs_that_share_units_are_built_at_once() {
     let lab = Lab::new("x86-scalar");
     let folder = tempfile::tempdir().unwrap();
     let device = || Device::open(Target::find("x86-scalar").unwrap(), folder.path()).unwrap();
@@ -307,8 +308,23 @@ fn builds_of_the_same_program_at_once_are_whole() {
     let mut source = task.emit(&task.space().unwrap().points()[0]).unwrap();
     for round in 0..4 {
         source.text += &format!("/* {round} */\n");
+        // some find what others have just made
+        let late = |turn: u64| {
+            thread::sleep(Duration::from_millis(40 * turn));
+            let mut own = source.clone();
+            own.symbol += "_own";
+            own.text = format!("{}/* {turn} */\n", own.text.replace(&source.symbol, &own.symbol));
+            device().builder.build(&[&source, &own])
+        };
         let builds = thread::scope(|s| {
-            let all: Vec<_> = (0..4).map(|_| s.spawn(|| device().builder.build(&[&source]))).collect();
+            let all: Vec<_> = (0..12)
+                .map(|turn| {
+                    s.spawn({
+                        let late = &late;
+                        move || late(turn)
+                    })
+                })
+                .collect();
             all.into_iter().map(|b| b.join().unwrap()).collect::<Vec<_>>()
         });
         for build in builds {
