@@ -1,27 +1,16 @@
 //! The open flow: what comes out is proved by simulation, and whatever a tool does becomes one row or one line.
 
+#[path = "common/stand_ins.rs"]
+mod stand_ins;
+
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use assert_cmd::Command;
 use serde_json::Value;
+use stand_ins::tools;
 
 const DESIGN: &str = "mvau.w4a4.r4c8.pe2.simd2";
-
-/// `root/bin` with scripts in it, and Yosys's data where a program of there finds it.
-fn tools(scripts: &[(&str, &str)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
-    fs::create_dir_all(root.path().join("bin")).unwrap();
-    fs::create_dir_all(root.path().join("share")).unwrap();
-    symlink("/usr/share/yosys", root.path().join("share/yosys")).unwrap();
-    for (name, script) in scripts {
-        let path = root.path().join("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    root
-}
 
 fn bitsmith(tools: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("bitsmith").unwrap();

@@ -1,8 +1,11 @@
 //! `tune` for an FPGA: the funnel with stand-ins for the tools, killed and resumed, with tools that fail in every way.
 
+#[path = "common/stand_ins.rs"]
+mod stand_ins;
+
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,6 +18,7 @@ use bitsmith::fpga::tune::job::jobs;
 use bitsmith::fpga::tune::space::space;
 use bitsmith::fpga::tune::whole::wholes;
 use bitsmith::record::{Outcome, read_table};
+use stand_ins::tools;
 
 /// Says its version, and stands in for synthesis: the RTL itself as netlist, with cells by the size of its text.
 const YOSYS: &str = r#"case "$1" in -V|--version) echo 'Stand-in 1 (x)'; exit 0;; esac
@@ -31,20 +35,6 @@ fn router() -> String {
         "case \"$1\" in -V|--version) echo 'stand-in (Version route-1)'; exit 0;; esac\n\
          while [ \"$1\" != --report ]; do shift; done\ncp {report} \"$2\""
     )
-}
-
-/// `root/bin` with scripts in it, and Yosys's data where a program of there finds it.
-fn tools(scripts: &[(&str, &str)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
-    fs::create_dir_all(root.path().join("bin")).unwrap();
-    fs::create_dir_all(root.path().join("share")).unwrap();
-    symlink("/usr/share/yosys", root.path().join("share/yosys")).unwrap();
-    for (name, script) in scripts {
-        let path = root.path().join("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    root
 }
 
 fn tune(root: &Path, arguments: &[&str]) -> Command {
