@@ -17,7 +17,7 @@ use super::peers::{PeerRow, peer_rows, verdicts};
 use super::rows::{Row, rows};
 use super::trend::{self, TrendRow};
 use super::view::{Context, contexts, failed, positive, time_of};
-use super::{Beside, Drawn};
+use super::{Beside, ChartFile, Drawn};
 use crate::record::Outcome;
 use crate::run::Run;
 use crate::target::Evidence;
@@ -412,12 +412,6 @@ struct ChartBlock<'a> {
     files: Vec<ChartFile<'a>>,
 }
 
-#[derive(Serialize)]
-struct ChartFile<'a> {
-    stem: &'a str,
-    svg: &'a str,
-}
-
 fn chart<'a>(run: &Run, drawn: &'a Drawn) -> ChartBlock<'a> {
     let timed = run.winners.iter().filter(|w| time_of(w).is_some()).count();
     ChartBlock {
@@ -426,6 +420,6 @@ fn chart<'a>(run: &Run, drawn: &'a Drawn) -> ChartBlock<'a> {
         about: drawn.chart.about,
         first: drawn.chart.first,
         of: if drawn.chart.name == "heatmap" && drawn.files.len() == heatmap::MOST { timed } else { 0 },
-        files: drawn.files.iter().map(|(stem, svg)| ChartFile { stem, svg }).collect(),
+        files: drawn.chart_files(),
     }
 }

@@ -29,6 +29,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 use crate::run::{Run, write_file};
 use crate::verdict::Report;
@@ -122,6 +123,32 @@ static TREND: Chart = Chart {
 struct Drawn<T: 'static = Run> {
     chart: &'static Chart<T>,
     files: Vec<Drawing>,
+}
+
+/// What a page's template reads of a chart.
+#[derive(Serialize)]
+struct ChartBlock<'a> {
+    name: &'a str,
+    title: &'a str,
+    about: &'a str,
+    files: Vec<ChartFile<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChartFile<'a> {
+    stem: &'a str,
+    svg: &'a str,
+}
+
+impl<T> Drawn<T> {
+    fn block(&self) -> ChartBlock<'_> {
+        let Chart { name, title, about, .. } = *self.chart;
+        ChartBlock { name, title, about, files: self.chart_files() }
+    }
+
+    fn chart_files(&self) -> Vec<ChartFile<'_>> {
+        self.files.iter().map(|(stem, svg)| ChartFile { stem, svg }).collect()
+    }
 }
 
 /// Draws every chart of a registry.

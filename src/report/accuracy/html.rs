@@ -10,7 +10,7 @@ use super::view::{Data, Entry, Net, decibels, distinct, networks};
 use crate::candidate::Contract;
 use crate::layer::Network;
 use crate::report::format::{self, known};
-use crate::report::{Drawn, html};
+use crate::report::{ChartBlock, Drawn, html};
 use crate::scheme::LISTED;
 
 /// The page of these rows with these charts.
@@ -26,7 +26,7 @@ pub fn page(data: &Data, drawn: &[Drawn<Data>]) -> Result<String> {
         warnings: warnings(&data.rows),
         overflow: overflows(&data.overflows),
         networks: nets.iter().map(block).collect(),
-        charts: drawn.iter().filter(|d| !d.files.is_empty()).map(chart).collect(),
+        charts: drawn.iter().filter(|d| !d.files.is_empty()).map(Drawn::block).collect(),
     };
     html::render("accuracy.html", include_str!("accuracy.html"), serde_json::to_value(page)?)
 }
@@ -137,28 +137,5 @@ fn row(e: &Entry) -> Row {
         logits: db(e.whole.and_then(super::view::sqnr)),
         kl: known(e.kl(), kl),
         top1: known(e.top1(), |(hits, of)| format::top1(hits, of)),
-    }
-}
-
-#[derive(Serialize)]
-struct ChartBlock<'a> {
-    name: &'a str,
-    title: &'a str,
-    about: &'a str,
-    files: Vec<ChartFile<'a>>,
-}
-
-#[derive(Serialize)]
-struct ChartFile<'a> {
-    stem: &'a str,
-    svg: &'a str,
-}
-
-fn chart(drawn: &Drawn<Data>) -> ChartBlock<'_> {
-    ChartBlock {
-        name: drawn.chart.name,
-        title: drawn.chart.title,
-        about: drawn.chart.about,
-        files: drawn.files.iter().map(|(stem, svg)| ChartFile { stem, svg }).collect(),
     }
 }

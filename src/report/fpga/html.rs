@@ -9,7 +9,7 @@ use crate::fpga::resources::Resources;
 use crate::fpga::row::Row;
 use crate::fpga::tune::choose::{Layer, accuracy_of, pace, top1};
 use crate::report::format::{self, known};
-use crate::report::{Drawn, html};
+use crate::report::{ChartBlock, Drawn, html};
 
 /// The page with these charts.
 /// # Errors
@@ -32,7 +32,7 @@ pub fn page(data: &Data, drawn: &[Drawn<Data>]) -> Result<String> {
         tools,
         layers: data.layers().iter().map(|l| block(data, l)).collect(),
         failures: failures(&data.rows),
-        charts: drawn.iter().filter(|d| !d.files.is_empty()).map(chart).collect(),
+        charts: drawn.iter().filter(|d| !d.files.is_empty()).map(Drawn::block).collect(),
     };
     html::render("fpga.html", include_str!("fpga.html"), serde_json::to_value(page)?)
 }
@@ -164,28 +164,5 @@ fn line<'a>(data: &Data, r: &'a Row, chosen: String) -> Line<'a> {
         share: known(r.share, |s| format::percent(s, 1)),
         sqnr: known(accuracy_of(&data.accuracy, r).and_then(|a| a.sqnr_db), format::decibels),
         top1: known(top1(&data.accuracy, r), |(hits, of)| format::top1(hits, of)),
-    }
-}
-
-#[derive(Serialize)]
-struct ChartBlock<'a> {
-    name: &'a str,
-    title: &'a str,
-    about: &'a str,
-    files: Vec<ChartFile<'a>>,
-}
-
-#[derive(Serialize)]
-struct ChartFile<'a> {
-    stem: &'a str,
-    svg: &'a str,
-}
-
-fn chart(drawn: &Drawn<Data>) -> ChartBlock<'_> {
-    ChartBlock {
-        name: drawn.chart.name,
-        title: drawn.chart.title,
-        about: drawn.chart.about,
-        files: drawn.files.iter().map(|(stem, svg)| ChartFile { stem, svg }).collect(),
     }
 }
