@@ -47,10 +47,6 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn replays(&self) -> bool {
-        self.unit.kind == UnitKind::Dense && self.unit.neuron_folds() > 1
-    }
-
     fn types(&self, out: &mut String) {
         let (u, name) = (self.unit, self.name);
         let activation = if u.signed { "BS_INT" } else { "BS_UINT" };
@@ -138,7 +134,7 @@ impl Writer<'_> {
         if matches!(u.requant, Requant::Thresholds { .. }) {
             body.push(pragma(format!("ARRAY_PARTITION variable={name}_thresholds complete dim=2")));
         }
-        if self.replays() {
+        if self.unit.replays() {
             body.push(do_(format!("{name}_activation replay[{}][{}]", u.synapse_folds(), u.simd)));
             body.push(pragma("ARRAY_RESHAPE variable=replay complete dim=2".into()));
         }
@@ -160,7 +156,7 @@ impl Writer<'_> {
             loop_(format!("for (int s = 0; s < {}; s++)", u.simd), all)
         };
         let mut body = vec![line("#pragma HLS PIPELINE II=1"), do_(format!("{name}_in x"))];
-        body.push(if self.replays() {
+        body.push(if self.unit.replays() {
             if_(
                 "fold == 0",
                 vec![set("x", "in.read()"), lanes(vec![set("replay[beat][s]", "x.lane[s]")])],

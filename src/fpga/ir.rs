@@ -174,6 +174,11 @@ impl Mvau {
         self.columns / self.simd
     }
 
+    /// Are its inputs kept and read again, once for each of several rounds of outputs?
+    pub fn replays(&self) -> bool {
+        self.kind == UnitKind::Dense && self.neuron_folds() > 1
+    }
+
     /// Beats of outputs for one vector: `rows / pe`.
     pub fn neuron_folds(&self) -> usize {
         self.rows / self.pe

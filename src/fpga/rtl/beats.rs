@@ -19,7 +19,7 @@ impl Writer<'_> {
         };
         let mut reset = vec![next("beat", literal(sf_bits, 0)), next("address", literal(at_bits, 0))];
         let mut step = vec![count("beat", sf_bits, sf), count("address", at_bits, at)];
-        let take = if self.replays() {
+        let take = if self.unit.replays() {
             reset.push(next("fold", literal(self.fold_bits(), 0)));
             step.push(if_("last", vec![self.count_fold("fold")], vec![]));
             format!("fold == {}", literal(self.fold_bits(), 0))
@@ -31,7 +31,7 @@ impl Writer<'_> {
             logic(sf_bits, "beat"),
             logic(at_bits, "address"),
         ];
-        if self.replays() {
+        if self.unit.replays() {
             items.push(logic(self.fold_bits(), "fold"));
         }
         items.extend(["first", "last", "take", "issue", "room", "taken"].map(|n| logic(0, n)));
@@ -73,7 +73,7 @@ impl Writer<'_> {
             logic(bits, "w1"),
             Item::Clocked(vec![next("w1", "weights[address]")]),
         ];
-        let replays = self.replays();
+        let replays = self.unit.replays();
         if replays {
             let style = if self.unit.registered { style(sf) } else { "distributed".into() };
             items.push(Item::Memory { style, bits: x, name: "replay".into(), words: sf });

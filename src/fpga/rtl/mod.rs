@@ -6,7 +6,7 @@ mod products;
 mod requant;
 mod sums;
 
-use super::ir::{Mvau, UnitKind, in_block_ram};
+use super::ir::{Mvau, in_block_ram};
 use super::parameters::Parameters;
 use super::sv::{self, Item, Module, Stmt, counter_bits, if_, literal, logic, next};
 
@@ -107,10 +107,6 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn replays(&self) -> bool {
-        self.unit.kind == UnitKind::Dense && self.unit.neuron_folds() > 1
-    }
-
     fn fold_bits(&self) -> usize {
         counter_bits(self.unit.neuron_folds())
     }

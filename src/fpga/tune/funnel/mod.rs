@@ -1,6 +1,9 @@
 //! The funnel: every stage takes longer than the one before and sees fewer designs. Layers take turns, so that each has
 //! something to show early; every row is written as soon as it is known, and is never made twice.
 
+mod vendors;
+mod wholes;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -14,7 +17,7 @@ use super::job::{Job, Refused};
 use super::lane::{Correction, Lane, Point, best_of_foldings, lossy, noise, points, promising};
 use super::plan::Plan;
 use super::rank;
-use super::whole::{self, Whole};
+use super::whole;
 use super::work::{Candidate, csim, limits};
 use crate::fpga::Evidence;
 use crate::fpga::row::Row;
@@ -437,100 +440,6 @@ impl<'a> Tuner<'a> {
             .map(|i| right[i])
             .find(|(_, r)| !routed(r) && self.affordable(Stage::Routed, r.lut.unwrap_or(0), turn))
             .map(|(c, _)| *c)
-    }
-}
-
-/// Networks as a whole.
-impl Tuner<'_> {
-    fn model_wholes(&self, wholes: &[Whole]) -> Result<()> {
-        let fresh = {
-            let rows = self.rows.lock().map_err(|_| poisoned())?;
-            !wholes.iter().any(|w| rows.iter().any(|r| r.layer == w.network))
-        };
-        if !fresh || wholes.is_empty() {
-            return Ok(());
-        }
-        self.keep(wholes.iter().map(|w| w.modelled(&self.plan.device)).collect::<Result<_>>()?)
-    }
-
-    /// Each to the end of the flow, for as long as the budget lasts.
-    fn try_wholes(&self, wholes: &[Whole]) -> Result<()> {
-        let Some(flow) = &self.flow else { return Ok(()) };
-        let tools = flow.versions();
-        let known: Vec<bool> = {
-            let rows = self.rows.lock().map_err(|_| poisoned())?;
-            wholes.iter().map(|w| rows.iter().any(|r| w.is_of(r) && r.tools == tools)).collect()
-        };
-        let todo: Vec<&Whole> = wholes.iter().zip(known).filter(|(_, known)| !known).map(|(w, _)| w).collect();
-        self.tell("whole networks", todo.len());
-        let until = if flow.routes() { Stage::Routed } else { Stage::Synthesized };
-        let one = |w: &&Whole| {
-            let left = self.left();
-            if self.stopped() || left <= 0.0 {
-                return Ok(());
-            }
-            let mut flow = flow.clone();
-            flow.limits = limits(flow.limits, self.patience(Evidence::SynthOpen));
-            flow.deadline = Some(Instant::now() + Duration::from_secs_f64(left));
-            flow.seeds = (1..=self.plan.seeds).collect();
-            match w.run(&flow, until, &self.work, self.stop) {
-                Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 0.2 => Ok(()),
-                Ok(row) => self.keep(vec![row]),
-                Err(Failure::Stopped) => Ok(()),
-                Err(e) => Err(anyhow!("{e}")),
-            }
-        };
-        todo.par_iter().with_max_len(1).map(one).collect::<Result<Vec<()>>>().map(drop)
-    }
-}
-
-impl Tuner<'_> {
-    /// The most promising designs of each layer through every step of vendors' tools, the quickest step first.
-    fn ask_vendors(&self, lanes: &[Lane]) -> Result<()> {
-        for tool in &self.vendors {
-            self.tell(tool.step.name, lanes.len() * KEPT[3]);
-            for _ in 0..KEPT[3] {
-                let todo: Vec<&Candidate> = lanes.iter().filter_map(|l| self.to_ask(l, tool)).collect();
-                let ended: Vec<Result<()>> = todo.par_iter().with_max_len(1).map(|c| self.ask(c, tool)).collect();
-                ended.into_iter().collect::<Result<Vec<()>>>()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The next of a lane that a tool has not seen.
-    fn to_ask<'l>(&self, lane: &'l Lane, tool: &Tool) -> Option<&'l Candidate<'l>> {
-        let own = |r: &Row| r.evidence == tool.step.evidence && r.tools == tool.version();
-        let seen: Vec<String> = {
-            let rows = self.rows.lock().ok()?;
-            rows.iter().filter(|r| r.layer == lane.layer && own(r)).map(|r| r.source.clone()).collect()
-        };
-        if seen.len() >= KEPT[3] {
-            return None;
-        }
-        let right: Vec<&Candidate> = lane
-            .candidates
-            .iter()
-            .filter(|c| self.known(c).and_then(|r| r.outcome).is_none_or(Outcome::right))
-            .collect();
-        let device = &self.plan.device;
-        let share = |c: &Candidate| self.known(c).and_then(|r| r.share).unwrap_or_else(|| device.share(&c.guess));
-        let figures: Vec<[f64; 3]> = right.iter().map(|c| [c.time(), share(c), lane.noise_of(&c.job.scheme)]).collect();
-        rank::order(&figures, usize::MAX).into_iter().map(|i| right[i]).find(|c| !seen.contains(&c.source))
-    }
-
-    fn ask(&self, c: &Candidate, tool: &Tool) -> Result<()> {
-        let left = self.left();
-        if self.stopped() || left <= 0.0 {
-            return Ok(());
-        }
-        let limits = limits(crate::fpga::synth::LIMITS, left.min(self.patience(tool.step.evidence)));
-        match c.ask(tool, &self.plan.device, &self.work, limits, self.stop) {
-            Ok(row) if row.outcome == Some(Outcome::TimedOut) && self.left() <= 0.2 => Ok(()),
-            Ok(row) => self.keep(vec![row]),
-            Err(Failure::Stopped) => Ok(()),
-            Err(e) => Err(anyhow!("{e}")),
-        }
     }
 }
 
