@@ -116,15 +116,17 @@ impl Nest<'_> {
 
     /// Sums of a matrix product or a depthwise layer, with what the tile took off its activations given back.
     fn restored(&self, sums: &str, v: usize, lanes: Option<usize>) -> String {
+        if self.tile.off == 0 {
+            return sums.into();
+        }
         let t = &self.tile.prefix;
         let array = if self.task.arithmetic() == Arithmetic::Requant { 2 } else { 1 };
         let weights = self.plus(&format!("{t}_zero()"), &self.parameter(array, "int32_t", v), lanes);
-        if self.tile.off == 0 { sums.into() } else { format!("{t}_restore({sums}, {weights})") }
+        format!("{t}_restore({sums}, {weights})")
     }
 
     fn restore(&self, acc: &str, v: usize, lanes: Option<usize>) -> Vec<Stmt> {
-        let all = vec![set(acc, self.restored(acc, v, lanes))];
-        if self.tile.off == 0 { vec![] } else { all }
+        if self.tile.off == 0 { vec![] } else { vec![set(acc, self.restored(acc, v, lanes))] }
     }
 
     /// `sum` plus as many words as it has lanes that are stored.

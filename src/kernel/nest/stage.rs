@@ -91,11 +91,8 @@ impl Nest<'_> {
         };
         let element = self.element();
         // of depthwise layers it is taken off as they are loaded
-        let pad = match self.tile.off {
-            0 => pad.into(),
-            _ if self.family.own_channels() => pad.into(),
-            off => format!("({pad} - {off})"),
-        };
+        let off = if self.family.own_channels() { 0 } else { self.tile.off };
+        let pad = if off == 0 { pad.into() } else { format!("({pad} - {off})") };
         let each = vec![
             let_(&format!("{element} *"), "row", format!("to + r * {line}")),
             let_("const int64_t", "y", format!("line * {} + r - {}", s.stride, s.top)),
